@@ -1,0 +1,193 @@
+package zktest
+
+import (
+	"context"
+	"slices"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// Mode is what kind of znode Create creates.
+type Mode int32
+
+// The modes of Create. Ephemeral ones live as long as the Space's own session,
+// that is, longer than the test may leave them: delete them.
+const (
+	Persistent           Mode = 0
+	Ephemeral            Mode = zk.FlagEphemeral
+	PersistentSequential Mode = zk.FlagSequence
+	EphemeralSequential  Mode = zk.FlagEphemeral | zk.FlagSequence
+)
+
+// Create creates a znode that anyone may change and returns its path below the
+// chroot, which a sequential mode has completed. Its parent must exist.
+func (s *Space) Create(path string, data []byte, mode Mode) string {
+	s.tb.Helper()
+	var created string
+	s.do("create", path, func() (err error) {
+		created, err = s.Conn().Create(s.Path(path), data, int32(mode), zk.WorldACL(zk.PermAll))
+		return err
+	})
+	return created[len(s.chroot):]
+}
+
+// Get returns the data and the stat of a znode.
+func (s *Space) Get(path string) ([]byte, *zk.Stat) {
+	s.tb.Helper()
+	var data []byte
+	var stat *zk.Stat
+	s.do("get", path, func() (err error) {
+		data, stat, err = s.Conn().Get(s.Path(path))
+		return err
+	})
+	return data, stat
+}
+
+// Set overwrites the data of a znode.
+func (s *Space) Set(path string, data []byte) {
+	s.tb.Helper()
+	s.do("set", path, func() error {
+		_, err := s.Conn().Set(s.Path(path), data, -1)
+		return err
+	})
+}
+
+// Delete deletes a znode that has no children.
+func (s *Space) Delete(path string) {
+	s.tb.Helper()
+	s.do("delete", path, func() error { return s.Conn().Delete(s.Path(path), -1) })
+}
+
+// Children returns the sorted names of a znode's children; a znode that does not
+// exist has none.
+func (s *Space) Children(path string) []string {
+	s.tb.Helper()
+	var names []string
+	s.do("list", path, func() (err error) {
+		names, _, err = s.Conn().Children(s.Path(path))
+		if isNoNode(err) {
+			err = nil
+		}
+		return err
+	})
+	slices.Sort(names)
+	return names
+}
+
+// Exists says whether a znode exists.
+func (s *Space) Exists(path string) bool {
+	s.tb.Helper()
+	var exists bool
+	s.do("look for", path, func() (err error) {
+		exists, _, err = s.Conn().Exists(s.Path(path))
+		return err
+	})
+	return exists
+}
+
+// Tree returns the paths of all znodes below the chroot, parents before their
+// children.
+func (s *Space) Tree() []string {
+	s.tb.Helper()
+	var tree []string
+	s.do("walk", "/", func() (err error) {
+		tree, err = s.tree()
+		return err
+	})
+	return tree
+}
+
+// WaitExists waits until a znode exists.
+func (s *Space) WaitExists(path string) {
+	s.tb.Helper()
+	s.wait("wait for", path, func() (bool, <-chan zk.Event, error) {
+		exists, _, changed, err := s.Conn().ExistsW(s.Path(path))
+		return exists, changed, err
+	})
+}
+
+// WaitGone waits until a znode does not exist.
+func (s *Space) WaitGone(path string) {
+	s.tb.Helper()
+	s.wait("wait for the end of", path, func() (bool, <-chan zk.Event, error) {
+		exists, _, changed, err := s.Conn().ExistsW(s.Path(path))
+		return err == nil && !exists, changed, err
+	})
+}
+
+// WaitChanged waits until a znode's data are not those of version (zk.Stat.Version)
+// any more, or the znode is gone.
+func (s *Space) WaitChanged(path string, version int32) {
+	s.tb.Helper()
+	s.wait("wait for a change of", path, func() (bool, <-chan zk.Event, error) {
+		_, stat, changed, err := s.Conn().GetW(s.Path(path))
+		if isNoNode(err) {
+			return true, nil, nil
+		}
+		return err == nil && stat.Version != version, changed, err
+	})
+}
+
+// WaitChildren waits until a znode has exactly n children and returns their sorted
+// names. A znode that does not exist has none.
+func (s *Space) WaitChildren(path string, n int) []string {
+	s.tb.Helper()
+	var names []string
+	s.wait("wait for the children of", path, func() (done bool, changed <-chan zk.Event, err error) {
+		names, _, changed, err = s.Conn().ChildrenW(s.Path(path))
+		if isNoNode(err) {
+			var exists bool
+			exists, _, changed, err = s.Conn().ExistsW(s.Path(path))
+			if err == nil && exists {
+				return false, now, nil // Created in between: list again.
+			}
+			names = nil
+		}
+		return err == nil && len(names) == n, changed, err
+	})
+	slices.Sort(names)
+	return names
+}
+
+func (s *Space) do(verb, path string, request func() error) {
+	s.tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := try(ctx, request); err != nil {
+		s.tb.Fatal(describe(err, verb, s.Path(path)))
+	}
+}
+
+func (s *Space) wait(verb, path string, look func() (bool, <-chan zk.Event, error)) {
+	s.tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := await(ctx, look); err != nil {
+		tree, _ := s.tree()
+		s.tb.Fatalf("%v; there are %q", describe(err, verb, s.Path(path)), tree)
+	}
+}
+
+// tree is Tree without the bound.
+func (s *Space) tree() ([]string, error) {
+	var paths []string
+	var walk func(path string) error
+	walk = func(path string) error {
+		names, _, err := s.Conn().Children(s.Path(path))
+		if isNoNode(err) {
+			return nil // Deleted meanwhile.
+		}
+		if err != nil {
+			return err
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			paths = append(paths, path+"/"+name)
+			if err := walk(path + "/" + name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return paths, walk("")
+}

@@ -1,0 +1,63 @@
+package zktest
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// session is a go-zookeeper connection that can be closed for good: after close
+// no goroutine and no socket of it is left.
+type session struct {
+	*zk.Conn
+	events <-chan zk.Event // closed by the client once its loop has ended
+
+	mu      sync.Mutex
+	sockets []net.Conn
+}
+
+func dialSession(addrs []string, timeout time.Duration) (*session, error) {
+	s := &session{}
+	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
+		conn, err := net.DialTimeout(network, address, timeout)
+		if err == nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.sockets = append(s.sockets, conn)
+		}
+		return conn, err
+	}
+	conn, events, err := zk.Connect(addrs, timeout, zk.WithDialer(dial), zk.WithLogger(silent{}), zk.WithLogInfo(false))
+	if err != nil {
+		return nil, fmt.Errorf("connect to %v: %w", addrs, err)
+	}
+	s.Conn, s.events = conn, events
+	return s, nil
+}
+
+// close ends the session on the server if that answers, and returns once the
+// client's goroutines have ended.
+func (s *session) close() {
+	s.Conn.Close()
+	// The client may be in a handshake with a server that does not answer, which
+	// it would await for ten session timeouts: end its sockets after a moment.
+	stop := time.AfterFunc(time.Second, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, socket := range s.sockets {
+			_ = socket.Close()
+		}
+	})
+	defer stop.Stop()
+	for range s.events {
+		// Nobody wants them any more; the end of them is what we wait for.
+	}
+}
+
+// silent drops what the client logs: what matters reaches a test as an error.
+type silent struct{}
+
+func (silent) Printf(string, ...any) {}
