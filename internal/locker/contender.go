@@ -1,0 +1,150 @@
+package locker
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Mode is how a contender wants the lock.
+type Mode string
+
+const (
+	// Exclusive tolerates no other holder.
+	Exclusive Mode = "exclusive"
+	// Shared tolerates other shared holders.
+	Shared Mode = "shared"
+)
+
+// Contender is a child of a lock's directory that queues for the lock or holds
+// it, read from nothing but its name.
+type Contender struct {
+	Name     string
+	Sequence int32 // the server's counter, which wraps around
+	Mode     Mode
+}
+
+// marker is what stands before the sequence number in a contender's name.
+type marker struct {
+	text string
+	mode Mode
+}
+
+// Markers may follow anything, prefixes must begin the name. Beside this
+// provider's own names they are those of Kazoo (__lock__, __rlock__), Curator
+// (lock-, __WRIT__, __READ__), go-zookeeper (lock-), the zk gem (ex, sh, sem)
+// and the ZooKeeper recipes (read-, write-).
+var (
+	markers = []marker{
+		{"__lock__", Exclusive},
+		{"__rlock__", Shared},
+		{"lock-", Exclusive},
+		{"__WRIT__", Exclusive},
+		{"__READ__", Shared},
+		{"write-", Exclusive},
+		{"read-", Shared},
+	}
+	prefixes = []marker{
+		{"ex", Exclusive},
+		{"sh", Shared},
+		{"sem", Exclusive},
+		{"", Exclusive},
+	}
+	// unknownMarker ends in a number as the server appends it ("%010d"): ten
+	// places, of which a minus takes one unless the number needs them all.
+	unknownMarker = regexp.MustCompile(`(?:-[12]\d{9}|-\d{9}|\d{10})$`)
+)
+
+// ParseContender recognizes a contender of any known client by its name. A
+// child without a number is none. A number behind an unknown marker is taken
+// for an exclusive contender: waiting for a stranger is safer than passing it.
+func ParseContender(name string) (c Contender, ok bool) {
+	end := -1
+	var best marker
+	for _, m := range markers {
+		if i := strings.LastIndex(name, m.text); i >= 0 && i+len(m.text) > end {
+			end, best = i+len(m.text), m
+		}
+	}
+	if end >= 0 {
+		if n, ok := parseSequence(name[end:]); ok {
+			return Contender{name, n, best.mode}, true
+		}
+	}
+	for _, m := range prefixes {
+		if rest, ok := strings.CutPrefix(name, m.text); ok {
+			if n, ok := parseSequence(rest); ok {
+				return Contender{name, n, m.mode}, true
+			}
+		}
+	}
+	if n, ok := parseSequence(unknownMarker.FindString(name)); ok {
+		return Contender{name, n, Exclusive}, true
+	}
+	return Contender{}, false
+}
+
+func parseSequence(s string) (int32, bool) {
+	n, err := strconv.ParseInt(s, 10, 32)
+	return int32(n), err == nil && s[0] != '+'
+}
+
+// Contenders picks the contenders among a directory's children and puts them in
+// queue order; the rest, sorted by name, are no contenders.
+//
+// Sequence numbers are 32 bits wide and wrap around, so the queue begins behind
+// the widest gap in their circle. Equal numbers, which different clients'
+// promotions and hand-made znodes can bring about, stand in the order of their
+// names. The order is total, whatever the names are.
+func Contenders(names []string) (queue []Contender, others []string) {
+	for _, name := range names {
+		if c, ok := ParseContender(name); ok {
+			queue = append(queue, c)
+		} else {
+			others = append(others, name)
+		}
+	}
+	slices.Sort(others)
+	byPlace := func(first uint32) func(a, b Contender) int {
+		return func(a, b Contender) int {
+			return cmp.Or(cmp.Compare(place(a)-first, place(b)-first), cmp.Compare(a.Name, b.Name))
+		}
+	}
+	slices.SortFunc(queue, byPlace(0))
+	if len(queue) > 1 {
+		slices.SortFunc(queue, byPlace(firstPlace(queue)))
+	}
+	return queue, others
+}
+
+func place(c Contender) uint32 { return uint32(c.Sequence) } //nolint:gosec // the circle of sequence numbers is meant
+
+// firstPlace is the place behind the widest gap in a circle sorted by place. Of
+// equal gaps the one before the lowest sequence number counts.
+func firstPlace(sorted []Contender) uint32 {
+	first, widest := uint32(0), uint32(0)
+	for i, c := range sorted {
+		before := sorted[(i+len(sorted)-1)%len(sorted)]
+		if gap := place(c) - place(before); gap > widest {
+			first, widest = place(c), gap
+		}
+	}
+	return first
+}
+
+// blockers are the contenders before queue[i] that keep it from holding: for an
+// exclusive one all, for a shared one the exclusive ones.
+func blockers(queue []Contender, i int) []Contender {
+	if queue[i].Mode == Exclusive {
+		return queue[:i]
+	}
+	var before []Contender
+	for _, c := range queue[:i] {
+		if c.Mode == Exclusive {
+			before = append(before, c)
+		}
+	}
+	return before
+}

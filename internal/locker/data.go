@@ -1,0 +1,93 @@
+package locker
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// MaxData is the most bytes a contender's data takes.
+	MaxData = 1024
+	// MaxOwner and MaxInfo are the most bytes of [Data.Owner] and [Data.Info]
+	// that are sure to be kept.
+	MaxOwner = 128
+	MaxInfo  = 256
+
+	dataVersion = 1
+	maxForeign  = 256
+)
+
+// Data is what a contender says of itself in its znode, for people and for
+// other runs to read. It decides nothing.
+type Data struct {
+	Version int       `json:"v"`
+	Owner   string    `json:"owner,omitempty"`
+	Info    string    `json:"info,omitempty"`
+	Run     string    `json:"run,omitempty"`
+	Host    string    `json:"host,omitempty"`
+	PID     int       `json:"pid,omitempty"`
+	Client  string    `json:"client,omitempty"`
+	Since   time.Time `json:"since,omitzero"` // when it joined the queue, by its own clock
+	Durable bool      `json:"durable,omitempty"`
+	Token   int64     `json:"token,omitempty"`
+}
+
+// encode gives the znode's bytes, at most [MaxData]: what is too long is cut.
+func (d Data) encode() []byte {
+	d.Version = dataVersion
+	d.Since = d.Since.UTC().Truncate(time.Second)
+	for _, text := range []*string{&d.Owner, &d.Info, &d.Run, &d.Host, &d.Client} {
+		*text = printable(*text)
+	}
+	for {
+		b, err := json.Marshal(d)
+		if err == nil && len(b) <= MaxData {
+			return b
+		}
+		longest := &d.Info
+		for _, text := range []*string{&d.Owner, &d.Run, &d.Host, &d.Client} {
+			if len(*text) > len(*longest) {
+				longest = text
+			}
+		}
+		*longest = cut(*longest, len(*longest)/2)
+	}
+}
+
+// decodeData reads what any client wrote. Another client's text, such as a
+// Kazoo identifier or Curator's address, is taken for the owner. Nothing in the
+// result can garble a terminal.
+func decodeData(b []byte) Data {
+	var d Data
+	if len(b) <= 4*MaxData && json.Unmarshal(b, &d) == nil && d.Version == dataVersion {
+		for _, text := range []*string{&d.Owner, &d.Info, &d.Run, &d.Host, &d.Client} {
+			*text = printable(*text)
+		}
+		return d
+	}
+	return Data{Owner: cut(printable(string(b[:min(len(b), maxForeign)])), maxForeign)}
+}
+
+// printable replaces what is no text by U+FFFD.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ToValidUTF8(s, string(utf8.RuneError)))
+}
+
+// cut shortens s to at most n bytes at the border of a character.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

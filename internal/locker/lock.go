@@ -1,0 +1,192 @@
+package locker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+// withdrawTime is how long an acquire that has failed stays to see its
+// contender removed before it leaves that to the background.
+const withdrawTime = 2 * time.Second
+
+// Lock is a held lock. Its methods are safe for concurrent use.
+type Lock struct {
+	contender
+	token int64
+
+	stop     context.CancelFunc // of the watch over it
+	watching sync.WaitGroup
+	lost     chan struct{}
+
+	mu      sync.Mutex
+	lostErr error
+
+	releasing sync.Mutex
+	released  bool
+}
+
+// contender is what it takes to remove a contender of ours.
+type contender struct {
+	session *zookeeper.Session
+	dir     string
+	node    string
+	plain   bool // the directory holds no data and may go when it is empty
+}
+
+func newLock(c contender, token int64) *Lock {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &Lock{contender: c, token: token, stop: cancel, lost: make(chan struct{})}
+	l.watching.Go(func() { l.watch(ctx) })
+	return l
+}
+
+// Znode is the absolute path of our contender.
+func (l *Lock) Znode() string { return l.dir + "/" + l.node }
+
+// Token is the fencing token: the zxid of the transaction that created our
+// contender. Of two holds of one lock the later one has the greater token.
+func (l *Lock) Token() int64 { return l.token }
+
+// Lost is closed when the lock may no longer be ours though we did not release
+// it; [Lock.Err] tells why. It is closed no later than the server can give the
+// lock to another, unless this process is kept from running.
+func (l *Lock) Lost() <-chan struct{} { return l.lost }
+
+// Err is nil while the lock is held, and after Lost was closed the reason:
+// [ErrNodeGone], [ErrSilence] or the session's end.
+func (l *Lock) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lostErr
+}
+
+// watch asks for the lock's znode at least every third of the session timeout
+// and gives the lock up when it is gone, or when no answer has come for the
+// whole timeout, counted from the sending of the last answered request.
+func (l *Lock) watch(ctx context.Context) {
+	tick := time.NewTicker(l.session.Timeout() / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-l.session.Lost():
+		case <-ctx.Done():
+			return
+		}
+		if err := l.ask(ctx); err != nil {
+			if ctx.Err() == nil {
+				l.lose(err)
+			}
+			return
+		}
+	}
+}
+
+// ask returns nil if the server says that the lock is ours, and why it is not
+// when the server says so or cannot be reached before the session may be over.
+func (l *Lock) ask(ctx context.Context) error {
+	for {
+		until, cancel := context.WithDeadlineCause(ctx, l.session.Answered().Add(l.session.Timeout()), ErrSilence)
+		stat, err := l.session.Stat(until, l.Znode())
+		silent := until.Err() != nil
+		cancel()
+		switch {
+		case err == nil && stat.EphemeralOwner == l.session.ID():
+			return nil
+		case err == nil, errors.Is(err, zookeeper.ErrNoNode):
+			return ErrNodeGone
+		case l.session.Err() != nil:
+			return l.session.Err()
+		case silent:
+			return fmt.Errorf("%w: %w", ErrSilence, err)
+		case !zookeeper.Disconnected(err):
+			return err
+		}
+	}
+}
+
+func (l *Lock) lose(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lostErr == nil {
+		l.lostErr = err
+		close(l.lost)
+	}
+}
+
+// Release gives the lock up: it deletes exactly our znode, and the directory if
+// that leaves it empty. It returns nil once the server has confirmed it or the
+// session is over, and can be called again after an error.
+func (l *Lock) Release(ctx context.Context) error {
+	l.stop()
+	l.watching.Wait()
+	l.releasing.Lock()
+	defer l.releasing.Unlock()
+	if l.released {
+		return nil
+	}
+	if err := l.remove(ctx); err != nil {
+		return fmt.Errorf("locker: release %s: %w", l.Znode(), err)
+	}
+	l.released = true
+	return nil
+}
+
+// remove deletes the contender and then, if that leaves it empty, the directory.
+// It tries until the server has answered, the session is over or ctx ends.
+func (c *contender) remove(ctx context.Context) error {
+	node := c.dir + "/" + c.node
+	for {
+		err := c.removeOnce(ctx, node)
+		switch {
+		case err == nil, errors.Is(err, zookeeper.ErrNoNode), c.session.Err() != nil:
+			return nil
+		case !zookeeper.Disconnected(err), ctx.Err() != nil:
+			return err
+		}
+	}
+}
+
+func (c *contender) removeOnce(ctx context.Context, node string) error {
+	if c.plain {
+		results, err := c.session.Multi(ctx, zookeeper.Delete(node), zookeeper.Delete(c.dir))
+		if len(results) == 0 || results[0].Err != nil {
+			return err
+		}
+		if err == nil {
+			return nil
+		}
+		// Our znode is there, and others keep the directory.
+	}
+	return c.session.Delete(ctx, node)
+}
+
+// withdraw removes what an acquire that failed may have left: our contender, or
+// those that a lost reply hides. It waits a moment for the server to confirm and
+// otherwise goes on in the background until that or the end of the session,
+// which removes them too.
+func (c *candidate) withdraw() {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ctx := context.Background()
+		if c.node == "" {
+			if found, err := c.find(ctx); err != nil || !found {
+				return
+			}
+		}
+		own := contender{c.session, c.Dir, c.node, c.plain}
+		_ = own.remove(ctx) // fails only where the server forbids it: then the session's end removes it
+	}()
+	timer := time.NewTimer(withdrawTime)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,129 @@
+package locker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+// Entry is a contender and what its znode says.
+type Entry struct {
+	Contender
+	Data
+	Znode   string    // absolute path
+	Created time.Time // by the server's clock
+	Session int64     // that it ends with; 0 for a durable one
+}
+
+// Joined is when the contender joined the queue: by its own word, else by the
+// server's clock.
+func (e Entry) Joined() time.Time {
+	if !e.Since.IsZero() {
+		return e.Since
+	}
+	return e.Created
+}
+
+// String tells a person who this is.
+func (e Entry) String() string {
+	who := e.Owner
+	if who == "" {
+		who = "an unnamed client"
+	}
+	details := []string{}
+	if e.Host != "" && !strings.HasSuffix(who, "@"+e.Host) {
+		details = append(details, "on host "+e.Host)
+	}
+	if e.PID != 0 {
+		details = append(details, fmt.Sprintf("process %d", e.PID))
+	}
+	if e.Durable {
+		details = append(details, "durable")
+	}
+	details = append(details, "since "+e.Joined().UTC().Format(time.RFC3339))
+	if e.Info != "" {
+		details = append(details, fmt.Sprintf("info %q", e.Info))
+	}
+	details = append(details, "znode "+e.Znode)
+	return who + " (" + strings.Join(details, ", ") + ")"
+}
+
+// Queue is a lock as it stood when it was looked at.
+type Queue struct {
+	Holders []Entry
+	Waiters []Entry // in queue order
+	// Unrecognized are children that are no contenders, sorted by name. They
+	// stall clients that expect none, such as the zk gem.
+	Unrecognized []string
+}
+
+// readers bounds how many znodes are read at once.
+const readers = 32
+
+// Inspect looks at the lock in directory dir. A directory that is not there is
+// a lock that nobody holds. The look is not atomic: contenders that leave while
+// it lasts may be missing.
+func Inspect(ctx context.Context, s *zookeeper.Session, dir string) (Queue, error) {
+	listing, err := s.Children(ctx, dir)
+	if errors.Is(err, zookeeper.ErrNoNode) {
+		return Queue{}, nil
+	}
+	if err != nil {
+		return Queue{}, fmt.Errorf("locker: inspect: %w", err)
+	}
+	contenders, others := Contenders(listing.Names)
+	entries, err := read(ctx, s, dir, contenders)
+	if err != nil {
+		return Queue{}, fmt.Errorf("locker: inspect: %w", err)
+	}
+	queue := Queue{Unrecognized: others}
+	for i, entry := range entries {
+		switch {
+		case entry == nil:
+		case len(blockers(contenders, i)) == 0:
+			queue.Holders = append(queue.Holders, *entry)
+		default:
+			queue.Waiters = append(queue.Waiters, *entry)
+		}
+	}
+	return queue, nil
+}
+
+// read gets the contenders' znodes side by side; nil for one that has left.
+func read(ctx context.Context, s *zookeeper.Session, dir string, contenders []Contender) ([]*Entry, error) {
+	entries := make([]*Entry, len(contenders))
+	errs := make([]error, len(contenders))
+	slots := make(chan struct{}, readers)
+	var wg sync.WaitGroup
+	for i, c := range contenders {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			entries[i], errs[i] = readEntry(ctx, s, dir, c)
+		})
+	}
+	wg.Wait()
+	return entries, errors.Join(errs...)
+}
+
+func readEntry(ctx context.Context, s *zookeeper.Session, dir string, c Contender) (*Entry, error) {
+	node, err := s.Get(ctx, dir+"/"+c.Name)
+	if errors.Is(err, zookeeper.ErrNoNode) {
+		return nil, nil //nolint:nilnil // a contender that has left is no error
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Entry{
+		Contender: c,
+		Data:      decodeData(node.Data),
+		Znode:     dir + "/" + c.Name,
+		Created:   time.UnixMilli(node.Stat.Ctime),
+		Session:   node.Stat.EphemeralOwner,
+	}, nil
+}

@@ -1,0 +1,166 @@
+package zookeeper
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// DefaultPort is the client port of a server whose port is not given.
+const DefaultPort = 2181
+
+// ErrConnectString is wrapped by every error of [ParseConnectString].
+var ErrConnectString = errors.New("not a ZooKeeper connect string")
+
+// ConnectString is a parsed connect string,
+// host[:port][,host[:port]...][/chroot], as the ZooKeeper Programmer's Guide
+// (section "ZooKeeper Sessions") defines it.
+type ConnectString struct {
+	// Servers are host:port pairs in the order given; an IPv6 address stands
+	// in brackets.
+	Servers []string
+	// Chroot is "" or an absolute path without a trailing slash.
+	Chroot string
+}
+
+// String returns the canonical form, which parses to the same value.
+func (c ConnectString) String() string {
+	return strings.Join(c.Servers, ",") + c.Chroot
+}
+
+// ParseConnectString parses s. White space around a server is ignored, a port
+// that is not given is 2181, and an IPv6 address needs brackets. An error wraps
+// [ErrConnectString] and says which part is at fault.
+func ParseConnectString(s string) (ConnectString, error) {
+	c, err := parseConnectString(s)
+	if err != nil {
+		return ConnectString{}, fmt.Errorf("%q is %w: %w", s, ErrConnectString, err)
+	}
+	return c, nil
+}
+
+func parseConnectString(s string) (ConnectString, error) {
+	var c ConnectString
+	if strings.TrimSpace(s) == "" {
+		return c, errors.New("it names no server")
+	}
+	if scheme, _, ok := strings.Cut(s, "://"); ok {
+		return c, fmt.Errorf("it is no URL, leave out %q", scheme+"://")
+	}
+	hosts := s
+	if i := strings.IndexByte(s, '/'); i >= 0 {
+		hosts = s[:i]
+		chroot := strings.TrimRight(s[i:], " \t\r\n")
+		if chroot != "/" {
+			if err := ValidatePath(chroot); err != nil {
+				return c, fmt.Errorf("the chroot: %w", err)
+			}
+			c.Chroot = chroot
+		}
+	}
+	for _, server := range strings.Split(hosts, ",") {
+		addr, err := parseServer(strings.TrimSpace(server))
+		if err != nil {
+			return c, err
+		}
+		c.Servers = append(c.Servers, addr)
+	}
+	return c, nil
+}
+
+func parseServer(s string) (string, error) {
+	if s == "" {
+		return "", errors.New("a server is empty")
+	}
+	host, port := s, ""
+	switch {
+	case strings.HasPrefix(s, "["):
+		var rest string
+		var ok bool
+		host, rest, ok = strings.Cut(s[1:], "]")
+		if !ok {
+			return "", fmt.Errorf("server %q lacks the closing bracket", s)
+		}
+		address, _, _ := strings.Cut(host, "%")
+		if ip := net.ParseIP(address); ip == nil || !strings.Contains(address, ":") {
+			return "", fmt.Errorf("server %q has no IPv6 address in its brackets", s)
+		}
+		if rest != "" && rest[0] != ':' {
+			return "", fmt.Errorf("server %q has %q behind its bracket", s, rest)
+		}
+		if rest == ":" {
+			return "", fmt.Errorf("server %q has no port behind its colon", s)
+		}
+		port = strings.TrimPrefix(rest, ":")
+	case strings.Count(s, ":") > 1:
+		return "", fmt.Errorf("server %q has several colons; write an IPv6 address in brackets", s)
+	default:
+		var colon bool
+		host, port, colon = strings.Cut(s, ":")
+		if colon && port == "" {
+			return "", fmt.Errorf("server %q has no port behind its colon", s)
+		}
+	}
+	if host == "" {
+		return "", fmt.Errorf("server %q has no host", s)
+	}
+	if i := strings.IndexFunc(host, notInHost); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(host[i:])
+		return "", fmt.Errorf("host %q has the character %q", host, r)
+	}
+	number := DefaultPort
+	if port != "" {
+		var err error
+		number, err = strconv.Atoi(port)
+		if err != nil || number < 1 || number > 65535 || port[0] == '+' {
+			return "", fmt.Errorf("port %q of server %q is not a number from 1 to 65535", port, s)
+		}
+	}
+	return net.JoinHostPort(host, strconv.Itoa(number)), nil
+}
+
+// notInHost tells what can stand neither in a name nor in an address: what is
+// left is for the resolver to judge.
+func notInHost(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError || strings.ContainsRune(`@?#\"'<>|;=[]{}`, r)
+}
+
+// ValidatePath says what is wrong with an absolute znode path; nil if it can be
+// one. The rules are the server's (org.apache.zookeeper.common.PathUtils).
+func ValidatePath(path string) error {
+	if path == "" || path[0] != '/' {
+		return fmt.Errorf("path %q does not begin with a slash", path)
+	}
+	if path == "/" {
+		return nil
+	}
+	for _, name := range strings.Split(path[1:], "/") {
+		if err := ValidateName(name); err != nil {
+			return fmt.Errorf("path %q: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// ValidateName says what is wrong with one component of a znode path; nil if it
+// can be one.
+func ValidateName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("a component is empty")
+	case name == "." || name == "..":
+		return fmt.Errorf("the component %q is relative", name)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("the component %q is not UTF-8", name)
+	}
+	for _, r := range name {
+		if r == '/' || r <= 0x1f || r >= 0x7f && r <= 0x9f || r >= 0xd800 && r <= 0xf8ff || r >= 0xfff0 && r <= 0xffff {
+			return fmt.Errorf("the component %q has the character %U, which ZooKeeper does not allow", name, r)
+		}
+	}
+	return nil
+}

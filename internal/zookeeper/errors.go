@@ -1,0 +1,77 @@
+package zookeeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// What a server answers to a request that it did not carry out.
+var (
+	ErrNoNode     = zk.ErrNoNode
+	ErrNodeExists = zk.ErrNodeExists
+	ErrNotEmpty   = zk.ErrNotEmpty
+	ErrBadVersion = zk.ErrBadVersion
+	ErrNoAuth     = zk.ErrNoAuth
+)
+
+var (
+	// ErrSessionExpired says that the server has ended the session: its
+	// ephemeral znodes are gone.
+	ErrSessionExpired = zk.ErrSessionExpired
+	// ErrClosed says that this process closed the session.
+	ErrClosed = errors.New("zookeeper: session closed")
+)
+
+var answers = []error{
+	ErrNoNode, ErrNodeExists, ErrNotEmpty, ErrBadVersion, ErrNoAuth,
+	zk.ErrNoChildrenForEphemerals, zk.ErrInvalidACL, zk.ErrInvalidPath, zk.ErrAuthFailed, zk.ErrBadArguments,
+}
+
+// Answered tells whether err is the server's own refusal: the request had no
+// effect. After any other error (a lost connection, an ended context, a lost
+// session) the request may or may not have been carried out.
+func Answered(err error) bool {
+	for _, answer := range answers {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
+}
+
+// Disconnected tells whether err says that the connection was lost or not there:
+// the request may or may not have been carried out, and can be tried again,
+// after a look, as soon as [Session.Ready].
+func Disconnected(err error) bool {
+	for _, lost := range disconnections {
+		if errors.Is(err, lost) {
+			return true
+		}
+	}
+	var network net.Error
+	return errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+var disconnections = []error{zk.ErrConnectionClosed, zk.ErrNoServer, zk.ErrClosing, zk.ErrSessionMoved, io.EOF, net.ErrClosed}
+
+// ConnectError says that no usable session could be had in time.
+type ConnectError struct {
+	// Servers are those tried, host:port.
+	Servers []string
+	// Cause is the last thing that went wrong.
+	Cause error
+}
+
+// Error names the servers and the last cause.
+func (e *ConnectError) Error() string {
+	return fmt.Sprintf("zookeeper: no session with %s: %v", strings.Join(e.Servers, ","), e.Cause)
+}
+
+// Unwrap returns the cause.
+func (e *ConnectError) Unwrap() error { return e.Cause }

@@ -1,0 +1,107 @@
+package zookeeper
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Pool shares one session among all who connect alike. The zero value is ready
+// for use; its methods are safe for concurrent use.
+type Pool struct {
+	mu       sync.Mutex
+	closed   bool
+	sessions map[poolKey]*pooled
+	closing  sync.WaitGroup
+}
+
+// poolKey is all that makes one session different from another.
+type poolKey struct {
+	servers                        string
+	sessionTimeout, connectTimeout time.Duration
+}
+
+type pooled struct {
+	opened  chan struct{}
+	cancel  context.CancelFunc
+	session *Session
+	err     error
+}
+
+// Session returns the living session for cfg, and opens one when there is none
+// yet or the last one was lost. Callers that come while it is being opened wait
+// for the same one. A failure is not kept: the next call tries again.
+func (p *Pool) Session(ctx context.Context, cfg Config) (*Session, error) {
+	entry, err := p.entry(cfg)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-entry.opened:
+		return entry.session, entry.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("zookeeper: connect: %w", context.Cause(ctx))
+	}
+}
+
+func (p *Pool) entry(cfg Config) (*pooled, error) {
+	key := poolKey{strings.Join(cfg.Servers, ","), cfg.SessionTimeout, cfg.ConnectTimeout}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, ErrClosed
+	}
+	entry, ok := p.sessions[key]
+	if ok && !entry.useless() {
+		return entry, nil
+	}
+	if ok {
+		p.closing.Go(entry.close)
+	}
+	// Detached from the caller's context: others may wait for this session.
+	ctx, cancel := context.WithCancel(context.Background())
+	fresh := &pooled{opened: make(chan struct{}), cancel: cancel}
+	if p.sessions == nil {
+		p.sessions = make(map[poolKey]*pooled)
+	}
+	p.sessions[key] = fresh
+	go func() {
+		defer close(fresh.opened)
+		fresh.session, fresh.err = Open(ctx, cfg)
+	}()
+	return fresh, nil
+}
+
+// useless tells whether the session could not be opened or has ended.
+func (e *pooled) useless() bool {
+	select {
+	case <-e.opened:
+		return e.err != nil || e.session.Err() != nil
+	default:
+		return false
+	}
+}
+
+func (e *pooled) close() {
+	e.cancel()
+	<-e.opened
+	if e.session != nil {
+		_ = e.session.Close()
+	}
+}
+
+// Close closes all sessions, side by side, and waits for them. The pool opens
+// no more.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	p.closed = true
+	entries := p.sessions
+	p.sessions = nil
+	p.mu.Unlock()
+	for _, entry := range entries {
+		p.closing.Go(entry.close)
+	}
+	p.closing.Wait()
+}

@@ -1,0 +1,210 @@
+package zookeeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// Stat is what the server keeps of a znode.
+type Stat = zk.Stat
+
+// Event is delivered once by a watch.
+type Event = zk.Event
+
+// Kinds of znode for [Session.Create] and [Create].
+const (
+	Persistent          = zk.FlagPersistent
+	Ephemeral           = zk.FlagEphemeral
+	EphemeralSequential = zk.FlagEphemeralSequential
+)
+
+// Op is one operation of [Session.Multi].
+type Op struct{ request any }
+
+// Create makes a znode of the given kind; the result's Path is its name.
+func Create(path string, data []byte, kind int32) Op {
+	return Op{&zk.CreateRequest{Path: path, Data: data, Acl: openACL, Flags: kind}}
+}
+
+// Delete removes a znode of whatever version.
+func Delete(path string) Op {
+	return Op{&zk.DeleteRequest{Path: path, Version: -1}}
+}
+
+// Set replaces the data of a znode that has the given version; the result's
+// Stat is the znode's own after the whole transaction.
+func Set(path string, data []byte, version int32) Op {
+	return Op{&zk.SetDataRequest{Path: path, Data: data, Version: version}}
+}
+
+// Result is what one operation of [Session.Multi] gave.
+type Result struct {
+	Path string // of a created znode
+	Stat *Stat  // of a Set
+	Err  error  // this operation's refusal, if it is the one that failed
+}
+
+var openACL = zk.WorldACL(zk.PermAll)
+
+// Create makes a znode and returns its path, which for a sequential one has the
+// server's number at its end.
+func (s *Session) Create(ctx context.Context, path string, data []byte, kind int32) (string, error) {
+	return call(ctx, s, "create", path, func() (string, error) {
+		return s.conn.Create(path, data, kind, openACL)
+	})
+}
+
+// Delete removes a znode of whatever version.
+func (s *Session) Delete(ctx context.Context, path string) error {
+	_, err := call(ctx, s, "delete", path, func() (struct{}, error) {
+		return struct{}{}, s.conn.Delete(path, -1)
+	})
+	return err
+}
+
+// Listing is a znode's children, in no order, and its own Stat.
+type Listing struct {
+	Names []string
+	Stat  *Stat
+}
+
+// Children lists the children of a znode.
+func (s *Session) Children(ctx context.Context, path string) (Listing, error) {
+	return call(ctx, s, "list", path, func() (Listing, error) {
+		names, stat, err := s.conn.Children(path)
+		return Listing{names, stat}, err
+	})
+}
+
+// Node is a znode's content.
+type Node struct {
+	Data []byte
+	Stat *Stat
+}
+
+// Get reads a znode.
+func (s *Session) Get(ctx context.Context, path string) (Node, error) {
+	return call(ctx, s, "get", path, func() (Node, error) {
+		data, stat, err := s.conn.Get(path)
+		return Node{data, stat}, err
+	})
+}
+
+// Watch is a znode's content and its next event: the deletion or a change of
+// its data. The channel also yields when the session ends.
+type Watch struct {
+	Node
+	Event <-chan Event
+}
+
+// GetWatch reads a znode and watches it. No watch is left where there is no
+// such znode.
+func (s *Session) GetWatch(ctx context.Context, path string) (Watch, error) {
+	return call(ctx, s, "watch", path, func() (Watch, error) {
+		data, stat, event, err := s.conn.GetW(path)
+		return Watch{Node{data, stat}, event}, err
+	})
+}
+
+// Stat looks a znode up; [ErrNoNode] if there is none.
+func (s *Session) Stat(ctx context.Context, path string) (*Stat, error) {
+	return call(ctx, s, "stat", path, func() (*Stat, error) {
+		ok, stat, err := s.conn.Exists(path)
+		if err == nil && !ok {
+			err = ErrNoNode
+		}
+		return stat, err
+	})
+}
+
+// Sync waits until the connected server has seen all that the ensemble had
+// committed: a list after it cannot miss an earlier create of this session.
+func (s *Session) Sync(ctx context.Context, path string) error {
+	_, err := call(ctx, s, "sync", path, func() (string, error) { return s.conn.Sync(path) })
+	return err
+}
+
+// Multi carries out all operations or none (the multi transaction of the
+// ZooKeeper API). The results stand in the operations' order; on a refusal the
+// error is that of the operation at fault.
+func (s *Session) Multi(ctx context.Context, ops ...Op) ([]Result, error) {
+	requests := make([]any, len(ops))
+	for i, op := range ops {
+		requests[i] = op.request
+	}
+	return call(ctx, s, "multi", opPath(ops), func() ([]Result, error) {
+		responses, err := s.conn.Multi(requests...)
+		results := make([]Result, len(responses))
+		for i, r := range responses {
+			results[i] = Result{Path: r.String, Stat: r.Stat, Err: r.Error}
+		}
+		return results, err
+	})
+}
+
+func opPath(ops []Op) string {
+	if len(ops) == 0 {
+		return ""
+	}
+	switch r := ops[0].request.(type) {
+	case *zk.CreateRequest:
+		return r.Path
+	case *zk.DeleteRequest:
+		return r.Path
+	case *zk.SetDataRequest:
+		return r.Path
+	}
+	return ""
+}
+
+// call runs one request of the library, which takes no context, and gives up
+// waiting for its answer when ctx or the session ends. The result comes along
+// with a refusal, and is zero when there was no answer.
+func call[T any](ctx context.Context, s *Session, op, path string, request func() (T, error)) (T, error) {
+	var none T
+	if err := s.Ready(ctx); err != nil {
+		return none, fmt.Errorf("zookeeper: %s %s: %w", op, path, err)
+	}
+	type answer struct {
+		value T
+		err   error
+	}
+	sent := time.Now()
+	done := make(chan answer, 1)
+	go func() {
+		value, err := request()
+		done <- answer{value, err}
+	}()
+	var a answer
+	select {
+	case a = <-done:
+	case <-ctx.Done():
+		a.err = context.Cause(ctx)
+	case <-s.lost:
+		a.err = s.Err()
+	}
+	if a.err == nil || Answered(a.err) {
+		s.noteAnswer(sent)
+	} else {
+		a.value = none
+		if err := s.Err(); err != nil && !errors.Is(a.err, err) {
+			a.err = fmt.Errorf("%w (%w)", err, a.err)
+		}
+	}
+	if a.err != nil {
+		a.err = fmt.Errorf("zookeeper: %s %s: %w", op, path, a.err)
+	}
+	return a.value, a.err
+}
+
+func (s *Session) noteAnswer(sent time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sent.After(s.answered) {
+		s.answered = sent
+	}
+}

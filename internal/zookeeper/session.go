@@ -1,0 +1,209 @@
+package zookeeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// Config says where to connect and how long to wait.
+type Config struct {
+	// Servers is the ensemble: the servers of a [ConnectString]. Paths given to
+	// a session are absolute; a chroot is the caller's to put in front.
+	Servers []string
+	// SessionTimeout is how long the server keeps the session without hearing
+	// of it. The server may grant another: see [Session.Timeout].
+	SessionTimeout time.Duration
+	// ConnectTimeout bounds [Open], over all servers.
+	ConnectTimeout time.Duration
+}
+
+// Session is one ZooKeeper session. It survives broken connections and ends
+// when the server expires it or it is closed; it never becomes another session.
+// Its methods are safe for concurrent use.
+type Session struct {
+	conn      *zk.Conn
+	transport *transport
+	ended     <-chan struct{} // the library's loops are gone
+	lost      chan struct{}
+	closeOnce sync.Once
+
+	mu       sync.Mutex
+	ready    bool
+	changed  chan struct{} // closed and replaced when ready changes
+	lostErr  error
+	answered time.Time // when the last answered request was sent
+}
+
+// Open waits for a session with any of the servers, at most
+// cfg.ConnectTimeout. It returns a [*ConnectError] when there is none, and the
+// context's error when ctx ends first.
+func Open(ctx context.Context, cfg Config) (*Session, error) {
+	bounded, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	defer cancel()
+	s, err := start(cfg)
+	if err != nil {
+		return nil, &ConnectError{Servers: cfg.Servers, Cause: err}
+	}
+	if err := s.Ready(bounded); err != nil {
+		cause := s.transport.cause()
+		_ = s.Close()
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("zookeeper: connect: %w", context.Cause(ctx))
+		}
+		if cause == nil || !errors.Is(err, context.DeadlineExceeded) {
+			cause = err
+		}
+		return nil, &ConnectError{Servers: cfg.Servers, Cause: fmt.Errorf("after %v: %w", cfg.ConnectTimeout, cause)}
+	}
+	return s, nil
+}
+
+func start(cfg Config) (*Session, error) {
+	attempt := min(cfg.ConnectTimeout, cfg.SessionTimeout) / time.Duration(max(1, len(cfg.Servers)))
+	t := &transport{attempt: max(attempt, min(time.Second, cfg.ConnectTimeout))}
+	s := &Session{
+		transport: t,
+		lost:      make(chan struct{}),
+		changed:   make(chan struct{}),
+		answered:  time.Now(),
+	}
+	// The callback runs on the library's own goroutine before it acts on the
+	// event, which may be before Connect has returned.
+	conn, events, err := zk.Connect(cfg.Servers, cfg.SessionTimeout,
+		zk.WithDialer(t.dial), zk.WithHostProvider(&servers{}), zk.WithLogger(t), zk.WithLogInfo(false),
+		zk.WithMaxBufferSize(64<<20), zk.WithEventCallback(s.onEvent))
+	if err != nil {
+		return nil, err
+	}
+	s.conn = conn
+	ended := make(chan struct{})
+	s.ended = ended
+	go func() {
+		for range events { //nolint:revive // drained only to learn of its end
+		}
+		close(ended)
+	}()
+	return s, nil
+}
+
+func (s *Session) onEvent(ev zk.Event) {
+	if ev.Type != zk.EventSession {
+		return
+	}
+	switch ev.State {
+	case zk.StateHasSession:
+		s.setReady(true)
+	case zk.StateDisconnected:
+		s.setReady(false)
+	case zk.StateExpired:
+		s.transport.stop()
+		s.lose(ErrSessionExpired)
+	}
+}
+
+func (s *Session) setReady(ready bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ready == ready {
+		return
+	}
+	s.ready = ready
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *Session) lose(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lostErr == nil {
+		s.lostErr = err
+		close(s.lost)
+	}
+}
+
+// Lost is closed when the session has ended; [Session.Err] tells why.
+func (s *Session) Lost() <-chan struct{} { return s.lost }
+
+// Err is nil while the session lives, [ErrSessionExpired] or [ErrClosed] after.
+func (s *Session) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lostErr
+}
+
+// ID is the session's id at the server: the ephemeralOwner of its znodes.
+func (s *Session) ID() int64 {
+	id, _ := s.transport.negotiated()
+	return id
+}
+
+// Timeout is the session timeout that the server granted.
+func (s *Session) Timeout() time.Duration {
+	_, timeout := s.transport.negotiated()
+	return timeout
+}
+
+// Answered is when the latest of the answered requests was sent: the server
+// keeps the session at least until that instant plus [Session.Timeout].
+func (s *Session) Answered() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answered
+}
+
+// Changed returns a channel that is closed at the next loss or return of the
+// connection. Whoever waits for a watch must look again then: the client
+// library can miss an event that came while the connection was down.
+func (s *Session) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// Ready waits until the session is connected. It returns the session's end or
+// the context's cause otherwise.
+func (s *Session) Ready(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		ready, changed, err := s.ready, s.changed, s.lostErr
+		s.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		if ready {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-s.lost:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Close ends the session and waits until nothing of it runs in this process.
+// The server removes the session's ephemeral znodes at once if it can be
+// reached (waiting at most a second), else when the session times out.
+func (s *Session) Close() error {
+	s.closeOnce.Do(func() {
+		s.mu.Lock()
+		connected := s.ready && s.lostErr == nil
+		s.mu.Unlock()
+		s.lose(ErrClosed)
+		s.transport.stop()
+		if !connected {
+			// Nobody would answer the library's farewell.
+			s.transport.hangUp()
+		}
+		s.conn.Close()
+		s.transport.hangUp()
+	})
+	<-s.ended
+	return nil
+}

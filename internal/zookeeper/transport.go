@@ -1,0 +1,200 @@
+package zookeeper
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// errHandshake is the cause when a server takes the connection and then says
+// nothing, as a stopped server does.
+var errHandshake = errors.New("the server accepted the connection but did not answer")
+
+// transport dials for one session. It gives what the client library lacks: an
+// end to a handshake that hangs (the library waits ten times the receive
+// timeout), the negotiated timeout, the cause of a failure, no second session
+// under the same handle, and connections that are really closed.
+type transport struct {
+	attempt time.Duration // for one dial, and again for its handshake
+
+	mu      sync.Mutex
+	stopped bool
+	conn    net.Conn
+	timeout time.Duration // negotiated, 0 before there is a session
+	session int64         // its id, 0 before there is one
+	lastErr error
+}
+
+func (t *transport) dial(network, address string, _ time.Duration) (net.Conn, error) {
+	if err := t.open(nil); err != nil {
+		return nil, err
+	}
+	raw, err := net.DialTimeout(network, address, t.attempt)
+	if err != nil {
+		t.note(err)
+		return nil, err
+	}
+	c := &handshakeConn{Conn: raw, transport: t}
+	c.timer = time.AfterFunc(t.attempt, func() {
+		t.note(fmt.Errorf("%s: %w within %v", address, errHandshake, t.attempt))
+		_ = raw.Close()
+	})
+	if err := t.open(raw); err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// open registers conn as the present connection; the library forgets to close
+// the one before when its session has expired.
+func (t *transport) open(conn net.Conn) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stopped {
+		return ErrClosed
+	}
+	if conn != nil {
+		if t.conn != nil {
+			_ = t.conn.Close()
+		}
+		t.conn = conn
+	}
+	return nil
+}
+
+// stop refuses every further connection, so that the library cannot open a new
+// session behind our back.
+func (t *transport) stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stopped = true
+}
+
+// hangUp closes the present connection, which ends the library's loops.
+func (t *transport) hangUp() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conn != nil {
+		_ = t.conn.Close()
+	}
+}
+
+func (t *transport) note(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.stopped {
+		t.lastErr = err
+	}
+}
+
+func (t *transport) cause() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.lastErr
+}
+
+func (t *transport) negotiated() (session int64, timeout time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.session, t.timeout
+}
+
+// answer takes the head of the server's answer to the connect request. A
+// session id of zero says that the session has expired.
+func (t *transport) answer(head []byte) {
+	timeout := time.Duration(binary.BigEndian.Uint32(head[8:])) * time.Millisecond
+	session := int64(binary.BigEndian.Uint64(head[12:])) //nolint:gosec // the wire format is a signed 64-bit number
+	if session == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.session, t.timeout = session, timeout
+}
+
+// Printf takes the library's log, which is where it tells why a handshake
+// failed. A closed connection is what our own timer leaves, not a cause.
+func (t *transport) Printf(_ string, args ...any) {
+	for _, arg := range args {
+		if err, ok := arg.(error); ok && !errors.Is(err, net.ErrClosed) {
+			t.note(err)
+		}
+	}
+}
+
+// handshakeConn reads along until the server has answered the connect request:
+// four bytes of length, four of protocol version, four of the timeout in
+// milliseconds, eight of the session id (ConnectResponse in zookeeper.jute).
+type handshakeConn struct {
+	net.Conn
+	transport *transport
+	timer     *time.Timer
+	head      []byte
+}
+
+const handshakeHead = 20
+
+func (c *handshakeConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if missing := handshakeHead - len(c.head); missing > 0 && n > 0 {
+		c.head = append(c.head, p[:min(n, missing)]...)
+		if len(c.head) == handshakeHead {
+			c.timer.Stop()
+			c.transport.answer(c.head)
+		}
+	}
+	return n, err
+}
+
+func (c *handshakeConn) Close() error {
+	c.timer.Stop()
+	return c.Conn.Close()
+}
+
+// servers is the library's host provider over names that are resolved again at
+// every dial, so that an address that changed is found.
+type servers struct {
+	mu     sync.Mutex
+	list   []string
+	next   int
+	failed int // attempts since the last session
+}
+
+var _ zk.HostProvider = (*servers)(nil)
+
+// Init takes the list, which the library has shuffled.
+func (s *servers) Init(list []string) error {
+	s.list = list
+	return nil
+}
+
+// Len is the number of servers.
+func (s *servers) Len() int { return len(s.list) }
+
+// Next says which server to try; the library rests for a second when
+// retryStart says that all have been tried in vain.
+func (s *servers) Next() (server string, retryStart bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	server = s.list[s.next%len(s.list)]
+	s.next++
+	s.failed++
+	if s.failed > len(s.list) {
+		s.failed = 1
+		return server, true
+	}
+	return server, false
+}
+
+// Connected starts the count of failures anew.
+func (s *servers) Connected() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = 0
+}
