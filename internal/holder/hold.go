@@ -1,0 +1,90 @@
+package holder
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/clocker/terraform-provider-clocker/internal/run"
+)
+
+// Command is the argument with which the provider's executable is a holder
+// process instead.
+const Command = "hold"
+
+// Hold is the holder process. It serves the provider process at the other end
+// of standard input and output, and returns when
+//   - the run has ended, or SIGTERM came: all locks are released first;
+//   - that end is closed and no lock is held.
+//
+// A lock that is held stays when the provider ends. SIGINT and SIGHUP are
+// ignored: they are meant for Terraform, which is still finishing then.
+func Hold() error {
+	// A provider that was killed leaves a pipe without a reader, and a write to
+	// it would end this process with its locks.
+	signal.Ignore(os.Interrupt, syscall.SIGHUP, syscall.SIGPIPE)
+	terminated, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	return hold(terminated, stdio{os.Stdin, os.Stdout})
+}
+
+// stdio is the pipe as one thing.
+type stdio struct {
+	io.ReadCloser
+	out io.WriteCloser
+}
+
+func (s stdio) Write(b []byte) (int, error) { return s.out.Write(b) }
+
+func (s stdio) Close() error {
+	_ = s.out.Close()
+	return s.ReadCloser.Close()
+}
+
+// hold serves pipe until the run ends, ctx does, or there is nothing left to do.
+func hold(ctx context.Context, pipe io.ReadWriteCloser) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+
+	served := make(chan struct{})
+	holding := make(chan *Local, 1)
+	go func() {
+		defer close(served)
+		serve(pipe, func(r run.Run) (*Local, error) {
+			alive, err := r.Alive()
+			if err != nil {
+				return nil, err
+			}
+			if !alive {
+				return nil, ErrEnded
+			}
+			local := NewLocal(r)
+			holding <- local
+			go func() {
+				if r.Wait(ctx) == nil {
+					end()
+				}
+			}()
+			return local, nil
+		})
+	}()
+
+	var local *Local
+	for {
+		select {
+		case local = <-holding:
+		case <-served:
+			if local == nil || local.Held() == 0 {
+				end()
+			}
+			served = nil
+		case <-ctx.Done():
+			if local == nil {
+				return nil
+			}
+			return local.Close()
+		}
+	}
+}

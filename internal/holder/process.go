@@ -1,0 +1,183 @@
+package holder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/rpc"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/run"
+)
+
+// cancelTime bounds how long a cancelled acquire is waited for. The holder needs
+// a moment to take the contender out of the queue.
+const cancelTime = 5 * time.Second
+
+// Process is the provider's side of a holder process, which it starts at the
+// first acquire.
+type Process struct {
+	run  run.Run
+	args []string // of the holder process, for tests
+
+	mu     sync.Mutex
+	client *rpc.Client // nil before the first acquire and after the process ended
+}
+
+var _ Holder = (*Process)(nil)
+
+// NewProcess returns a holder for r in a process of its own, a copy of this
+// executable started with the argument [Command].
+func NewProcess(r run.Run) *Process {
+	return &Process{run: r, args: []string{Command}}
+}
+
+// Acquire implements [Holder].
+func (p *Process) Acquire(ctx context.Context, req Request) (Grant, error) {
+	client, err := p.connect()
+	if err != nil {
+		return Grant{}, err
+	}
+	var ticket Ticket
+	if err := p.call(client, rpcBegin, req, &ticket); err != nil {
+		return Grant{}, err
+	}
+	var outcome Outcome
+	await := client.Go(rpcAwait, ticket, &outcome, nil)
+	select {
+	case <-await.Done:
+	case <-ctx.Done():
+		if err := p.call(client, rpcCancel, ticket, &Nothing{}); err != nil {
+			return Grant{}, err
+		}
+		select {
+		case <-await.Done:
+		case <-time.After(cancelTime):
+			return Grant{}, fmt.Errorf("holder: acquire: %w", context.Cause(ctx))
+		}
+	}
+	if await.Error != nil {
+		return Grant{}, p.gone(client, await.Error)
+	}
+	if err := outcome.Failure.err(); err != nil {
+		return Grant{}, err
+	}
+	return outcome.Grant, nil
+}
+
+// Release implements [Holder]. Where no holder process runs, nothing is held.
+func (p *Process) Release(ctx context.Context, znode Znode) (bool, error) {
+	p.mu.Lock()
+	client := p.client
+	p.mu.Unlock()
+	if client == nil {
+		return false, nil
+	}
+	var outcome Outcome
+	release := client.Go(rpcRelease, znode, &outcome, nil)
+	select {
+	case <-release.Done:
+	case <-ctx.Done():
+		return true, fmt.Errorf("holder: release: %w", context.Cause(ctx))
+	}
+	if release.Error != nil {
+		return true, p.gone(client, release.Error)
+	}
+	return outcome.Held, outcome.Failure.err()
+}
+
+// Close lets the holder process go its own way: it cancels what is pending and
+// stays until the run ends if it holds a lock.
+func (p *Process) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.client == nil {
+		return nil
+	}
+	client := p.client
+	p.client = nil
+	return client.Close()
+}
+
+// connect returns the client of the holder process and starts that if need be.
+func (p *Process) connect() (*rpc.Client, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.client != nil {
+		return p.client, nil
+	}
+	pipe, err := p.start()
+	if err != nil {
+		return nil, fmt.Errorf("holder: start: %w", err)
+	}
+	client := rpc.NewClient(pipe)
+	var outcome Outcome
+	if err := client.Call(rpcServe, ServeArgs{Run: p.run}, &outcome); err != nil {
+		_ = client.Close()
+		return nil, fmt.Errorf("holder: start: %w", err)
+	}
+	if err := outcome.Failure.err(); err != nil {
+		_ = client.Close()
+		return nil, err
+	}
+	p.client = client
+	return client, nil
+}
+
+// start runs the holder process and returns the pipe to it.
+func (p *Process) start() (io.ReadWriteCloser, error) {
+	exe, err := executable()
+	if err != nil {
+		return nil, err
+	}
+	name, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(exe, p.args...) //nolint:gosec // our own executable
+	cmd.Args[0] = name
+	cmd.Env = environment(os.Environ())
+	cmd.Dir = rootDir()
+	cmd.SysProcAttr = detached()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	keepDescriptors()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	// While this process lives, its child must not become a zombie.
+	go func() { _ = cmd.Wait() }()
+	return stdio{out, in}, nil
+}
+
+func (p *Process) call(client *rpc.Client, method string, args, reply any) error {
+	if err := client.Call(method, args, reply); err != nil {
+		return p.gone(client, err)
+	}
+	return nil
+}
+
+// gone makes the error of a broken pipe, and forgets the process behind it so
+// that the next acquire starts another. The process's own word is left as is.
+func (p *Process) gone(client *rpc.Client, err error) error {
+	if word := rpc.ServerError(""); errors.As(err, &word) {
+		return fmt.Errorf("holder: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.client == client {
+		p.client = nil
+		_ = client.Close()
+	}
+	return fmt.Errorf("%w unexpectedly: %w", ErrEnded, err)
+}

@@ -1,0 +1,144 @@
+package holder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/rpc"
+	"sync"
+
+	"github.com/clocker/terraform-provider-clocker/internal/run"
+)
+
+// service answers the requests of one provider process. Its exported methods
+// are those that net/rpc calls.
+type service struct {
+	serve func(run.Run) (*Local, error)
+
+	ctx    context.Context // ends with the pipe
+	hangUp context.CancelFunc
+
+	mu    sync.Mutex
+	local *Local // nil until the provider has said for whom to work
+	last  uint64
+	calls map[uint64]*acquire
+}
+
+// acquire is one that was begun and not yet awaited to its end.
+type acquire struct {
+	cancel  context.CancelFunc
+	done    chan struct{}
+	outcome Outcome
+}
+
+// serve answers requests on pipe until its other end is closed. Acquires that
+// are pending then are cancelled, and have ended when it returns. local makes
+// the holder once the run is known.
+func serve(pipe io.ReadWriteCloser, local func(run.Run) (*Local, error)) {
+	s := &service{serve: local, calls: make(map[uint64]*acquire)}
+	s.ctx, s.hangUp = context.WithCancel(context.Background())
+	defer s.hangUp()
+	server := rpc.NewServer()
+	if err := server.RegisterName(rpcName, s); err != nil {
+		panic(err) // a method has lost its form
+	}
+	// ServeConn waits for the calls it has taken, so it has to be told by the
+	// pipe itself that there is nobody to answer any more.
+	server.ServeConn(&watchedPipe{pipe, s.hangUp})
+}
+
+type watchedPipe struct {
+	io.ReadWriteCloser
+	closed func()
+}
+
+func (p *watchedPipe) Read(b []byte) (int, error) {
+	n, err := p.ReadWriteCloser.Read(b)
+	if err != nil {
+		p.closed()
+	}
+	return n, err
+}
+
+var errNotServing = errors.New("holder: no run to work for was named")
+
+// Serve names the run to work for, once.
+func (s *service) Serve(args ServeArgs, outcome *Outcome) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.local != nil {
+		return errors.New("holder: serves a run already")
+	}
+	local, err := s.serve(args.Run)
+	s.local, outcome.Failure = local, newFailure(err)
+	return nil
+}
+
+// Begin starts an acquire.
+func (s *service) Begin(req Request, ticket *Ticket) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.local == nil {
+		return errNotServing
+	}
+	s.last++
+	ticket.ID = s.last
+	ctx, cancel := context.WithCancel(s.ctx)
+	a := &acquire{cancel: cancel, done: make(chan struct{})}
+	s.calls[ticket.ID] = a
+	local := s.local
+	go func() {
+		defer close(a.done)
+		defer cancel()
+		grant, err := local.Acquire(ctx, req)
+		a.outcome = Outcome{Grant: grant, Held: err == nil, Failure: newFailure(err)}
+	}()
+	return nil
+}
+
+// Await waits for the end of an acquire and forgets it.
+func (s *service) Await(ticket Ticket, outcome *Outcome) error {
+	a, err := s.call(ticket)
+	if err != nil {
+		return err
+	}
+	<-a.done
+	*outcome = a.outcome
+	s.mu.Lock()
+	delete(s.calls, ticket.ID)
+	s.mu.Unlock()
+	return nil
+}
+
+// Cancel ends an acquire. One that has ended is left as it is.
+func (s *service) Cancel(ticket Ticket, _ *Nothing) error {
+	a, err := s.call(ticket)
+	if err == nil {
+		a.cancel()
+	}
+	return nil
+}
+
+// Release gives a lock up.
+func (s *service) Release(znode Znode, outcome *Outcome) error {
+	s.mu.Lock()
+	local := s.local
+	s.mu.Unlock()
+	if local == nil {
+		return errNotServing
+	}
+	held, err := local.Release(s.ctx, znode)
+	*outcome = Outcome{Held: held, Failure: newFailure(err)}
+	return nil
+}
+
+func (s *service) call(ticket Ticket) (*acquire, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, ok := s.calls[ticket.ID]
+	if !ok {
+		return nil, fmt.Errorf("holder: no acquire %d is under way", ticket.ID)
+	}
+	return a, nil
+}

@@ -1,0 +1,66 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+// explain turns an error about a lock into a diagnostic that says what failed,
+// what to do, and the original error.
+func explain(what string, t target, err error) diag.Diagnostic {
+	var (
+		busy    *locker.BusyError
+		own     *locker.OwnRunError
+		connect *zookeeper.ConnectError
+		lockID  = path.Root("lockid")
+		origin  = fmt.Sprintf("\n\nError: %v", err)
+	)
+	switch {
+	case errors.As(err, &busy):
+		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Is Held", busyDetail(busy))
+	case errors.As(err, &own):
+		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Taken Twice In One Run",
+			fmt.Sprintf("Lock %q is already held, or waited for, by another block of this run, which keeps it until the run ends. Waiting for it would be waiting for ourselves.\n\n"+
+				"Take each lock in one block only, and let everything that it guards depend on that block.\n\n"+
+				"The other block's lock: %s", t.lockID, own.Other))
+	case errors.As(err, &connect):
+		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "ZooKeeper Cannot Be Reached",
+			fmt.Sprintf("%s of lock %q failed: no session could be had with %s.\n\nCheck the connect string, that a server of the ensemble is up, and that this machine may connect to it.\n\nCause: %v",
+				what, t.lockID, strings.Join(connect.Servers, ", "), connect.Cause))
+	case errors.Is(err, zookeeper.ErrNoAuth):
+		return diag.NewAttributeErrorDiagnostic(lockID, "No Permission For Lock",
+			fmt.Sprintf("%s of lock %q failed: ZooKeeper does not let this client change %s. Ask whoever owns the znode to widen its ACL.%s", what, t.lockID, t.dir, origin))
+	case errors.Is(err, context.Canceled):
+		return diag.NewErrorDiagnostic("Interrupted",
+			fmt.Sprintf("%s of lock %q was interrupted; the lock is not held.%s", what, t.lockID, origin))
+	case errors.Is(err, holder.ErrEnded):
+		return diag.NewErrorDiagnostic("Lock Holder Ended",
+			fmt.Sprintf("%s of lock %q failed: the process that holds this run's locks has ended, and its locks with it. Run Terraform again.%s", what, t.lockID, origin))
+	default:
+		return diag.NewErrorDiagnostic("Lock Failed", fmt.Sprintf("%s of lock %q in %s failed.%s", what, t.lockID, t.dir, origin))
+	}
+}
+
+func busyDetail(busy *locker.BusyError) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Lock %q is held by:\n", busy.LockID)
+	for _, h := range busy.Holders {
+		fmt.Fprintf(&b, "  - %s\n", h)
+	}
+	if busy.Waited > 0 {
+		fmt.Fprintf(&b, "\nIt did not become free within lockwait = %d seconds, and we were at place %d of the queue.", int64(busy.Waited.Seconds()), busy.Place)
+	} else {
+		fmt.Fprintf(&b, "\nlockwait is 0, so this was the only try; we would have been at place %d of the queue.", busy.Place)
+	}
+	b.WriteString(" Run again later, or set lockwait to the number of seconds to queue (-1: without limit).")
+	return b.String()
+}

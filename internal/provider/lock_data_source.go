@@ -1,0 +1,151 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
+)
+
+var _ datasource.DataSourceWithConfigure = (*lockDataSource)(nil)
+
+func newLockDataSource() datasource.DataSource { return &lockDataSource{} }
+
+type lockDataSource struct{ client *client }
+
+type lockDataSourceModel struct {
+	LockID        types.String `tfsdk:"lockid"`
+	ZooKeeper     types.String `tfsdk:"zookeeper"`
+	Held          types.Bool   `tfsdk:"held"`
+	HeldByThisRun types.Bool   `tfsdk:"held_by_this_run"`
+	Holders       []entryModel `tfsdk:"holders"`
+	Waiters       []entryModel `tfsdk:"waiters"`
+	Unrecognized  []string     `tfsdk:"unrecognized"`
+}
+
+type entryModel struct {
+	Znode     types.String `tfsdk:"znode"`
+	Owner     types.String `tfsdk:"owner"`
+	Info      types.String `tfsdk:"info"`
+	Run       types.String `tfsdk:"run"`
+	Mode      types.String `tfsdk:"mode"`
+	Client    types.String `tfsdk:"client"`
+	Durable   types.Bool   `tfsdk:"durable"`
+	Since     types.String `tfsdk:"since"`
+	SessionID types.String `tfsdk:"session_id"`
+}
+
+// Metadata names the data source.
+func (d *lockDataSource) Metadata(_ context.Context, req datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_lock"
+}
+
+// Schema describes the data source.
+func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	entry := schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+		"znode":      schema.StringAttribute{Computed: true, MarkdownDescription: "Absolute path of the contender's znode."},
+		"owner":      schema.StringAttribute{Computed: true, MarkdownDescription: "Who it is; for another client, what that wrote into its znode. Null if it did not say."},
+		"info":       schema.StringAttribute{Computed: true, MarkdownDescription: "The `info` of its block. Null if there is none."},
+		"run":        schema.StringAttribute{Computed: true, MarkdownDescription: "Id of the Terraform run. Null for another client."},
+		"mode":       schema.StringAttribute{Computed: true, MarkdownDescription: fmt.Sprintf("`%s` or `%s`.", locker.Exclusive, locker.Shared)},
+		"client":     schema.StringAttribute{Computed: true, MarkdownDescription: "Program and version. Null for another client."},
+		"durable":    schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether the znode outlives its client."},
+		"since":      schema.StringAttribute{Computed: true, MarkdownDescription: "When it joined the queue, in RFC 3339: by its own clock, for another client by the server's."},
+		"session_id": schema.StringAttribute{Computed: true, MarkdownDescription: "The ZooKeeper session that it ends with, in hexadecimal. Null if it is durable."},
+	}}
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Looks at a lock without taking it: who holds it and who waits. The look is a snapshot; by the time it is used the lock may have changed hands. To guard work, take the lock.",
+		Attributes: map[string]schema.Attribute{
+			"lockid": schema.StringAttribute{
+				MarkdownDescription: "The lock's name.",
+				Required:            true,
+				Validators:          []validator.String{lockIDValidator{}},
+			},
+			"zookeeper": schema.StringAttribute{
+				MarkdownDescription: "This lock's own connect string, in place of the provider's.",
+				Optional:            true,
+				Validators:          []validator.String{connectStringValidator{}},
+			},
+			"held":             schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether anyone holds the lock."},
+			"held_by_this_run": schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether this run of Terraform holds the lock: the cookbook's `Clocker.held?`."},
+			"holders":          schema.ListNestedAttribute{Computed: true, NestedObject: entry, MarkdownDescription: "Who holds the lock, in queue order."},
+			"waiters":          schema.ListNestedAttribute{Computed: true, NestedObject: entry, MarkdownDescription: "Who waits for the lock, in queue order."},
+			"unrecognized": schema.ListAttribute{
+				Computed: true, ElementType: types.StringType,
+				MarkdownDescription: "Names of children of the lock's directory that are no contenders. They do not keep anyone from the lock here, but stall the Ruby `zk` gem.",
+			},
+		},
+	}
+}
+
+// Configure takes the provider's data.
+func (d *lockDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+	d.client = configured(req.ProviderData, &resp.Diagnostics)
+}
+
+// Read looks at the lock.
+func (d *lockDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var model lockDataSourceModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &model)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	t, ok := d.client.locate(model.LockID, model.ZooKeeper, &resp.Diagnostics)
+	if !ok {
+		if !resp.Diagnostics.HasError() {
+			resp.Diagnostics.AddAttributeError(path.Root("zookeeper"), "ZooKeeper Not Known Yet",
+				"The provider's zookeeper argument is not known before apply, so the lock cannot be looked at now. Set it to a value that is known at plan.")
+		}
+		return
+	}
+	queue, err := d.client.inspect(ctx, t)
+	if err != nil {
+		resp.Diagnostics.Append(explain("Reading", t, err))
+		return
+	}
+	model.Held = types.BoolValue(len(queue.Holders) > 0)
+	model.HeldByThisRun = types.BoolValue(slices.ContainsFunc(queue.Holders, func(e locker.Entry) bool {
+		return e.Run == d.client.runtime.Run.ID
+	}))
+	model.Holders = entryModels(queue.Holders)
+	model.Waiters = entryModels(queue.Waiters)
+	model.Unrecognized = append([]string{}, queue.Unrecognized...)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
+}
+
+func entryModels(entries []locker.Entry) []entryModel {
+	models := make([]entryModel, 0, len(entries))
+	for _, e := range entries {
+		m := entryModel{
+			Znode:   types.StringValue(e.Znode),
+			Owner:   said(e.Owner),
+			Info:    said(e.Info),
+			Run:     said(e.Run),
+			Mode:    types.StringValue(string(e.Mode)),
+			Client:  said(e.Client),
+			Durable: types.BoolValue(e.Session == 0),
+			Since:   types.StringValue(e.Joined().UTC().Format(time.RFC3339)),
+		}
+		if e.Session != 0 {
+			m.SessionID = types.StringValue(fmt.Sprintf("%#x", uint64(e.Session))) //nolint:gosec // a bit pattern, shown as ZooKeeper shows it
+		}
+		models = append(models, m)
+	}
+	return models
+}
+
+// said is null for what a client did not say.
+func said(s string) types.String {
+	if s == "" {
+		return types.StringNull()
+	}
+	return types.StringValue(s)
+}

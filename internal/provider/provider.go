@@ -1,0 +1,121 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/run"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+var _ provider.Provider = (*clockerProvider)(nil)
+
+// Runtime is what the provider works with. It outlives a provider instance and
+// is closed by whoever made it.
+type Runtime struct {
+	// Run is the Terraform process that locks are held for.
+	Run run.Run
+	// Holder takes and keeps locks.
+	Holder holder.Holder
+	// Sessions are those to look at locks with.
+	Sessions *zookeeper.Pool
+}
+
+// New returns a constructor of the provider, as the plugin server wants it.
+func New(version string, rt Runtime) func() provider.Provider {
+	return func() provider.Provider {
+		return &clockerProvider{version: version, runtime: rt}
+	}
+}
+
+type clockerProvider struct {
+	version string
+	runtime Runtime
+}
+
+type providerModel struct {
+	ZooKeeper      types.String `tfsdk:"zookeeper"`
+	SessionTimeout types.Int64  `tfsdk:"session_timeout"`
+	ConnectTimeout types.Int64  `tfsdk:"connect_timeout"`
+	LockRoot       types.String `tfsdk:"lock_root"`
+	Owner          types.String `tfsdk:"owner"`
+}
+
+// Metadata names the provider.
+func (p *clockerProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
+	resp.TypeName = "clocker"
+	resp.Version = p.version
+}
+
+// Schema describes the provider's configuration.
+func (p *clockerProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Takes and releases distributed locks in Apache ZooKeeper, so that of all runs that share a lock one at a time does the guarded work. " +
+			"Every argument can come from the environment; what is written in the configuration wins.",
+		Attributes: map[string]schema.Attribute{
+			"zookeeper": schema.StringAttribute{
+				MarkdownDescription: "Connect string `host[:port][,host[:port]...][/chroot]` of the ensemble. The port is 2181 if none is given; an IPv6 address stands in brackets. " +
+					"Needed here or on each block. Environment: " + settingZooKeeper.names() + ".",
+				Optional:   true,
+				Validators: []validator.String{connectStringValidator{}},
+			},
+			"session_timeout": schema.Int64Attribute{
+				MarkdownDescription: fmt.Sprintf("Seconds after which the server gives away the locks of a client that it does not hear of. "+
+					"The server may grant another value, which is then used. Default %d. Environment: %s.", defaultSessionTimeout, settingSessionTimeout.names()),
+				Optional:   true,
+				Validators: []validator.Int64{int64validator.Between(1, maxTimeout)},
+			},
+			"connect_timeout": schema.Int64Attribute{
+				MarkdownDescription: fmt.Sprintf("Seconds to wait for a usable session with any of the servers. Default %d. Environment: %s.",
+					defaultConnectTimeout, settingConnectTimeout.names()),
+				Optional:   true,
+				Validators: []validator.Int64{int64validator.Between(1, maxTimeout)},
+			},
+			"lock_root": schema.StringAttribute{
+				MarkdownDescription: fmt.Sprintf("Path, below the chroot, of the znode whose children are the locks. Default `%s`, which is where the Ruby `zk` gem looks. Environment: %s.",
+					locker.DefaultRoot, settingLockRoot.names()),
+				Optional:   true,
+				Validators: []validator.String{pathValidator{}},
+			},
+			"owner": schema.StringAttribute{
+				MarkdownDescription: "Who holds the lock, shown to whoever waits for it. Default `user@host`. Environment: " + settingOwner.names() + ".",
+				Optional:            true,
+				Validators:          []validator.String{stringvalidator.LengthBetween(1, locker.MaxOwner)},
+			},
+		},
+	}
+}
+
+// Configure reads the configuration and the environment. It connects to
+// nothing.
+func (p *clockerProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
+	var model providerModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &model)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	c := &client{runtime: p.runtime, version: p.version, settings: resolve(model, &resp.Diagnostics)}
+	resp.ResourceData = c
+	resp.DataSourceData = c
+}
+
+// Resources lists the resources.
+func (p *clockerProvider) Resources(context.Context) []func() resource.Resource {
+	return []func() resource.Resource{newLockResource}
+}
+
+// DataSources lists the data sources.
+func (p *clockerProvider) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{newLockDataSource}
+}

@@ -1,0 +1,134 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
+)
+
+const (
+	defaultSessionTimeout = 15 // seconds
+	defaultConnectTimeout = 15 // seconds
+	maxTimeout            = 3600
+)
+
+// setting is a provider argument and the environment variables that stand in
+// for it, the first one set wins.
+type setting struct {
+	attribute string
+	env       []string
+}
+
+var (
+	settingZooKeeper      = setting{"zookeeper", []string{"CLOCKER_ZOOKEEPER", "ZOOKEEPER_SERVERS"}}
+	settingSessionTimeout = setting{"session_timeout", []string{"CLOCKER_SESSION_TIMEOUT"}}
+	settingConnectTimeout = setting{"connect_timeout", []string{"CLOCKER_CONNECT_TIMEOUT"}}
+	settingLockRoot       = setting{"lock_root", []string{"CLOCKER_LOCK_ROOT"}}
+	settingOwner          = setting{"owner", []string{"CLOCKER_OWNER"}}
+)
+
+// names lists the environment variables for the documentation.
+func (s setting) names() string {
+	return "`" + strings.Join(s.env, "`, then `") + "`"
+}
+
+// fallback is the value of the first variable that is set and not empty.
+func (s setting) fallback() (name, value string) {
+	for _, name := range s.env {
+		if value := os.Getenv(name); value != "" {
+			return name, value
+		}
+	}
+	return "", ""
+}
+
+// settings are the provider's arguments, from the configuration, the
+// environment or their defaults.
+type settings struct {
+	zookeeper      types.String // null if there is none, unknown before apply
+	sessionTimeout time.Duration
+	connectTimeout time.Duration
+	lockRoot       string
+	owner          string
+}
+
+// resolve takes what the configuration does not say from the environment, and
+// reports a variable's bad value on the argument that it stands in for.
+func resolve(m providerModel, diags *diag.Diagnostics) settings {
+	var s settings
+	s.zookeeper = resolveString(m.ZooKeeper, settingZooKeeper, connectStringValidator{}, diags)
+	s.lockRoot = orElse(resolveString(m.LockRoot, settingLockRoot, pathValidator{}, diags), locker.DefaultRoot)
+	s.owner = orElse(resolveString(m.Owner, settingOwner, stringvalidator.LengthAtMost(locker.MaxOwner), diags), defaultOwner())
+	s.sessionTimeout = resolveSeconds(m.SessionTimeout, settingSessionTimeout, defaultSessionTimeout, diags)
+	s.connectTimeout = resolveSeconds(m.ConnectTimeout, settingConnectTimeout, defaultConnectTimeout, diags)
+	return s
+}
+
+func resolveString(value types.String, s setting, check validator.String, diags *diag.Diagnostics) types.String {
+	if !value.IsNull() {
+		return value
+	}
+	name, env := s.fallback()
+	if name == "" {
+		return value
+	}
+	resp := &validator.StringResponse{}
+	check.ValidateString(context.Background(), validator.StringRequest{
+		Path:        path.Root(s.attribute),
+		ConfigValue: types.StringValue(env),
+	}, resp)
+	for _, d := range resp.Diagnostics {
+		diags.AddAttributeError(path.Root(s.attribute), d.Summary(), fmt.Sprintf("The environment variable %s stands in for it here. %s", name, d.Detail()))
+	}
+	return types.StringValue(env)
+}
+
+func resolveSeconds(value types.Int64, s setting, def int64, diags *diag.Diagnostics) time.Duration {
+	seconds := def
+	switch name, env := s.fallback(); {
+	case !value.IsNull() && !value.IsUnknown():
+		seconds = value.ValueInt64()
+	case value.IsNull() && name != "":
+		var err error
+		seconds, err = strconv.ParseInt(env, 10, 64)
+		if err != nil || seconds < 1 || seconds > maxTimeout {
+			diags.AddAttributeError(path.Root(s.attribute), "Invalid Environment Variable",
+				fmt.Sprintf("The environment variable %s stands in for %s here. Its value %q is not a number of seconds from 1 to %d.", name, s.attribute, env, maxTimeout))
+		}
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// orElse is the value, or def where there is none yet.
+func orElse(value types.String, def string) string {
+	if value.IsNull() || value.IsUnknown() {
+		return def
+	}
+	return value.ValueString()
+}
+
+func defaultOwner() string {
+	name := "unknown"
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		name = u.Username
+	} else if env := os.Getenv("USER"); env != "" {
+		name = env
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return name + "@" + host
+}
