@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 )
 
@@ -81,11 +80,8 @@ func debianClasspath(dir string) string {
 
 func findJava() (string, error) {
 	if home := os.Getenv("JAVA_HOME"); home != "" {
-		java := filepath.Join(home, "bin", "java")
-		if runtime.GOOS == "windows" {
-			java += ".exe"
-		}
-		if _, err := os.Stat(java); err != nil {
+		java, err := exec.LookPath(filepath.Join(home, "bin", "java"))
+		if err != nil {
 			return "", fmt.Errorf("%w: JAVA_HOME=%s: %w", ErrNoDistribution, home, err)
 		}
 		return java, nil

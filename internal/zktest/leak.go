@@ -48,7 +48,7 @@ func markProcesses() error { return os.Setenv(envMark, rand.Text()) }
 
 // awaitNoProcesses waits until no process is left that this one started.
 func awaitNoProcesses(ctx context.Context) error {
-	self := int32(os.Getpid())
+	self := int32(os.Getpid()) //nolint:gosec // Process ids fit.
 	prefix := envMark + "=" + os.Getenv(envMark)
 	return awaitGone(ctx, func(p relative) bool {
 		return p.Pid != self && (p.parent == self || strings.HasPrefix(p.mark, prefix))

@@ -29,10 +29,10 @@ func start(log *os.File, name string, args ...string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer lifeline.Close()
+	defer func() { _ = lifeline.Close() }()
 
-	// The server outlives the context that bounds its start.
-	cmd := exec.CommandContext(context.Background(), "/bin/sh", append([]string{"-c", watchdog, "sh", name}, args...)...)
+	// No context: the server outlives the one that bounds its start.
+	cmd := exec.Command("/bin/sh", append([]string{"-c", watchdog, "sh", name}, args...)...) //nolint:gosec // Runs what it is asked to.
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{lifeline}
 	if err := cmd.Start(); err != nil {
@@ -55,7 +55,7 @@ func (c *child) pause(ctx context.Context) error {
 		return err
 	}
 	return poll(ctx, func() error {
-		p, err := process.NewProcessWithContext(ctx, int32(c.process.Pid))
+		p, err := process.NewProcessWithContext(ctx, int32(c.process.Pid)) //nolint:gosec // Process ids fit.
 		if err != nil {
 			return err
 		}

@@ -23,6 +23,8 @@ const loopback = "127.0.0.1"
 // Options are for StartServer and StartEnsemble; the zero value is a good server
 // for tests.
 type Options struct {
+	// Port is the loopback port of a standalone server. Default: a free one.
+	Port int
 	// TickTime is how exactly the server keeps session timeouts: a session
 	// expires at the first tick past its timeout. Default 200 ms.
 	TickTime time.Duration
@@ -51,14 +53,17 @@ type Server struct {
 	asked atomic.Int64 // four letter words sent since the start
 }
 
-// StartServer starts a standalone server on a free loopback port, with its data in
+// StartServer starts a standalone server on a loopback port, with its data in
 // a temporary directory, and returns once it serves. ctx bounds the start, not the
 // life of the server: that ends with Stop. An error names the cause where the
 // server did, and nothing is left running then.
 func StartServer(ctx context.Context, options Options) (*Server, error) {
-	port, err := FreePort(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("start ZooKeeper: %w", err)
+	port := options.Port
+	if port == 0 {
+		var err error
+		if port, err = FreePort(ctx); err != nil {
+			return nil, fmt.Errorf("start ZooKeeper: %w", err)
+		}
 	}
 	s, err := newServer(options, port, nil)
 	if err != nil {
@@ -143,7 +148,7 @@ func (s *Server) launch() error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // The server has its own.
 	c, err := start(log, s.java[0], s.java[1:]...)
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 // session is a go-zookeeper connection that can be closed for good: after close
 // no goroutine and no socket of it is left.
 type session struct {
-	*zk.Conn
+	conn   *zk.Conn
 	events <-chan zk.Event // closed by the client once its loop has ended
 
 	mu      sync.Mutex
@@ -34,14 +34,14 @@ func dialSession(addrs []string, timeout time.Duration) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %v: %w", addrs, err)
 	}
-	s.Conn, s.events = conn, events
+	s.conn, s.events = conn, events
 	return s, nil
 }
 
 // close ends the session on the server if that answers, and returns once the
 // client's goroutines have ended.
 func (s *session) close() {
-	s.Conn.Close()
+	s.conn.Close()
 	// The client may be in a handshake with a server that does not answer, which
 	// it would await for ten session timeouts: end its sockets after a moment.
 	stop := time.AfterFunc(time.Second, func() {

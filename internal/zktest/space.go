@@ -86,7 +86,7 @@ func (s *Space) Chroot() string { return s.chroot }
 func (s *Space) Server() *Server { return s.servers[0] }
 
 // Conn is the Space's own session. It knows no chroot: see Path.
-func (s *Space) Conn() *zk.Conn { return s.session.Conn }
+func (s *Space) Conn() *zk.Conn { return s.session.conn }
 
 // Path turns a path below the chroot into an absolute one.
 func (s *Space) Path(path string) string { return s.chroot + strings.TrimSuffix(path, "/") }
@@ -100,7 +100,7 @@ func (s *Space) NewSession(timeout time.Duration) *zk.Conn {
 		s.tb.Fatal(err)
 	}
 	s.tb.Cleanup(session.close)
-	return session.Conn
+	return session.conn
 }
 
 // AllowEmpty names znodes that may be left at the end if nothing is below them:

@@ -182,7 +182,7 @@ func TestMarkProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	c, err := start(log, "/usr/bin/env", assignment, "/bin/sh", "-c", "sleep 60 & echo $!")
 	if err != nil {
 		t.Fatal(err)
