@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Writes docs/ from the provider's schemas, templates/ and examples/, and formats
+# the examples. Any CLI will do: tfplugindocs alone would want Terraform.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+cd "$root"
+cli=${CLOCKER_CLI:-$(scripts/cli.sh)}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+go build -o "$dir/" .
+cat >"$dir/cli.tfrc" <<EOF
+provider_installation {
+  dev_overrides { "clocker/clocker" = "$dir" }
+  direct {}
+}
+EOF
+cat >"$dir/main.tf" <<'EOF'
+terraform {
+  required_providers {
+    clocker = { source = "clocker/clocker" }
+  }
+}
+EOF
+# tfplugindocs knows one address only.
+TF_CLI_CONFIG_FILE=$dir/cli.tfrc "$cli" -chdir="$dir" providers schema -json |
+    sed -E 's,"registry\.(terraform\.io|opentofu\.org)/clocker/clocker","registry.terraform.io/hashicorp/clocker",' >"$dir/schema.json"
+
+go tool -modfile=tools/go.mod tfplugindocs generate --provider-name clocker --providers-schema "$dir/schema.json"
+go tool -modfile=tools/go.mod tfplugindocs validate --provider-name clocker --providers-schema "$dir/schema.json"
+if [ -d examples ]; then
+    "$cli" fmt -recursive examples
+fi
