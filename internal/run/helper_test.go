@@ -1,0 +1,86 @@
+package run
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// helperEnv makes this test binary a helper process; its value names which.
+const helperEnv = "CLOCKER_RUN_TEST_HELPER"
+
+// helpers are what a child process can be. Each prints one line per event and ends when its standard input does.
+var helpers = map[string]func() error{
+	"idle": func() error {
+		fmt.Println("ready")
+		return untilInputEnds()
+	},
+	"parent": func() error {
+		r, err := Parent()
+		fmt.Println(r.ID)
+		return err
+	},
+	"interrupted": func() error {
+		interrupts := make(chan os.Signal, 16)
+		signal.Notify(interrupts, os.Interrupt)
+		fmt.Println("ready")
+		ended := make(chan error)
+		go func() { ended <- untilInputEnds() }()
+		total := 0
+		for {
+			select {
+			case <-interrupts:
+				total++
+				fmt.Println("interrupt")
+			case err := <-ended:
+				fmt.Println("total", total+len(interrupts))
+				return err
+			}
+		}
+	},
+	"parent-of-orphan": func() error {
+		orphan := helper("orphan")
+		orphan.Stdin, orphan.Stdout = os.Stdin, os.Stdout
+		return orphan.Run()
+	},
+	"orphan": func() error {
+		in := bufio.NewReader(os.Stdin)
+		for {
+			r, err := Parent()
+			fmt.Println(r.PID == os.Getppid(), errors.Is(err, ErrEnded))
+			if _, err := in.ReadString('\n'); err != nil {
+				return ignoreEOF(err)
+			}
+		}
+	},
+}
+
+func TestMain(m *testing.M) {
+	name := os.Getenv(helperEnv)
+	if name == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	if err := helpers[name](); err != nil {
+		fmt.Fprintln(os.Stderr, name+":", err)
+		os.Exit(1)
+	}
+}
+
+func untilInputEnds() error {
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}

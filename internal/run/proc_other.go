@@ -1,0 +1,42 @@
+//go:build !linux && !darwin
+
+package run
+
+import (
+	"errors"
+	"math"
+	"runtime"
+	"slices"
+
+	"github.com/shirou/gopsutil/v4/process"
+)
+
+// started returns the start time of a live process in milliseconds since 1970. On FreeBSD that time moves with a clock that is
+// set. The error is ErrEnded if there is no such process or only its zombie.
+func started(pid int) (uint64, error) {
+	if pid <= 0 || pid > math.MaxInt32 {
+		return 0, ErrEnded
+	}
+	p, err := process.NewProcess(int32(pid))
+	if errors.Is(err, process.ErrorProcessNotRunning) {
+		return 0, ErrEnded
+	}
+	if err != nil {
+		return 0, err
+	}
+	start, err := p.CreateTime()
+	if err != nil {
+		return 0, err
+	}
+	// Windows has no zombies, and gopsutil no status there.
+	if runtime.GOOS != "windows" {
+		status, err := p.Status()
+		if err != nil {
+			return 0, err
+		}
+		if slices.Contains(status, process.Zombie) {
+			return 0, ErrEnded
+		}
+	}
+	return uint64(start), nil //nolint:gosec // a time after 1970
+}
