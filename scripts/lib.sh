@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What the scripts here share; sourced by them.
 
+# shellcheck disable=SC2034 # The scripts use it.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # say tells people what is done and why. Never on stdout: programs read that.

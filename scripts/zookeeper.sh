@@ -20,9 +20,12 @@ docker_answers() { have docker && docker info >/dev/null 2>&1; }
 
 compose() { docker compose --project-directory "$root" "$@" >&2; }
 
-# installed prints where the distribution is that tests will run. They decide
-# themselves, by the same code.
-installed() { go run -C "$root" ./scripts/zkserver; }
+# build_server builds what knows where distributions are, by the code of the tests,
+# and runs them. Not `go run`: code that does not compile is no reason to install.
+build_server() { go build -C "$root" -o bin/ ./scripts/zkserver; }
+
+# installed prints where the distribution is that the tests will run.
+installed() { "$root/bin/zkserver"; }
 
 # from_image copies the distribution out of the official image: tests that pause
 # and kill servers run it on this machine, given Java.
@@ -68,6 +71,7 @@ ensure_package() {
 
 ensure() {
     local origin exports
+    build_server
     if [ -n "${CLOCKER_TEST_ZOOKEEPER:-}" ]; then
         say "ZooKeeper: $CLOCKER_TEST_ZOOKEEPER, because CLOCKER_TEST_ZOOKEEPER names it."
     elif docker_answers; then
@@ -76,7 +80,7 @@ ensure() {
     elif origin=$(installed 2>/dev/null); then
         say "ZooKeeper: $origin, because it is installed and no Docker engine answers."
     else
-        say "ZooKeeper: installing the system's package, because there is none, and no Docker engine that answers."
+        say "ZooKeeper: installing the system's package, because none is installed that runs, and no Docker engine answers."
         exports=$(ensure_package)
         eval "$exports"
         origin=$(installed) || die "ZooKeeper is still not found"
@@ -93,7 +97,6 @@ up() {
         local exports
         exports=$(ensure)
         eval "$exports"
-        go build -C "$root" -o bin/zkserver ./scripts/zkserver
         nohup "$root/bin/zkserver" -port $port >"$log_file" 2>&1 </dev/null &
         echo $! >"$pid_file"
         # Its first line is the address on which it serves, or why it does not.

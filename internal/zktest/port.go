@@ -27,15 +27,22 @@ func FreePort(ctx context.Context) (int, error) {
 	for range portCount {
 		n := os.Getpid()*perProcess + int(portsGiven.Add(1))
 		port := firstPort + n%portCount
-		var config net.ListenConfig
-		listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
-		if err != nil {
-			if ctx.Err() != nil {
-				return 0, context.Cause(ctx)
-			}
-			continue
+		if isFree(ctx, port) == nil {
+			return port, nil
 		}
-		return port, listener.Close()
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
 	}
 	return 0, fmt.Errorf("no free port between %d and %d", firstPort, firstPort+portCount)
+}
+
+// isFree fails where somebody listens on a loopback port.
+func isFree(ctx context.Context, port int) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+	if err != nil {
+		return err
+	}
+	return listener.Close()
 }

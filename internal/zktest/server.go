@@ -58,12 +58,14 @@ type Server struct {
 // life of the server: that ends with Stop. An error names the cause where the
 // server did, and nothing is left running then.
 func StartServer(ctx context.Context, options Options) (*Server, error) {
-	port := options.Port
+	port, err := options.Port, error(nil)
 	if port == 0 {
-		var err error
-		if port, err = FreePort(ctx); err != nil {
-			return nil, fmt.Errorf("start ZooKeeper: %w", err)
-		}
+		port, err = FreePort(ctx)
+	} else {
+		err = isFree(ctx, port) // Else we would find that somebody's server serves.
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start ZooKeeper: %w", err)
 	}
 	s, err := newServer(options, port, nil)
 	if err != nil {

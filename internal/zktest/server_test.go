@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -124,6 +126,26 @@ func TestServerThatCannotStart(t *testing.T) {
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("waited for the context: %v", err)
+	}
+}
+
+func TestServerOnTakenPort(t *testing.T) {
+	t.Parallel()
+	first := Own(t, Options{})
+	_, port, err := net.SplitHostPort(first.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := StartServer(bounded(t), Options{Port: taken})
+	if err == nil {
+		second.Stop()
+	}
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("want that the address is in use, got %v", err)
 	}
 }
 
