@@ -14,6 +14,10 @@ import (
 // contender removed before it leaves that to the background.
 const withdrawTime = 2 * time.Second
 
+// durableWithdrawTime is the same for a contender that may be durable already,
+// which nothing else would remove.
+const durableWithdrawTime = time.Minute
+
 // Lock is a held lock. Its methods are safe for concurrent use.
 type Lock struct {
 	contender
@@ -32,21 +36,32 @@ type Lock struct {
 
 // contender is what it takes to remove a contender of ours.
 type contender struct {
-	session *zookeeper.Session
-	dir     string
-	node    string
-	plain   bool // the directory holds no data and may go when it is empty
+	session  *zookeeper.Session
+	sessions Sessions // for a durable one, which outlives its session
+	dir      string
+	node     string // its name; "" before it is known
+	plain    bool   // the directory is known to hold no data and may go when it is empty
+	durable  bool   // or it may be, and we do not know
 }
+
+func (c *contender) path() string { return c.dir + "/" + c.node }
 
 func newLock(c contender, token int64) *Lock {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Lock{contender: c, token: token, stop: cancel, lost: make(chan struct{})}
-	l.watching.Go(func() { l.watch(ctx) })
+	if !c.durable {
+		l.watching.Go(func() { l.watch(ctx) })
+	}
 	return l
 }
 
 // Znode is the absolute path of our contender.
-func (l *Lock) Znode() string { return l.dir + "/" + l.node }
+func (l *Lock) Znode() string { return l.path() }
+
+// Durable tells whether the lock outlives its session and this process. Nothing
+// watches over a durable lock: it is held until it is released, by whatever
+// process (see [RemoveDurable]), or deleted by an operator.
+func (l *Lock) Durable() bool { return l.durable }
 
 // Token is the fencing token: the zxid of the transaction that created our
 // contender. Of two holds of one lock the later one has the greater token.
@@ -138,23 +153,30 @@ func (l *Lock) Release(ctx context.Context) error {
 }
 
 // remove deletes the contender and then, if that leaves it empty, the directory.
-// It tries until the server has answered, the session is over or ctx ends.
+// It tries until the server has answered, the session that would keep it is over
+// or ctx ends.
 func (c *contender) remove(ctx context.Context) error {
-	node := c.dir + "/" + c.node
 	for {
-		err := c.removeOnce(ctx, node)
+		if c.durable && c.session.Err() != nil {
+			s, err := c.sessions(ctx)
+			if err != nil {
+				return err
+			}
+			c.session = s
+		}
+		err := c.removeOnce(ctx)
 		switch {
-		case err == nil, errors.Is(err, zookeeper.ErrNoNode), c.session.Err() != nil:
+		case err == nil, errors.Is(err, zookeeper.ErrNoNode), !c.durable && c.session.Err() != nil:
 			return nil
-		case !zookeeper.Disconnected(err), ctx.Err() != nil:
+		case c.session.Err() == nil && !zookeeper.Disconnected(err), ctx.Err() != nil:
 			return err
 		}
 	}
 }
 
-func (c *contender) removeOnce(ctx context.Context, node string) error {
+func (c *contender) removeOnce(ctx context.Context) error {
 	if c.plain {
-		results, err := c.session.Multi(ctx, zookeeper.Delete(node), zookeeper.Delete(c.dir))
+		results, err := c.session.Multi(ctx, zookeeper.Delete(c.path()), zookeeper.Delete(c.dir))
 		if len(results) == 0 || results[0].Err != nil {
 			return err
 		}
@@ -163,14 +185,18 @@ func (c *contender) removeOnce(ctx context.Context, node string) error {
 		}
 		// Our znode is there, and others keep the directory.
 	}
-	return c.session.Delete(ctx, node)
+	return c.session.Delete(ctx, c.path())
 }
 
 // withdraw removes what an acquire that failed may have left: our contender, or
 // those that a lost reply hides. It waits a moment for the server to confirm and
 // otherwise goes on in the background until that or the end of the session,
 // which removes them too.
-func (c *candidate) withdraw() {
+func (c *candidate) withdraw(ctx context.Context) {
+	if c.durable && c.session.Err() != nil && c.limbo == nil && ctx.Err() == nil {
+		c.limbo = c // the next session will tell
+		return
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -180,10 +206,19 @@ func (c *candidate) withdraw() {
 				return
 			}
 		}
-		own := contender{c.session, c.Dir, c.node, c.plain}
-		_ = own.remove(ctx) // fails only where the server forbids it: then the session's end removes it
+		own := c.contender
+		for {
+			err := own.remove(ctx)
+			if err == nil || !own.durable || errors.Is(err, zookeeper.ErrClosed) || zookeeper.Answered(err) {
+				return // an error here is the server's veto: then the session's end removes it
+			}
+		}
 	}()
-	timer := time.NewTimer(withdrawTime)
+	patience := withdrawTime
+	if c.durable {
+		patience = durableWithdrawTime
+	}
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-done:

@@ -18,6 +18,16 @@ type Entry struct {
 	Znode   string    // absolute path
 	Created time.Time // by the server's clock
 	Session int64     // that it ends with; 0 for a durable one
+	Czxid   int64     // of the transaction that created it
+}
+
+// FencingToken is the token of the lock that the contender holds or waits for:
+// see [Lock.Token].
+func (e Entry) FencingToken() int64 {
+	if e.Durable && e.Token != 0 {
+		return e.Token
+	}
+	return e.Czxid
 }
 
 // Joined is when the contender joined the queue: by its own word, else by the
@@ -125,5 +135,6 @@ func readEntry(ctx context.Context, s *zookeeper.Session, dir string, c Contende
 		Znode:     dir + "/" + c.Name,
 		Created:   time.UnixMilli(node.Stat.Ctime),
 		Session:   node.Stat.EphemeralOwner,
+		Czxid:     node.Stat.Czxid,
 	}, nil
 }

@@ -121,6 +121,13 @@ func (s *Session) Stat(ctx context.Context, path string) (*Stat, error) {
 	})
 }
 
+// Set replaces the data of a znode that has the given version; [ErrBadVersion]
+// if it has another.
+func (s *Session) Set(ctx context.Context, path string, data []byte, version int32) error {
+	_, err := call(ctx, s, "set", path, func() (*Stat, error) { return s.conn.Set(path, data, version) })
+	return err
+}
+
 // Sync waits until the connected server has seen all that the ensemble had
 // committed: a list after it cannot miss an earlier create of this session.
 func (s *Session) Sync(ctx context.Context, path string) error {

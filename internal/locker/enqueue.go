@@ -1,0 +1,116 @@
+package locker
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+// enqueue creates the contender, and the directory where it is missing. first
+// tells that we hold the lock already, because we made the directory in the
+// same transaction: nobody can have come before.
+func (c *candidate) enqueue(ctx context.Context) (first bool, err error) {
+	for {
+		var results []zookeeper.Result
+		results, err = c.session.Multi(ctx,
+			zookeeper.Create(c.dir, nil, zookeeper.Persistent),
+			zookeeper.Create(c.dir+"/"+c.prefix, c.Data.encode(), zookeeper.EphemeralSequential),
+			// Changes nothing; its answer is the only one in a transaction that
+			// tells the zxid, which is also the czxid of our contender.
+			zookeeper.Set(c.dir, nil, 0))
+		switch {
+		case err == nil:
+			c.node, c.token, c.plain = nameOf(results[1].Path), results[2].Stat.Mzxid, true
+			return true, nil
+		case errors.Is(err, zookeeper.ErrNodeExists):
+			var path string
+			path, err = c.session.Create(ctx, c.dir+"/"+c.prefix, c.Data.encode(), zookeeper.EphemeralSequential)
+			c.node = nameOf(path)
+			if errors.Is(err, zookeeper.ErrNoNode) {
+				continue // its last contender took the directory along
+			}
+		case errors.Is(err, zookeeper.ErrNoNode):
+			if err = c.makeParents(ctx); err == nil {
+				continue
+			}
+		}
+		if err == nil || !c.again(ctx, err) {
+			return false, err
+		}
+		// The reply is lost: the contender may exist.
+		if found, err := c.find(ctx); found || err != nil {
+			return false, err
+		}
+	}
+}
+
+func (c *candidate) makeParents(ctx context.Context) error {
+	for i, r := range c.dir {
+		if r != '/' || i == 0 {
+			continue
+		}
+		_, err := c.session.Create(ctx, c.dir[:i], nil, zookeeper.Persistent)
+		if err != nil && !errors.Is(err, zookeeper.ErrNodeExists) {
+			return err
+		}
+	}
+	return nil
+}
+
+// find looks for our contender after a lost reply, waiting for the connection
+// to return. It keeps the lowest if there are several, and removes the others.
+func (c *candidate) find(ctx context.Context) (bool, error) {
+	for {
+		// Without the sync, a server that lags behind could hide a contender
+		// which another server has created.
+		err := c.session.Sync(ctx, c.dir)
+		var listing zookeeper.Listing
+		if err == nil {
+			listing, err = c.session.Children(ctx, c.dir)
+		}
+		switch {
+		case err == nil:
+			queue, _ := Contenders(listing.Names)
+			return c.settle(ctx, queue)
+		case errors.Is(err, zookeeper.ErrNoNode):
+			c.node = ""
+			return false, nil
+		case !c.again(ctx, err):
+			return false, err
+		}
+	}
+}
+
+// again tells whether a request that failed with err is worth another try on
+// the same session: the connection was lost, and every request waits for its
+// return.
+func (c *candidate) again(ctx context.Context, err error) bool {
+	return zookeeper.Disconnected(err) && ctx.Err() == nil && c.session.Err() == nil
+}
+
+// settle picks our contender, the lowest of ours in the queue, and removes the
+// others, which lost replies can leave.
+func (c *candidate) settle(ctx context.Context, queue []Contender) (bool, error) {
+	c.node = ""
+	for _, contender := range queue {
+		if !strings.HasPrefix(contender.Name, c.prefix) {
+			continue
+		}
+		if c.node == "" {
+			c.node = contender.Name
+			continue
+		}
+		err := c.session.Delete(ctx, c.dir+"/"+contender.Name)
+		if err != nil && !errors.Is(err, zookeeper.ErrNoNode) {
+			return false, err
+		}
+	}
+	return c.node != "", nil
+}
+
+func nameOf(znode string) string {
+	_, name := split(znode)
+	return name
+}
