@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -121,13 +119,6 @@ func TestSpaceWaits(t *testing.T) {
 	t.Parallel()
 	s := NewSpace(t)
 	other := s.NewSession(time.Minute)
-	do := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-
 	if names := s.WaitChildren("/a", 0); len(names) != 0 {
 		t.Errorf("a znode that does not exist has children %q", names)
 	}
@@ -163,50 +154,6 @@ func TestSpaceWaits(t *testing.T) {
 	s.Delete("/a")
 	if s.Exists("/a") {
 		t.Error("/a exists after its deletion")
-	}
-	_, _, err := s.Conn().Get(s.Path("/a"))
-	if !isNoNode(err) {
-		do(fmt.Errorf("want ErrNoNode, got %w", err))
-	}
-}
-
-func TestMarkProcesses(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux shows the environment of a process")
-	}
-	t.Parallel()
-	recorder := &recorder{TB: t}
-	assignment := MarkProcesses(recorder)
-	// A grandchild whose parent is gone, as a detached helper's is.
-	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = log.Close() }()
-	c, err := start(log, "/usr/bin/env", assignment, "/bin/sh", "-c", "sleep 60 & echo $!")
-	if err != nil {
-		t.Fatal(err)
-	}
-	<-c.exited
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	err = awaitGone(ctx, func(p relative) bool { return p.mark == assignment })
-	if err == nil || !strings.Contains(err.Error(), "sleep 60") {
-		t.Errorf("an orphan is left, and the error is %v", err)
-	}
-
-	pid, err := os.ReadFile(log.Name())
-	if err != nil {
-		t.Fatal(err)
-	}
-	kill, err := start(log, "/bin/sh", "-c", "kill "+string(pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	<-kill.exited
-	recorder.finish()
-	if len(recorder.errors) != 0 {
-		t.Errorf("nothing is left, but reported is %q", recorder.errors)
 	}
 }
 
