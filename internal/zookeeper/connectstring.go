@@ -147,7 +147,8 @@ func ValidatePath(path string) error {
 }
 
 // ValidateName says what is wrong with one component of a znode path; nil if it
-// can be one.
+// can be one. The server looks at UTF-16 units, of which it allows no surrogates:
+// so no character beyond U+FFEF can stand there.
 func ValidateName(name string) error {
 	switch {
 	case name == "":
@@ -158,7 +159,7 @@ func ValidateName(name string) error {
 		return fmt.Errorf("the component %q is not UTF-8", name)
 	}
 	for _, r := range name {
-		if r == '/' || r <= 0x1f || r >= 0x7f && r <= 0x9f || r >= 0xd800 && r <= 0xf8ff || r >= 0xfff0 && r <= 0xffff {
+		if r == '/' || r <= 0x1f || r >= 0x7f && r <= 0x9f || r >= 0xd800 && r <= 0xf8ff || r >= 0xfff0 {
 			return fmt.Errorf("the component %q has the character %U, which ZooKeeper does not allow", name, r)
 		}
 	}
