@@ -23,12 +23,13 @@ func dialSession(addrs []string, timeout time.Duration) (*session, error) {
 	s := &session{}
 	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
 		conn, err := net.DialTimeout(network, address, timeout)
-		if err == nil {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.sockets = append(s.sockets, conn)
+		if err != nil {
+			return nil, err
 		}
-		return conn, err
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.sockets = append(s.sockets, conn)
+		return &impatient{Conn: conn}, nil
 	}
 	conn, events, err := zk.Connect(addrs, timeout, zk.WithDialer(dial), zk.WithLogger(silent{}), zk.WithLogInfo(false))
 	if err != nil {
@@ -42,8 +43,8 @@ func dialSession(addrs []string, timeout time.Duration) (*session, error) {
 // client's goroutines have ended.
 func (s *session) close() {
 	s.conn.Close()
-	// The client may be in a handshake with a server that does not answer, which
-	// it would await for ten session timeouts: end its sockets after a moment.
+	// The client may be in a handshake with a server that does not answer: end its
+	// sockets after a moment.
 	stop := time.AfterFunc(time.Second, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -55,6 +56,24 @@ func (s *session) close() {
 	for range s.events {
 		// Nobody wants them any more; the end of them is what we wait for.
 	}
+}
+
+// impatient is a connection whose handshake fails after a while without an answer.
+// The client would wait for ten times as long as for all else, and a server that
+// is just starting may accept a connection and then forget it.
+type impatient struct {
+	net.Conn
+	handshaken bool
+}
+
+// SetReadDeadline is called for the handshake first.
+func (c *impatient) SetReadDeadline(deadline time.Time) error {
+	const handshakeTimeout = 3 * time.Second
+	if latest := time.Now().Add(handshakeTimeout); !c.handshaken && deadline.After(latest) {
+		deadline = latest
+	}
+	c.handshaken = true
+	return c.Conn.SetReadDeadline(deadline)
 }
 
 // silent drops what the client logs: what matters reaches a test as an error.
