@@ -59,7 +59,7 @@ func newRuntime(debug bool) (provider.Runtime, func(), error) {
 		if err != nil {
 			return provider.Runtime{}, nil, err
 		}
-		local := holder.NewLocal(self)
+		local := holder.NewLocal(self, nil)
 		return provider.Runtime{Run: self, Holder: local, Sessions: sessions}, func() {
 			_ = local.Close()
 			sessions.Close()
@@ -70,8 +70,17 @@ func newRuntime(debug bool) (provider.Runtime, func(), error) {
 		return provider.Runtime{}, nil, err
 	}
 	process := holder.NewProcess(parent)
-	return provider.Runtime{Run: parent, Holder: process, Sessions: sessions}, func() {
+	closeRuntime := func() {
 		_ = process.Close()
 		sessions.Close()
-	}, nil
+	}
+	// A Terraform that is killed leaves its plugins behind, waiting for requests
+	// that never come.
+	go func() {
+		if parent.Wait(context.Background()) == nil {
+			closeRuntime()
+			os.Exit(1)
+		}
+	}()
+	return provider.Runtime{Run: parent, Holder: process, Sessions: sessions}, closeRuntime, nil
 }

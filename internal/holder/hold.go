@@ -60,7 +60,7 @@ func hold(ctx context.Context, pipe io.ReadWriteCloser) error {
 			if !alive {
 				return nil, ErrEnded
 			}
-			local := NewLocal(r)
+			local := NewLocal(r, (&alarm{run: r}).lost)
 			holding <- local
 			go func() {
 				if r.Wait(ctx) == nil {

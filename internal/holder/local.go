@@ -16,21 +16,26 @@ const (
 	// farewell is how long Close tries to release the locks one by one, which
 	// also removes their directories, before it ends the sessions.
 	farewell = 3 * time.Second
+	// durableFarewell is the same for a durable lock that nobody waits for any
+	// more, which the end of a session does not remove.
+	durableFarewell = time.Minute
 	// releasers bounds how many locks Close releases at once.
 	releasers = 64
 )
 
 // Local holds locks in this process.
 type Local struct {
-	run  run.Run
-	pool zookeeper.Pool
+	run    run.Run
+	onLoss func(Loss, bool)
+	pool   zookeeper.Pool
 
-	life    context.Context // ends with Close
-	end     context.CancelCauseFunc
-	pending sync.WaitGroup // acquires
+	life     context.Context // ends with Close
+	end      context.CancelCauseFunc
+	pending  sync.WaitGroup // acquires
+	watching sync.WaitGroup // over held locks
 
 	mu    sync.Mutex
-	locks map[lockKey]*locker.Lock
+	locks map[lockKey]*held
 }
 
 var _ Holder = (*Local)(nil)
@@ -41,9 +46,19 @@ func keyOf(z Znode) lockKey {
 	return lockKey{strings.Join(z.Ensemble.Servers, ","), z.Path}
 }
 
-// NewLocal returns a holder that works for r and lives until Close.
-func NewLocal(r run.Run) *Local {
-	l := &Local{run: r, locks: make(map[lockKey]*locker.Lock)}
+// held is a lock in the books.
+type held struct {
+	*locker.Lock
+	released chan struct{} // closed by the first try to release it
+	once     sync.Once
+	loss     *Loss // set before watched is closed
+	watched  chan struct{}
+}
+
+// NewLocal returns a holder that works for r and lives until Close. onLoss, if
+// not nil, is called for each lock that is lost, with the request's Interrupt.
+func NewLocal(r run.Run, onLoss func(loss Loss, interrupt bool)) *Local {
+	l := &Local{run: r, onLoss: onLoss, locks: make(map[lockKey]*held)}
 	l.life, l.end = context.WithCancelCause(context.Background())
 	return l
 }
@@ -59,18 +74,21 @@ func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
 	defer context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) })()
 
 	req.Lock.Data.Run, req.Lock.Data.Host, req.Lock.Data.PID = l.run.ID, l.run.Host, l.run.PID
-	sessions := func(ctx context.Context) (*zookeeper.Session, error) {
-		return l.pool.Session(ctx, req.Ensemble)
-	}
-	lock, err := locker.Acquire(ctx, sessions, req.Lock)
+	lock, err := locker.Acquire(ctx, l.sessions(req.Ensemble), req.Lock)
 	if err != nil {
 		return Grant{}, err
 	}
-	if err := l.keep(ctx, req.Ensemble, lock); err != nil {
+	if err := l.keep(ctx, req, lock); err != nil {
 		letGo(lock)
 		return Grant{}, err
 	}
 	return Grant{Znode: lock.Znode(), Token: lock.Token()}, nil
+}
+
+func (l *Local) sessions(ensemble zookeeper.Config) locker.Sessions {
+	return func(ctx context.Context) (*zookeeper.Session, error) {
+		return l.pool.Session(ctx, ensemble)
+	}
 }
 
 // enter counts an acquire in, so that Close can wait for it.
@@ -84,41 +102,91 @@ func (l *Local) enter() error {
 	return nil
 }
 
-// keep takes the lock into the books, unless nobody waits for it any more.
-func (l *Local) keep(ctx context.Context, ensemble zookeeper.Config, lock *locker.Lock) error {
+// keep takes the lock into the books, unless nobody waits for it any more. A
+// durable lock needs no keeping.
+func (l *Local) keep(ctx context.Context, req Request, lock *locker.Lock) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	l.locks[keyOf(Znode{ensemble, lock.Znode()})] = lock
+	if lock.Durable() {
+		return nil
+	}
+	h := &held{Lock: lock, released: make(chan struct{}), watched: make(chan struct{})}
+	l.locks[keyOf(Znode{Ensemble: req.Ensemble, Path: lock.Znode()})] = h
+	l.watching.Go(func() { l.watch(h, req) })
+	return nil
+}
+
+// watch reports the loss of a lock that was not released.
+func (l *Local) watch(h *held, req Request) {
+	defer close(h.watched)
+	select {
+	case <-h.released:
+		return
+	case <-h.Lost():
+	}
+	h.loss = &Loss{LockID: req.Lock.LockID, Znode: h.Znode(), At: time.Now(), Cause: h.Err().Error()}
+	if l.onLoss != nil {
+		l.onLoss(*h.loss, req.Interrupt)
+	}
+}
+
+// give releases the lock, and then says whether it had been lost before.
+func (h *held) give(ctx context.Context) error {
+	h.once.Do(func() { close(h.released) })
+	<-h.watched
+	if err := h.Lock.Release(ctx); err != nil {
+		return err
+	}
+	if h.loss != nil {
+		return &LostError{*h.loss}
+	}
 	return nil
 }
 
 // letGo releases a lock that came too late. Where ZooKeeper cannot be reached in
-// time the end of the session does it.
+// time, the end of the session does it; a durable lock is left to an operator.
 func letGo(lock *locker.Lock) {
-	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	patience := farewell
+	if lock.Durable() {
+		patience = durableFarewell
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	_ = lock.Release(ctx)
 }
 
-// Release implements [Holder]. After an error the lock is still in the books and
-// can be released again.
-func (l *Local) Release(ctx context.Context, znode Znode) (bool, error) {
+// Release implements [Holder]. After any error but a [*LostError] the lock is
+// still in the books and can be released again.
+func (l *Local) Release(ctx context.Context, znode Znode) error {
+	if znode.Durable {
+		return locker.RemoveDurable(ctx, l.sessions(znode.Ensemble), znode.Path)
+	}
 	l.mu.Lock()
-	lock, ok := l.locks[keyOf(znode)]
+	h, ok := l.locks[keyOf(znode)]
 	l.mu.Unlock()
 	if !ok {
-		return false, nil
+		return nil
 	}
-	if err := lock.Release(ctx); err != nil {
-		return true, err
+	err := h.give(ctx)
+	if lost := (*LostError)(nil); err != nil && !errors.As(err, &lost) {
+		return err
 	}
 	l.mu.Lock()
 	delete(l.locks, keyOf(znode))
 	l.mu.Unlock()
-	return true, nil
+	return err
+}
+
+// Describe implements [Holder].
+func (l *Local) Describe(ctx context.Context, znode Znode, info string) error {
+	session, err := l.pool.Session(ctx, znode.Ensemble)
+	if err != nil {
+		return err
+	}
+	return locker.DescribeDurable(ctx, session, znode.Path, info)
 }
 
 // Held counts the locks that are held.
@@ -149,7 +217,7 @@ func (l *Local) Close() error {
 	for _, lock := range locks {
 		slots <- struct{}{}
 		wg.Go(func() {
-			errs <- lock.Release(ctx)
+			errs <- lock.give(ctx)
 			<-slots
 		})
 	}
@@ -159,6 +227,7 @@ func (l *Local) Close() error {
 	for err := range errs {
 		all = append(all, err)
 	}
+	l.watching.Wait()
 	l.pool.Close()
 	return errors.Join(all...)
 }

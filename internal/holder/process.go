@@ -69,25 +69,40 @@ func (p *Process) Acquire(ctx context.Context, req Request) (Grant, error) {
 	return outcome.Grant, nil
 }
 
-// Release implements [Holder]. Where no holder process runs, nothing is held.
-func (p *Process) Release(ctx context.Context, znode Znode) (bool, error) {
+// Release implements [Holder]. Where no holder process runs, none but a durable
+// lock can be held.
+func (p *Process) Release(ctx context.Context, znode Znode) error {
 	p.mu.Lock()
 	client := p.client
 	p.mu.Unlock()
-	if client == nil {
-		return false, nil
+	if client == nil && !znode.Durable {
+		return nil
+	}
+	return p.request(ctx, rpcRelease, znode)
+}
+
+// Describe implements [Holder].
+func (p *Process) Describe(ctx context.Context, znode Znode, info string) error {
+	return p.request(ctx, rpcDescribe, DescribeArgs{znode, info})
+}
+
+// request sends one request and waits for how it ended.
+func (p *Process) request(ctx context.Context, method string, args any) error {
+	client, err := p.connect()
+	if err != nil {
+		return err
 	}
 	var outcome Outcome
-	release := client.Go(rpcRelease, znode, &outcome, nil)
+	call := client.Go(method, args, &outcome, nil)
 	select {
-	case <-release.Done:
+	case <-call.Done:
 	case <-ctx.Done():
-		return true, fmt.Errorf("holder: release: %w", context.Cause(ctx))
+		return fmt.Errorf("holder: %s: %w", method, context.Cause(ctx))
 	}
-	if release.Error != nil {
-		return true, p.gone(client, release.Error)
+	if call.Error != nil {
+		return p.gone(client, call.Error)
 	}
-	return outcome.Held, outcome.Failure.err()
+	return outcome.Failure.err()
 }
 
 // Close lets the holder process go its own way: it cancels what is pending and

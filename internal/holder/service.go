@@ -77,22 +77,22 @@ func (s *service) Serve(args ServeArgs, outcome *Outcome) error {
 
 // Begin starts an acquire.
 func (s *service) Begin(req Request, ticket *Ticket) error {
+	local, err := s.serving()
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.local == nil {
-		return errNotServing
-	}
 	s.last++
 	ticket.ID = s.last
 	ctx, cancel := context.WithCancel(s.ctx)
 	a := &acquire{cancel: cancel, done: make(chan struct{})}
 	s.calls[ticket.ID] = a
-	local := s.local
 	go func() {
 		defer close(a.done)
 		defer cancel()
 		grant, err := local.Acquire(ctx, req)
-		a.outcome = Outcome{Grant: grant, Held: err == nil, Failure: newFailure(err)}
+		a.outcome = Outcome{Grant: grant, Failure: newFailure(err)}
 	}()
 	return nil
 }
@@ -122,15 +122,29 @@ func (s *service) Cancel(ticket Ticket, _ *Nothing) error {
 
 // Release gives a lock up.
 func (s *service) Release(znode Znode, outcome *Outcome) error {
-	s.mu.Lock()
-	local := s.local
-	s.mu.Unlock()
-	if local == nil {
-		return errNotServing
+	local, err := s.serving()
+	if err == nil {
+		outcome.Failure = newFailure(local.Release(s.ctx, znode))
 	}
-	held, err := local.Release(s.ctx, znode)
-	*outcome = Outcome{Held: held, Failure: newFailure(err)}
-	return nil
+	return err
+}
+
+// Describe changes what a durable lock shows.
+func (s *service) Describe(args DescribeArgs, outcome *Outcome) error {
+	local, err := s.serving()
+	if err == nil {
+		outcome.Failure = newFailure(local.Describe(s.ctx, args.Znode, args.Info))
+	}
+	return err
+}
+
+func (s *service) serving() (*Local, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.local == nil {
+		return nil, errNotServing
+	}
+	return s.local, nil
 }
 
 func (s *service) call(ticket Ticket) (*acquire, error) {

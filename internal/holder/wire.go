@@ -13,12 +13,13 @@ import (
 // once, and then awaited, so that a cancel can never come before what it
 // cancels.
 const (
-	rpcName    = "Holder"
-	rpcServe   = rpcName + ".Serve"
-	rpcBegin   = rpcName + ".Begin"
-	rpcAwait   = rpcName + ".Await"
-	rpcCancel  = rpcName + ".Cancel"
-	rpcRelease = rpcName + ".Release"
+	rpcName     = "Holder"
+	rpcServe    = rpcName + ".Serve"
+	rpcBegin    = rpcName + ".Begin"
+	rpcAwait    = rpcName + ".Await"
+	rpcCancel   = rpcName + ".Cancel"
+	rpcRelease  = rpcName + ".Release"
+	rpcDescribe = rpcName + ".Describe"
 )
 
 // Nothing stands for no argument and no result.
@@ -30,10 +31,15 @@ type ServeArgs struct{ Run run.Run }
 // Ticket names an acquire that was begun.
 type Ticket struct{ ID uint64 }
 
-// Outcome is how an acquire or a release ended.
+// DescribeArgs are those of Holder.Describe.
+type DescribeArgs struct {
+	Znode Znode
+	Info  string
+}
+
+// Outcome is how a request ended; the grant is that of an acquire.
 type Outcome struct {
 	Grant   Grant
-	Held    bool
 	Failure *Failure
 }
 
@@ -42,6 +48,8 @@ type Failure struct {
 	Message  string
 	Canceled bool
 	Ended    bool
+	NoAuth   bool
+	Lost     *LostError
 	Busy     *locker.BusyError
 	OwnRun   *locker.OwnRunError
 	Servers  []string // of a ConnectError
@@ -56,7 +64,9 @@ func newFailure(err error) *Failure {
 		Message:  err.Error(),
 		Canceled: errors.Is(err, context.Canceled),
 		Ended:    errors.Is(err, ErrEnded) || errors.Is(err, zookeeper.ErrClosed),
+		NoAuth:   errors.Is(err, zookeeper.ErrNoAuth),
 	}
+	errors.As(err, &f.Lost)
 	errors.As(err, &f.Busy)
 	errors.As(err, &f.OwnRun)
 	if connect := (*zookeeper.ConnectError)(nil); errors.As(err, &connect) {
@@ -81,6 +91,10 @@ func (f *Failure) err() error {
 		e.kind = &zookeeper.ConnectError{Servers: f.Servers, Cause: errors.New(f.Cause)}
 	case f.Canceled:
 		e.kind = context.Canceled
+	case f.Lost != nil:
+		e.kind = f.Lost
+	case f.NoAuth:
+		e.kind = zookeeper.ErrNoAuth
 	case f.Ended:
 		e.kind = ErrEnded
 	}

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -65,42 +66,83 @@ func (c *client) locate(lockID, blockZooKeeper types.String, diags *diag.Diagnos
 		return t, false
 	}
 	return target{
-		ensemble: zookeeper.Config{
-			Servers:        connect.Servers,
-			SessionTimeout: c.settings.sessionTimeout,
-			ConnectTimeout: c.settings.connectTimeout,
-		},
-		lockID: lockID.ValueString(),
-		dir:    locker.Directory(connect.Chroot, c.settings.lockRoot, lockID.ValueString()),
+		ensemble: c.ensemble(connect.Servers),
+		lockID:   lockID.ValueString(),
+		dir:      locker.Directory(connect.Chroot, c.settings.lockRoot, lockID.ValueString()),
 	}, true
 }
 
-// acquire takes the lock through the holder. lockwait is in seconds, -1 without
-// limit.
-func (c *client) acquire(ctx context.Context, t target, lockwait int64, info string) (holder.Grant, error) {
-	wait := time.Duration(lockwait) * time.Second
-	if lockwait < 0 {
+// ensemble is how the provider is configured to connect to servers.
+func (c *client) ensemble(servers []string) zookeeper.Config {
+	return zookeeper.Config{
+		Servers:        servers,
+		SessionTimeout: c.settings.sessionTimeout,
+		ConnectTimeout: c.settings.connectTimeout,
+	}
+}
+
+// unknownZooKeeper is the error where a lock could not be located for nothing
+// but a value that is not known yet.
+func unknownZooKeeper(diags *diag.Diagnostics) {
+	if !diags.HasError() {
+		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "ZooKeeper Not Known Yet",
+			"The zookeeper argument, of this block or of the provider, is not known before apply, but is needed now. Set it to a value that is known at plan.")
+	}
+}
+
+// want is how to take a lock.
+type want struct {
+	lockwait types.Int64  // null for the default
+	required types.Bool   // null for the default
+	onLost   types.String // null for the default
+	info     types.String
+	durable  bool
+}
+
+// take acquires the lock through the holder. held is false, with a warning, if
+// someone else has a lock that is not required, and with an error otherwise.
+func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnostics) (grant holder.Grant, held bool) {
+	seconds := orElse64(w.lockwait, defaultLockwait)
+	wait := time.Duration(seconds) * time.Second
+	if seconds < 0 {
 		wait = locker.NoLimit
 	}
-	tflog.Info(ctx, "taking lock", map[string]any{"lockid": t.lockID, "directory": t.dir, "lockwait": lockwait})
+	tflog.Info(ctx, "taking lock", map[string]any{"lockid": t.lockID, "directory": t.dir, "lockwait": seconds})
 	grant, err := c.runtime.Holder.Acquire(ctx, holder.Request{
-		Ensemble: t.ensemble,
+		Ensemble:  t.ensemble,
+		Interrupt: onLost(orElse(w.onLost, string(defaultLoss))) == interrupt,
 		Lock: locker.Request{
-			LockID: t.lockID,
-			Dir:    t.dir,
-			Wait:   wait,
+			LockID:  t.lockID,
+			Dir:     t.dir,
+			Wait:    wait,
+			Durable: w.durable,
 			Data: locker.Data{
 				Owner:  c.settings.owner,
-				Info:   info,
+				Info:   w.info.ValueString(),
 				Client: "terraform-provider-clocker/" + c.version,
 			},
 		},
 	})
-	if err != nil {
-		return grant, err
+	var busy *locker.BusyError
+	switch {
+	case err == nil:
+		tflog.Info(ctx, "lock held", map[string]any{"lockid": t.lockID, "znode": grant.Znode, "fencing_token": grant.Token})
+		return grant, true
+	case errors.As(err, &busy) && !w.required.IsNull() && !w.required.ValueBool():
+		diags.AddAttributeWarning(path.Root("lockid"), "Lock Not Held", busyDetail(busy)+"\n\nrequired is false, so the run goes on with held = false.")
+	default:
+		diags.Append(explain("Taking", t, err))
 	}
-	tflog.Info(ctx, "lock held", map[string]any{"lockid": t.lockID, "znode": grant.Znode, "fencing_token": grant.Token})
-	return grant, nil
+	return holder.Grant{}, false
+}
+
+// lookup reads the contender at znode, with ok = false if it is not there.
+func (c *client) lookup(ctx context.Context, t target, znode string) (entry locker.Entry, ok bool, err error) {
+	session, err := c.runtime.Sessions.Session(ctx, t.ensemble)
+	if err != nil {
+		return locker.Entry{}, false, err
+	}
+	return locker.Lookup(ctx, session, znode)
 }
 
 // inspect looks at the lock.

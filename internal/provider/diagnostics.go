@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -21,6 +22,7 @@ func explain(what string, t target, err error) diag.Diagnostic {
 		busy    *locker.BusyError
 		own     *locker.OwnRunError
 		connect *zookeeper.ConnectError
+		lost    *holder.LostError
 		lockID  = path.Root("lockid")
 		origin  = fmt.Sprintf("\n\nError: %v", err)
 	)
@@ -36,6 +38,11 @@ func explain(what string, t target, err error) diag.Diagnostic {
 		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "ZooKeeper Cannot Be Reached",
 			fmt.Sprintf("%s of lock %q failed: no session could be had with %s.\n\nCheck the connect string, that a server of the ensemble is up, and that this machine may connect to it.\n\nCause: %v",
 				what, t.lockID, strings.Join(connect.Servers, ", "), connect.Cause))
+	case errors.As(err, &lost):
+		return diag.NewErrorDiagnostic("Lock Was Lost",
+			fmt.Sprintf("Lock %q was lost at %s, while this run should have held it: %s\n\n"+
+				"Since then another run may have worked at the same time. Check what it guards before running again.",
+				t.lockID, lost.At.Format(time.RFC3339), lost.Cause))
 	case errors.Is(err, zookeeper.ErrNoAuth):
 		return diag.NewAttributeErrorDiagnostic(lockID, "No Permission For Lock",
 			fmt.Sprintf("%s of lock %q failed: ZooKeeper does not let this client change %s. Ask whoever owns the znode to widen its ACL.%s", what, t.lockID, t.dir, origin))

@@ -8,8 +8,6 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
@@ -65,14 +63,14 @@ func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 		MarkdownDescription: "Looks at a lock without taking it: who holds it and who waits. The look is a snapshot; by the time it is used the lock may have changed hands. To guard work, take the lock.",
 		Attributes: map[string]schema.Attribute{
 			"lockid": schema.StringAttribute{
-				MarkdownDescription: "The lock's name.",
+				MarkdownDescription: lockIDText,
 				Required:            true,
-				Validators:          []validator.String{lockIDValidator{}},
+				Validators:          lockIDValidators(),
 			},
 			"zookeeper": schema.StringAttribute{
-				MarkdownDescription: "This lock's own connect string, in place of the provider's.",
+				MarkdownDescription: zookeeperText,
 				Optional:            true,
-				Validators:          []validator.String{connectStringValidator{}},
+				Validators:          connectStringValidators(),
 			},
 			"held":             schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether anyone holds the lock."},
 			"held_by_this_run": schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether this run of Terraform holds the lock: the cookbook's `Clocker.held?`."},
@@ -100,10 +98,7 @@ func (d *lockDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 	}
 	t, ok := d.client.locate(model.LockID, model.ZooKeeper, &resp.Diagnostics)
 	if !ok {
-		if !resp.Diagnostics.HasError() {
-			resp.Diagnostics.AddAttributeError(path.Root("zookeeper"), "ZooKeeper Not Known Yet",
-				"The provider's zookeeper argument is not known before apply, so the lock cannot be looked at now. Set it to a value that is known at plan.")
-		}
+		unknownZooKeeper(&resp.Diagnostics)
 		return
 	}
 	queue, err := d.client.inspect(ctx, t)

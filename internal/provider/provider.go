@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -19,7 +20,7 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-var _ provider.Provider = (*clockerProvider)(nil)
+var _ provider.ProviderWithEphemeralResources = (*clockerProvider)(nil)
 
 // Runtime is what the provider works with. It outlives a provider instance and
 // is closed by whoever made it.
@@ -108,6 +109,7 @@ func (p *clockerProvider) Configure(ctx context.Context, req provider.ConfigureR
 	c := &client{runtime: p.runtime, version: p.version, settings: resolve(model, &resp.Diagnostics)}
 	resp.ResourceData = c
 	resp.DataSourceData = c
+	resp.EphemeralResourceData = c
 }
 
 // Resources lists the resources.
@@ -118,4 +120,9 @@ func (p *clockerProvider) Resources(context.Context) []func() resource.Resource 
 // DataSources lists the data sources.
 func (p *clockerProvider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{newLockDataSource}
+}
+
+// EphemeralResources lists the ephemeral resources.
+func (p *clockerProvider) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
+	return []func() ephemeral.EphemeralResource{newLockEphemeral}
 }

@@ -119,6 +119,13 @@ func orElse(value types.String, def string) string {
 	return value.ValueString()
 }
 
+func orElse64(value types.Int64, def int64) int64 {
+	if value.IsNull() || value.IsUnknown() {
+		return def
+	}
+	return value.ValueInt64()
+}
+
 func defaultOwner() string {
 	name := "unknown"
 	if u, err := user.Current(); err == nil && u.Username != "" {

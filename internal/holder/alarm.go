@@ -1,0 +1,60 @@
+package holder
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/run"
+)
+
+// wordTime bounds the writing to Terraform's standard error, which blocks where
+// nobody reads that.
+const wordTime = time.Second
+
+// alarm tells the run that a lock was lost.
+type alarm struct {
+	run       run.Run
+	interrupt sync.Once
+}
+
+// lost says so on Terraform's standard error, and interrupts Terraform, once, if
+// that was asked for: it stops as on Ctrl-C and starts nothing new. Nothing else
+// could stop it: no provider call follows, and an error from Renew would not.
+func (a *alarm) lost(loss Loss, interrupt bool) {
+	consequence := "on_lost is \"continue\", so the run goes on unguarded."
+	if interrupt {
+		consequence = "Interrupting this run."
+	}
+	a.say(fmt.Sprintf("\nclocker: %v. %s\n", &LostError{loss}, consequence))
+	if !interrupt {
+		return
+	}
+	a.interrupt.Do(func() {
+		if err := a.run.Interrupt(); err != nil && !errors.Is(err, run.ErrEnded) {
+			a.say(fmt.Sprintf("clocker: this run could not be interrupted (%v) and goes on unguarded.\n", err))
+		}
+	})
+}
+
+// say writes one message to the run's standard error. Where that is not to be
+// had there is nobody to tell.
+func (a *alarm) say(message string) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		stderr, err := a.run.Stderr()
+		if err != nil {
+			return
+		}
+		_, _ = stderr.Write([]byte(message))
+		_ = stderr.Close()
+	}()
+	timer := time.NewTimer(wordTime)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,103 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
+)
+
+// lockIdentity names a lock among all: its id and the ensemble.
+type lockIdentity struct {
+	LockID    types.String `tfsdk:"lockid"`
+	ZooKeeper types.String `tfsdk:"zookeeper"`
+}
+
+// IdentitySchema describes the resource's identity.
+func (r *lockResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = identityschema.Schema{Attributes: map[string]identityschema.Attribute{
+		"lockid":    identityschema.StringAttribute{RequiredForImport: true, Description: "The lock's name."},
+		"zookeeper": identityschema.StringAttribute{OptionalForImport: true, Description: "Connect string of the ensemble. The provider's if left out."},
+	}}
+}
+
+// identify sets the resource's identity where it has none yet. It then stays as
+// it is, also when the provider's connect string names other servers of the same
+// ensemble later.
+func (r *lockResource) identify(ctx context.Context, m lockResourceModel, identity *tfsdk.ResourceIdentity, diags *diag.Diagnostics) {
+	if identity == nil || !identity.Raw.IsFullyNull() {
+		return
+	}
+	servers := m.ZooKeeper
+	if servers.IsNull() {
+		servers = r.client.settings.zookeeper
+	}
+	if servers.IsUnknown() {
+		servers = types.StringNull()
+	}
+	diags.Append(identity.Set(ctx, lockIdentity{m.LockID, servers})...)
+}
+
+// ImportState adopts the present holder of a lock, if that is a durable one.
+func (r *lockResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	m := lockResourceModel{
+		LockID:    types.StringValue(req.ID),
+		Lockwait:  types.Int64Value(defaultLockwait),
+		HoldUntil: types.StringValue(string(destroyed)),
+		Required:  types.BoolValue(defaultRequired),
+		OnLost:    types.StringValue(string(defaultLoss)),
+	}
+	if req.ID == "" && req.Identity != nil {
+		var identity lockIdentity
+		resp.Diagnostics.Append(req.Identity.Get(ctx, &identity)...)
+		m.LockID = identity.LockID
+		if !identity.ZooKeeper.IsNull() && !identity.ZooKeeper.Equal(r.client.settings.zookeeper) {
+			m.ZooKeeper = identity.ZooKeeper
+		}
+	}
+	if err := locker.ValidateLockID(m.LockID.ValueString()); err != nil {
+		resp.Diagnostics.AddAttributeError(path.Root("lockid"), "Invalid Lock ID",
+			fmt.Sprintf("%q cannot name a lock: %v. Import a durable lock by its lockid.", m.LockID.ValueString(), err))
+		return
+	}
+	t, ok := r.client.locate(m.LockID, m.ZooKeeper, &resp.Diagnostics)
+	if !ok {
+		unknownZooKeeper(&resp.Diagnostics)
+		return
+	}
+	queue, err := r.client.inspect(ctx, t)
+	if err != nil {
+		resp.Diagnostics.Append(explain("Importing", t, err))
+		return
+	}
+	if len(queue.Holders) != 1 || !queue.Holders[0].Durable || queue.Holders[0].Session != 0 {
+		resp.Diagnostics.AddError("No Durable Lock To Import", notDurable(t, queue))
+		return
+	}
+	entry := queue.Holders[0]
+	m.setHeld(holder.Grant{Znode: entry.Znode, Token: entry.FencingToken()})
+	m.Info = said(entry.Info)
+	r.identify(ctx, m, resp.Identity, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+}
+
+func notDurable(t target, queue locker.Queue) string {
+	if len(queue.Holders) == 0 {
+		return fmt.Sprintf("Nobody holds lock %q (%s). Create the resource instead of importing it.", t.lockID, t.dir)
+	}
+	holders := make([]string, len(queue.Holders))
+	for i, h := range queue.Holders {
+		holders[i] = "  - " + h.String()
+	}
+	return fmt.Sprintf("Lock %q is held, but not by a durable lock of this provider, which is all that can be imported:\n%s\n\n"+
+		"A lock that ends with its run or session cannot be taken over. Create the resource, with a lockwait, once it is free.", t.lockID, strings.Join(holders, "\n"))
+}
