@@ -148,7 +148,8 @@ func FuzzValidatePath(f *testing.F) {
 		f.Fatal(err)
 	}
 	conn.Close()
-	for range events { //nolint:revive // its end is what we wait for
+	for range events {
+		// Its end is what we wait for.
 	}
 	f.Fuzz(func(t *testing.T, path string) {
 		if ValidatePath(path) != nil {

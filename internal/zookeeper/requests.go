@@ -197,6 +197,10 @@ func call[T any](ctx context.Context, s *Session, op, path string, request func(
 	if a.err == nil || Answered(a.err) {
 		s.noteAnswer(sent)
 	} else {
+		if errors.Is(a.err, ErrSessionExpired) {
+			// Said in an answer, on a connection that still stands.
+			s.expire()
+		}
 		a.value = none
 		if err := s.Err(); err != nil && !errors.Is(a.err, err) {
 			a.err = fmt.Errorf("%w (%w)", err, a.err)

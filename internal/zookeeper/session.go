@@ -65,7 +65,7 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 
 func start(cfg Config) (*Session, error) {
 	attempt := min(cfg.ConnectTimeout, cfg.SessionTimeout) / time.Duration(max(1, len(cfg.Servers)))
-	t := &transport{attempt: max(attempt, min(time.Second, cfg.ConnectTimeout))}
+	t := newTransport(max(attempt, min(time.Second, cfg.ConnectTimeout)))
 	s := &Session{
 		transport: t,
 		lost:      make(chan struct{}),
@@ -84,7 +84,8 @@ func start(cfg Config) (*Session, error) {
 	ended := make(chan struct{})
 	s.ended = ended
 	go func() {
-		for range events { //nolint:revive // drained only to learn of its end
+		for range events {
+			// Drained only to learn of its end.
 		}
 		close(ended)
 	}()
@@ -101,9 +102,15 @@ func (s *Session) onEvent(ev zk.Event) {
 	case zk.StateDisconnected:
 		s.setReady(false)
 	case zk.StateExpired:
-		s.transport.stop()
-		s.lose(ErrSessionExpired)
+		s.expire()
 	}
+}
+
+// expire takes the server's word that the session is over, and keeps the library
+// from opening another one behind our back.
+func (s *Session) expire() {
+	s.transport.stop()
+	s.lose(ErrSessionExpired)
 }
 
 func (s *Session) setReady(ready bool) {
@@ -174,6 +181,9 @@ func (s *Session) Ready(ctx context.Context) error {
 		s.mu.Unlock()
 		if err != nil {
 			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		if ready {
 			return nil

@@ -1,6 +1,7 @@
 package zookeeper
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,35 +16,42 @@ import (
 // nothing, as a stopped server does.
 var errHandshake = errors.New("the server accepted the connection but did not answer")
 
+// errNotZooKeeper is the cause when something else listens there.
+var errNotZooKeeper = errors.New("what answers there is no ZooKeeper")
+
 // transport dials for one session. It gives what the client library lacks: an
 // end to a handshake that hangs (the library waits ten times the receive
 // timeout), the negotiated timeout, the cause of a failure, no second session
 // under the same handle, and connections that are really closed.
 type transport struct {
 	attempt time.Duration // for one dial, and again for its handshake
+	ctx     context.Context
+	stop    context.CancelFunc // refuses every further connection
 
 	mu      sync.Mutex
-	stopped bool
 	conn    net.Conn
 	timeout time.Duration // negotiated, 0 before there is a session
 	session int64         // its id, 0 before there is one
 	lastErr error
 }
 
+func newTransport(attempt time.Duration) *transport {
+	ctx, stop := context.WithCancel(context.Background())
+	return &transport{attempt: attempt, ctx: ctx, stop: stop}
+}
+
 func (t *transport) dial(network, address string, _ time.Duration) (net.Conn, error) {
-	if err := t.open(nil); err != nil {
-		return nil, err
-	}
-	raw, err := net.DialTimeout(network, address, t.attempt)
+	dialer := net.Dialer{Timeout: t.attempt}
+	raw, err := dialer.DialContext(t.ctx, network, address)
 	if err != nil {
 		t.note(err)
 		return nil, err
 	}
+	// The cause until there is an answer or a better one: whoever waits may lose
+	// patience before the timer does.
+	t.note(fmt.Errorf("%s: %w", address, errHandshake))
 	c := &handshakeConn{Conn: raw, transport: t}
-	c.timer = time.AfterFunc(t.attempt, func() {
-		t.note(fmt.Errorf("%s: %w within %v", address, errHandshake, t.attempt))
-		_ = raw.Close()
-	})
+	c.timer = time.AfterFunc(t.attempt, func() { _ = raw.Close() })
 	if err := t.open(raw); err != nil {
 		_ = c.Close()
 		return nil, err
@@ -56,24 +64,14 @@ func (t *transport) dial(network, address string, _ time.Duration) (net.Conn, er
 func (t *transport) open(conn net.Conn) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.stopped {
+	if t.ctx.Err() != nil {
 		return ErrClosed
 	}
-	if conn != nil {
-		if t.conn != nil {
-			_ = t.conn.Close()
-		}
-		t.conn = conn
+	if t.conn != nil {
+		_ = t.conn.Close()
 	}
+	t.conn = conn
 	return nil
-}
-
-// stop refuses every further connection, so that the library cannot open a new
-// session behind our back.
-func (t *transport) stop() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.stopped = true
 }
 
 // hangUp closes the present connection, which ends the library's loops.
@@ -88,7 +86,7 @@ func (t *transport) hangUp() {
 func (t *transport) note(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.stopped {
+	if t.ctx.Err() == nil {
 		t.lastErr = err
 	}
 }
@@ -138,12 +136,20 @@ type handshakeConn struct {
 	head      []byte
 }
 
-const handshakeHead = 20
+const (
+	handshakeHead = 20
+	maxHandshake  = 1024 // bytes of the whole answer, which takes 37
+)
 
 func (c *handshakeConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if missing := handshakeHead - len(c.head); missing > 0 && n > 0 {
 		c.head = append(c.head, p[:min(n, missing)]...)
+		if len(c.head) >= 4 && binary.BigEndian.Uint32(c.head) > maxHandshake {
+			// The library would make room for as much, which is a gigabyte where a
+			// web server answers.
+			return 0, errNotZooKeeper
+		}
 		if len(c.head) == handshakeHead {
 			c.timer.Stop()
 			c.transport.answer(c.head)
