@@ -59,7 +59,7 @@ func newRuntime(debug bool) (provider.Runtime, func(), error) {
 		if err != nil {
 			return provider.Runtime{}, nil, err
 		}
-		local := holder.NewLocal(self)
+		local := holder.NewLocal(self, nil)
 		return provider.Runtime{Run: self, Holder: local, Sessions: sessions}, func() {
 			_ = local.Close()
 			sessions.Close()
@@ -69,18 +69,18 @@ func newRuntime(debug bool) (provider.Runtime, func(), error) {
 	if err != nil {
 		return provider.Runtime{}, nil, err
 	}
-	go endWith(parent)
 	process := holder.NewProcess(parent)
-	return provider.Runtime{Run: parent, Holder: process, Sessions: sessions}, func() {
+	closeRuntime := func() {
 		_ = process.Close()
 		sessions.Close()
-	}, nil
-}
-
-// endWith ends this process when Terraform has ended. Terraform ends its
-// providers itself unless it is killed: then they would stay for good.
-func endWith(parent run.Run) {
-	if parent.Wait(context.Background()) == nil {
-		os.Exit(1)
 	}
+	// A Terraform that is killed leaves its plugins behind, waiting for requests
+	// that never come.
+	go func() {
+		if parent.Wait(context.Background()) == nil {
+			closeRuntime()
+			os.Exit(1)
+		}
+	}()
+	return provider.Runtime{Run: parent, Holder: process, Sessions: sessions}, closeRuntime, nil
 }
