@@ -52,6 +52,7 @@ type Failure struct {
 	Lost     *LostError
 	Busy     *locker.BusyError
 	OwnRun   *locker.OwnRunError
+	Disagree *locker.DisagreeError
 	Servers  []string // of a ConnectError
 	Cause    string   // of a ConnectError
 }
@@ -69,6 +70,7 @@ func newFailure(err error) *Failure {
 	errors.As(err, &f.Lost)
 	errors.As(err, &f.Busy)
 	errors.As(err, &f.OwnRun)
+	errors.As(err, &f.Disagree)
 	if connect := (*zookeeper.ConnectError)(nil); errors.As(err, &connect) {
 		f.Servers, f.Cause = connect.Servers, connect.Cause.Error()
 	}
@@ -87,6 +89,8 @@ func (f *Failure) err() error {
 		e.kind = f.Busy
 	case f.OwnRun != nil:
 		e.kind = f.OwnRun
+	case f.Disagree != nil:
+		e.kind = f.Disagree
 	case f.Servers != nil:
 		e.kind = &zookeeper.ConnectError{Servers: f.Servers, Cause: errors.New(f.Cause)}
 	case f.Canceled:

@@ -2,8 +2,6 @@ package locker
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -25,6 +23,12 @@ type Request struct {
 	// Wait is how long to queue: 0 tries once, NoLimit waits until the lock is
 	// ours. It counts from the call, with everything that happens meanwhile.
 	Wait time.Duration
+	// Mode is Exclusive or Shared; empty for Exclusive, and for a semaphore.
+	Mode Mode
+	// Slots, if not 0, makes the lock a semaphore that so many hold at once.
+	Slots int
+	// Layout is how the contender's znode is named; empty for Standard.
+	Layout Layout
 	// Durable asks for a lock that outlives its session: see [Lock.Durable].
 	Durable bool
 	Data    Data
@@ -37,7 +41,9 @@ type Sessions func(context.Context) (*zookeeper.Session, error)
 // Acquire queues for the lock and returns it once it is held. Otherwise nothing
 // of ours stays in the queue, and the error is
 //   - a [*BusyError] when req.Wait was over,
-//   - an [*OwnRunError] as soon as a contender of the same run is before us,
+//   - an [*OwnRunError] as soon as contenders of the same run are before us that
+//     keep us from it,
+//   - a [*DisagreeError] if another contender takes it for another kind of lock,
 //   - the context's cause when ctx ended,
 //   - else what ZooKeeper or the connection to it said.
 //
@@ -72,7 +78,7 @@ func Acquire(ctx context.Context, sessions Sessions, req Request) (*Lock, error)
 	if a.limbo != nil {
 		a.limbo.withdraw(context.Background())
 	}
-	if errors.Is(err, ErrBusy) || errors.Is(err, ErrOwnRun) {
+	if errors.Is(err, ErrBusy) || errors.Is(err, ErrOwnRun) || errors.Is(err, ErrDisagree) {
 		return nil, err
 	}
 	return nil, fmt.Errorf("locker: lock %q: %w", req.LockID, err)
@@ -117,41 +123,15 @@ func (a *attempt) queue(ctx context.Context, s *zookeeper.Session) (*Lock, error
 
 // contend joins the queue and returns our contender when it is the head.
 func (a *attempt) contend(ctx context.Context, s *zookeeper.Session) (*candidate, error) {
-	a.Data.Since = time.Now()
+	a.Data.Since, a.Data.Slots = time.Now(), a.Slots
 	c := &candidate{
 		attempt:   a,
 		contender: contender{session: s, sessions: a.sessions, dir: a.Dir},
-		prefix:    a.newPrefix(),
+		prefix:    newPrefix(a.Request),
 	}
 	first, err := c.enqueue(ctx)
 	if err == nil && !first {
 		err = c.wait(ctx)
 	}
 	return c, err
-}
-
-// newPrefix is ex-, 32 hex digits and __lock__, which the zk gem, Kazoo and
-// go-zookeeper take for an exclusive contender. The first 16 digits are the
-// run's id, so that a look at the names alone tells the own run; the rest is
-// random, so that the znode can be found when the reply to its creation is lost.
-func (a *attempt) newPrefix() string {
-	var random [16]byte
-	_, _ = rand.Read(random[:]) // never fails
-	id := hex.EncodeToString(random[:])
-	if own := runPrefix(a.Data.Run); own != "" {
-		id = a.Data.Run + id[:len(id)-len(a.Data.Run)]
-	}
-	return "ex-" + id + "__lock__"
-}
-
-// runIDLength is that of a run's id, in hex digits.
-const runIDLength = 16
-
-// runPrefix is what the names of a run's contenders begin with, "" if the run
-// has no proper id.
-func runPrefix(run string) string {
-	if len(run) != runIDLength {
-		return ""
-	}
-	return "ex-" + run
 }

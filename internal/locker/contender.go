@@ -16,6 +16,8 @@ const (
 	Exclusive Mode = "exclusive"
 	// Shared tolerates other shared holders.
 	Shared Mode = "shared"
+	// Semaphore tolerates a number of other holders, all of this mode.
+	Semaphore Mode = "semaphore"
 )
 
 // Contender is a child of a lock's directory that queues for the lock or holds
@@ -31,6 +33,9 @@ type marker struct {
 	text string
 	mode Mode
 }
+
+// semaphoreMark begins the names of the zk gem's semaphores and of ours.
+const semaphoreMark = "sem"
 
 // Markers may follow anything, prefixes must begin the name. Beside this
 // provider's own names they are those of Kazoo (__lock__, __rlock__), Curator
@@ -49,7 +54,7 @@ var (
 	prefixes = []marker{
 		{"ex", Exclusive},
 		{"sh", Shared},
-		{"sem", Exclusive},
+		{semaphoreMark, Semaphore},
 		{"", Exclusive},
 	}
 	// unknownMarker ends in a number as the server appends it ("%010d"): ten
@@ -70,6 +75,9 @@ func ParseContender(name string) (c Contender, ok bool) {
 	}
 	if end >= 0 {
 		if n, ok := parseSequence(name[end:]); ok {
+			if strings.HasPrefix(name, semaphoreMark+"-") {
+				best.mode = Semaphore
+			}
 			return Contender{name, n, best.mode}, true
 		}
 	}
@@ -134,17 +142,26 @@ func firstPlace(sorted []Contender) uint32 {
 	return first
 }
 
-// blockers are the contenders before queue[i] that keep it from holding: for an
-// exclusive one all, for a shared one the exclusive ones.
-func blockers(queue []Contender, i int) []Contender {
-	if queue[i].Mode == Exclusive {
-		return queue[:i]
+// holds tells whether queue[i] holds the lock. slots is the semaphore's number, 0
+// for a plain lock.
+func holds(queue []Contender, i, slots int) bool {
+	return len(blockers(queue, i, slots)) == 0
+}
+
+// blockers are the contenders of which one must leave before queue[i] can hold
+// the lock: the next lower one; if queue[i] is shared, the next lower that is
+// not; of a semaphore the next lower ones, as many as there are slots.
+func blockers(queue []Contender, i, slots int) []Contender {
+	if slots > 0 {
+		if i < slots {
+			return nil
+		}
+		return queue[i-slots : i]
 	}
-	var before []Contender
-	for _, c := range queue[:i] {
-		if c.Mode == Exclusive {
-			before = append(before, c)
+	for j := i - 1; j >= 0; j-- {
+		if queue[i].Mode != Shared || queue[j].Mode != Shared {
+			return queue[j : j+1]
 		}
 	}
-	return before
+	return nil
 }

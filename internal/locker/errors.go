@@ -13,6 +13,9 @@ var (
 	// ErrOwnRun says that the caller's own run has the lock or waits for it
 	// already: see [OwnRunError].
 	ErrOwnRun = errors.New("locker: lock is taken by this run already")
+	// ErrDisagree says that another contender takes the lock for another kind: see
+	// [DisagreeError].
+	ErrDisagree = errors.New("locker: contenders disagree about the lock")
 	// ErrNodeGone says that the contender's znode was deleted by someone else.
 	ErrNodeGone = errors.New("locker: contender deleted by someone else")
 	// ErrSilence says that no server answered for a whole session timeout, so
@@ -61,3 +64,39 @@ func (e *OwnRunError) Error() string {
 
 // Is makes an OwnRunError an [ErrOwnRun].
 func (e *OwnRunError) Is(target error) bool { return target == ErrOwnRun }
+
+// DisagreeError says which contender takes the lock for another kind than ours,
+// or for a semaphore with another number of slots.
+type DisagreeError struct {
+	LockID string
+	Slots  int // ours; 0 for a plain lock
+	Other  Entry
+}
+
+// Error names both kinds and the other contender.
+func (e *DisagreeError) Error() string {
+	return fmt.Sprintf("locker: lock %q is %s here and %s for %s", e.LockID, kind(e.Slots), kind(e.OtherSlots()), e.Other)
+}
+
+// OtherSlots is what the other contender said; 0 for a plain lock, and -1 for a
+// semaphore of another client, which does not say.
+func (e *DisagreeError) OtherSlots() int {
+	if e.Other.Mode == Semaphore && e.Other.Slots == 0 {
+		return -1
+	}
+	return e.Other.Slots
+}
+
+// Is makes a DisagreeError an [ErrDisagree].
+func (e *DisagreeError) Is(target error) bool { return target == ErrDisagree }
+
+func kind(slots int) string {
+	switch {
+	case slots > 0:
+		return fmt.Sprintf("a semaphore with slots = %d", slots)
+	case slots < 0:
+		return "a semaphore"
+	default:
+		return "a plain lock, without slots"
+	}
+}

@@ -8,8 +8,12 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// DefaultRoot is where the zk gem keeps its exclusive and shared locks.
-const DefaultRoot = "/_zklocking"
+const (
+	// DefaultRoot is where the zk gem keeps its exclusive and shared locks.
+	DefaultRoot = "/_zklocking"
+	// DefaultSemaphoreRoot is where it keeps its semaphores.
+	DefaultSemaphoreRoot = "/_zksemaphore"
+)
 
 // MaxLockID is the most bytes of a lock's id.
 const MaxLockID = 255

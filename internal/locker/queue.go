@@ -75,10 +75,10 @@ type Queue struct {
 // readers bounds how many znodes are read at once.
 const readers = 32
 
-// Inspect looks at the lock in directory dir. A directory that is not there is
-// a lock that nobody holds. The look is not atomic: contenders that leave while
-// it lasts may be missing.
-func Inspect(ctx context.Context, s *zookeeper.Session, dir string) (Queue, error) {
+// Inspect looks at the lock in directory dir, which is a semaphore if slots is
+// not 0. A directory that is not there is a lock that nobody holds. The look is
+// not atomic: contenders that leave while it lasts may be missing.
+func Inspect(ctx context.Context, s *zookeeper.Session, dir string, slots int) (Queue, error) {
 	listing, err := s.Children(ctx, dir)
 	if errors.Is(err, zookeeper.ErrNoNode) {
 		return Queue{}, nil
@@ -95,7 +95,7 @@ func Inspect(ctx context.Context, s *zookeeper.Session, dir string) (Queue, erro
 	for i, entry := range entries {
 		switch {
 		case entry == nil:
-		case len(blockers(contenders, i)) == 0:
+		case holds(contenders, i, slots):
 			queue.Holders = append(queue.Holders, *entry)
 		default:
 			queue.Waiters = append(queue.Waiters, *entry)

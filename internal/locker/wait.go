@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
@@ -20,38 +19,48 @@ func (c *candidate) wait(ctx context.Context) error {
 		defer t.Stop()
 		timer = t.C
 	}
+	watches := newWatches(c.session)
+	defer watches.stop()
 	over := c.Wait == 0
+	agreed := false
 	for {
 		// Taken before the look: a connection that breaks after it wakes us.
 		changed := c.session.Changed()
-		before, err := c.look(ctx)
+		place, err := c.look(ctx)
+		if err == nil && !agreed {
+			agreed, err = c.agree(ctx, place)
+		}
 		if err != nil {
 			if c.again(ctx, err) {
 				continue
 			}
 			return err
 		}
+		before := blockers(c.queued, place, c.Slots)
 		if len(before) == 0 {
-			return nil
+			if agreed {
+				return nil
+			}
+			continue
 		}
-		if err := c.refuseOwnRun(ctx, before); err != nil {
+		if err := c.refuseOwnRun(ctx, place); err != nil {
 			return err
 		}
 		if over {
-			if err := c.busy(ctx, before); err != nil {
+			if err := c.busy(ctx, place); err != nil {
 				return err
 			}
 			continue // the holder has just left
 		}
-		watch, err := c.session.GetWatch(ctx, c.dir+"/"+before[len(before)-1].Name)
-		if err != nil {
+		if err := watches.add(ctx, c.dir, before); err != nil {
 			if errors.Is(err, zookeeper.ErrNoNode) || c.again(ctx, err) {
 				continue
 			}
 			return err
 		}
 		select {
-		case <-watch.Event:
+		case name := <-watches.fired:
+			watches.drop(name)
 		case <-changed:
 		case <-c.session.Lost():
 		case <-timer:
@@ -62,9 +71,9 @@ func (c *candidate) wait(ctx context.Context) error {
 	}
 }
 
-// look lists the queue and returns who is before us. Our own znode must be
-// there with our session as its owner; anything else is ErrNodeGone.
-func (c *candidate) look(ctx context.Context) ([]Contender, error) {
+// look lists the queue and returns our place in it, from 0. Our own znode must
+// be there with our session as its owner; anything else is ErrNodeGone.
+func (c *candidate) look(ctx context.Context) (int, error) {
 	type owned struct {
 		stat *zookeeper.Stat
 		err  error
@@ -78,64 +87,96 @@ func (c *candidate) look(ctx context.Context) ([]Contender, error) {
 	o := <-own
 	if err := errors.Join(err, o.err); err != nil {
 		if errors.Is(err, zookeeper.ErrNoNode) {
-			return nil, ErrNodeGone
+			return 0, ErrNodeGone
 		}
-		return nil, err
+		return 0, err
 	}
 	if o.stat.EphemeralOwner != c.session.ID() {
-		return nil, ErrNodeGone
+		return 0, ErrNodeGone
 	}
 	queue, _ := Contenders(listing.Names)
 	node := c.node
 	if found, err := c.settle(ctx, queue); err != nil {
-		return nil, err
+		return 0, err
 	} else if !found || c.node != node {
-		return nil, ErrNodeGone
+		return 0, ErrNodeGone
 	}
 	c.token, c.plain, c.queued = o.stat.Czxid, listing.Stat.DataLength == 0, queue
-	i := slices.IndexFunc(queue, func(q Contender) bool { return q.Name == c.node })
-	return blockers(queue, i), nil
+	return slices.IndexFunc(queue, func(q Contender) bool { return q.Name == c.node }), nil
 }
 
-// refuseOwnRun fails if a contender of our own run is before us: it holds the
-// lock until the run ends, or waits to do so.
-func (c *candidate) refuseOwnRun(ctx context.Context, before []Contender) error {
-	own := runPrefix(c.Data.Run)
-	for _, b := range before {
-		if own == "" || !strings.HasPrefix(b.Name, own) {
+// agree fails if a contender before us takes the lock for another kind. The names
+// tell plain locks from semaphores; the number of slots has to be asked for, and
+// one answer is enough, as each contender has asked one before it. done is false
+// if the one that was asked has left.
+func (c *candidate) agree(ctx context.Context, place int) (done bool, err error) {
+	asked := c.Slots == 0
+	for i := place - 1; i >= 0; i-- {
+		other := c.queued[i]
+		sameKind := (other.Mode == Semaphore) == (c.Slots > 0)
+		if sameKind && (asked || gemName.MatchString(other.Name)) {
+			continue // a gem does not say how many slots its semaphore has
+		}
+		entry, err := readEntry(ctx, c.session, c.dir, other)
+		if err != nil || entry == nil {
+			return false, err
+		}
+		if !sameKind || entry.Slots != c.Slots {
+			return false, &DisagreeError{LockID: c.LockID, Slots: c.Slots, Other: *entry}
+		}
+		asked = true
+	}
+	return true, nil
+}
+
+// refuseOwnRun fails if contenders of our own run are before us and keep us from
+// the lock: they hold it, or will, until the run is done with what depends on
+// them.
+func (c *candidate) refuseOwnRun(ctx context.Context, place int) error {
+	left := max(c.Slots, 1)
+	for _, other := range c.queued[:place] {
+		if !ofRun(other.Name, c.Data.Run) || c.Mode == Shared && other.Mode == Shared {
 			continue
 		}
-		other, err := readEntry(ctx, c.session, c.dir, b)
+		if left--; left > 0 {
+			continue
+		}
+		entry, err := readEntry(ctx, c.session, c.dir, other)
 		if err != nil {
 			return err
 		}
-		if other != nil {
-			return &OwnRunError{LockID: c.LockID, Other: *other}
+		if entry != nil {
+			return &OwnRunError{LockID: c.LockID, Other: *entry}
 		}
+		left++
 	}
 	return nil
 }
 
 // busy is the error that says who holds the lock; nil if they have left since
 // the last look.
-func (c *candidate) busy(ctx context.Context, before []Contender) error {
+func (c *candidate) busy(ctx context.Context, place int) error {
 	var holding []Contender
+	waiting := 0
 	for i, q := range c.queued {
-		if len(blockers(c.queued, i)) == 0 {
+		switch {
+		case holds(c.queued, i, c.Slots):
 			holding = append(holding, q)
+		case i < place:
+			waiting++
 		}
 	}
 	entries, err := read(ctx, c.session, c.dir, holding)
 	if err != nil {
 		return err
 	}
-	busy := &BusyError{LockID: c.LockID, Dir: c.Dir, Waited: c.Wait, Place: len(before)}
+	busy := &BusyError{LockID: c.LockID, Dir: c.Dir, Waited: c.Wait, Place: waiting + 1}
 	for _, entry := range entries {
 		if entry != nil {
 			busy.Holders = append(busy.Holders, *entry)
 		}
 	}
-	if len(busy.Holders) == 0 {
+	if len(busy.Holders) < len(entries) {
 		return nil
 	}
 	return busy

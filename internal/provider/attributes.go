@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
@@ -46,6 +47,18 @@ const (
 
 var onLosts = []onLost{interrupt, carryOn}
 
+// modes are what mode can be; a semaphore is asked for by its slots.
+var modes = []locker.Mode{locker.Exclusive, locker.Shared}
+
+const (
+	defaultMode = locker.Exclusive
+	maxSlots    = 1000
+)
+
+var layouts = []locker.Layout{locker.Standard, locker.Curator}
+
+const defaultLayout = locker.Standard
+
 // oneOf is the validator of an enumeration.
 func oneOf[T ~string](values []T) []validator.String {
 	names := make([]string, len(values))
@@ -70,6 +83,14 @@ func infoValidators() []validator.String {
 	return []validator.String{stringvalidator.LengthAtMost(locker.MaxInfo)}
 }
 
+func modeValidators() []validator.String {
+	return append(oneOf(modes), stringvalidator.ConflictsWith(path.MatchRoot("slots")))
+}
+
+func slotsValidators() []validator.Int64 {
+	return []validator.Int64{int64validator.Between(1, maxSlots)}
+}
+
 // Texts of the shared arguments.
 var (
 	lockIDText    = "The lock's name. `/` becomes `__` in the znode's name, as in the Ruby `zk` gem."
@@ -82,6 +103,11 @@ var (
 			"`%s` interrupts Terraform as Ctrl-C does, so that it starts nothing new;", interrupt),
 		fmt.Sprintf("`%s` only says so. Default `%s`.", carryOn, defaultLoss),
 	}, " ")
+	modeText = fmt.Sprintf("`%s`, the default: nobody else holds the lock. `%s`: others with that mode may hold it at the same time. "+
+		"Whoever comes after a waiting `%[1]s` one waits for it.", defaultMode, locker.Shared)
+	slotsText  = fmt.Sprintf("Makes the lock a semaphore: at most this many (1 to %d) hold it at once. All who share it must say the same number. Not with `mode`.", maxSlots)
+	layoutText = fmt.Sprintf("How the lock's znode is named. `%s`, the default, is what the Ruby `zk` gem, Kazoo and go-zookeeper read; "+
+		"`%s` is for directories shared with Curator's `InterProcessMutex`, for exclusive locks only. All who share a lock must recognize each other's names.", locker.Standard, locker.Curator)
 	infoText  = "Free text, shown to whoever waits for the lock. Not for secrets: everyone who can read ZooKeeper can read it."
 	heldText  = "Whether this run holds the lock."
 	znodeText = "Absolute path of the lock's znode. Null while it is not held."

@@ -36,18 +36,30 @@ func configured(data any, diags *diag.Diagnostics) *client {
 	return c
 }
 
+// place is what a block says of which lock it means.
+type place struct {
+	lockID    types.String
+	zookeeper types.String // null for the provider's
+	mode      types.String // null for the default
+	slots     types.Int64  // null for a plain lock
+	layout    types.String // null for the provider's
+}
+
 // target is a lock and where it is.
 type target struct {
 	ensemble zookeeper.Config
 	lockID   string
 	dir      string
+	mode     locker.Mode
+	slots    int
+	layout   locker.Layout
 }
 
 // locate finds out which lock a block means: its own zookeeper argument goes
 // before the provider's. ok is false with an error on the attribute at fault,
 // or, without one, while a value is not known yet.
-func (c *client) locate(lockID, blockZooKeeper types.String, diags *diag.Diagnostics) (t target, ok bool) {
-	servers := blockZooKeeper
+func (c *client) locate(p place, diags *diag.Diagnostics) (t target, ok bool) {
+	servers := p.zookeeper
 	if servers.IsNull() {
 		servers = c.settings.zookeeper
 	}
@@ -57,7 +69,23 @@ func (c *client) locate(lockID, blockZooKeeper types.String, diags *diag.Diagnos
 				settingZooKeeper.env[0]+", to a connect string such as zk1.example.com:2181.")
 		return t, false
 	}
-	if servers.IsUnknown() || lockID.IsUnknown() {
+	layout := p.layout
+	if layout.IsNull() {
+		layout = c.settings.layout
+	}
+	t = target{
+		lockID: p.lockID.ValueString(),
+		mode:   locker.Mode(orElse(p.mode, string(defaultMode))),
+		slots:  int(p.slots.ValueInt64()),
+		layout: locker.Layout(orElse(layout, string(defaultLayout))),
+	}
+	if t.layout == locker.Curator && (t.mode != locker.Exclusive || t.slots > 0) {
+		diags.AddAttributeError(path.Root("layout"), "Layout For Exclusive Locks Only",
+			fmt.Sprintf("The layout %q is read by Curator's InterProcessMutex, which knows neither shared locks nor semaphores. "+
+				"Leave out mode and slots, or set layout = %q.", locker.Curator, locker.Standard))
+		return t, false
+	}
+	if servers.IsUnknown() || p.lockID.IsUnknown() {
 		return t, false
 	}
 	connect, err := zookeeper.ParseConnectString(servers.ValueString())
@@ -65,11 +93,13 @@ func (c *client) locate(lockID, blockZooKeeper types.String, diags *diag.Diagnos
 		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "Invalid Connect String", err.Error())
 		return t, false
 	}
-	return target{
-		ensemble: c.ensemble(connect.Servers),
-		lockID:   lockID.ValueString(),
-		dir:      locker.Directory(connect.Chroot, c.settings.lockRoot, lockID.ValueString()),
-	}, true
+	root := locker.DefaultRoot
+	if t.slots > 0 {
+		root = locker.DefaultSemaphoreRoot
+	}
+	t.ensemble = c.ensemble(connect.Servers)
+	t.dir = locker.Directory(connect.Chroot, orElse(c.settings.lockRoot, root), t.lockID)
+	return t, true
 }
 
 // ensemble is how the provider is configured to connect to servers.
@@ -115,6 +145,9 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 			LockID:  t.lockID,
 			Dir:     t.dir,
 			Wait:    wait,
+			Mode:    t.mode,
+			Slots:   t.slots,
+			Layout:  t.layout,
 			Durable: w.durable,
 			Data: locker.Data{
 				Owner:  c.settings.owner,
@@ -151,5 +184,5 @@ func (c *client) inspect(ctx context.Context, t target) (locker.Queue, error) {
 	if err != nil {
 		return locker.Queue{}, err
 	}
-	return locker.Inspect(ctx, session, t.dir)
+	return locker.Inspect(ctx, session, t.dir, t.slots)
 }

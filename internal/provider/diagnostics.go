@@ -21,6 +21,7 @@ func explain(what string, t target, err error) diag.Diagnostic {
 	var (
 		busy    *locker.BusyError
 		own     *locker.OwnRunError
+		differ  *locker.DisagreeError
 		connect *zookeeper.ConnectError
 		lost    *holder.LostError
 		lockID  = path.Root("lockid")
@@ -34,6 +35,9 @@ func explain(what string, t target, err error) diag.Diagnostic {
 			fmt.Sprintf("Lock %q is already held, or waited for, by another block of this run, which keeps it until the run ends. Waiting for it would be waiting for ourselves.\n\n"+
 				"Take each lock in one block only, and let everything that it guards depend on that block.\n\n"+
 				"The other block's lock: %s", t.lockID, own.Other))
+	case errors.As(err, &differ):
+		return diag.NewAttributeErrorDiagnostic(path.Root("slots"), "Contenders Disagree About Slots",
+			fmt.Sprintf("%v\n\nAll who share a lock must ask for the same number of slots, or for none.", err))
 	case errors.As(err, &connect):
 		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "ZooKeeper Cannot Be Reached",
 			fmt.Sprintf("%s of lock %q failed: no session could be had with %s.\n\nCheck the connect string, that a server of the ensemble is up, and that this machine may connect to it.\n\nCause: %v",

@@ -22,6 +22,7 @@ type lockDataSource struct{ client *client }
 type lockDataSourceModel struct {
 	LockID        types.String `tfsdk:"lockid"`
 	ZooKeeper     types.String `tfsdk:"zookeeper"`
+	Slots         types.Int64  `tfsdk:"slots"`
 	Held          types.Bool   `tfsdk:"held"`
 	HeldByThisRun types.Bool   `tfsdk:"held_by_this_run"`
 	Holders       []entryModel `tfsdk:"holders"`
@@ -53,7 +54,7 @@ func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 		"owner":      schema.StringAttribute{Computed: true, MarkdownDescription: "Who it is; for another client, what that wrote into its znode. Null if it did not say."},
 		"info":       schema.StringAttribute{Computed: true, MarkdownDescription: "The `info` of its block. Null if there is none."},
 		"run":        schema.StringAttribute{Computed: true, MarkdownDescription: "Id of the Terraform run. Null for another client."},
-		"mode":       schema.StringAttribute{Computed: true, MarkdownDescription: fmt.Sprintf("`%s` or `%s`.", locker.Exclusive, locker.Shared)},
+		"mode":       schema.StringAttribute{Computed: true, MarkdownDescription: fmt.Sprintf("`%s`, `%s` or `%s`.", locker.Exclusive, locker.Shared, locker.Semaphore)},
 		"client":     schema.StringAttribute{Computed: true, MarkdownDescription: "Program and version. Null for another client."},
 		"durable":    schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether the znode outlives its client."},
 		"since":      schema.StringAttribute{Computed: true, MarkdownDescription: "When it joined the queue, in RFC 3339: by its own clock, for another client by the server's."},
@@ -71,6 +72,11 @@ func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 				MarkdownDescription: zookeeperText,
 				Optional:            true,
 				Validators:          connectStringValidators(),
+			},
+			"slots": schema.Int64Attribute{
+				MarkdownDescription: "The number of slots of a semaphore: so many of the queue hold it. Leave it out for a plain lock.",
+				Optional:            true,
+				Validators:          slotsValidators(),
 			},
 			"held":             schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether anyone holds the lock."},
 			"held_by_this_run": schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether this run of Terraform holds the lock: the cookbook's `Clocker.held?`."},
@@ -96,7 +102,7 @@ func (d *lockDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	t, ok := d.client.locate(model.LockID, model.ZooKeeper, &resp.Diagnostics)
+	t, ok := d.client.locate(place{lockID: model.LockID, zookeeper: model.ZooKeeper, slots: model.Slots}, &resp.Diagnostics)
 	if !ok {
 		unknownZooKeeper(&resp.Diagnostics)
 		return

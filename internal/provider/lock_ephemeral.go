@@ -24,6 +24,9 @@ type lockEphemeralModel struct {
 	LockID       types.String `tfsdk:"lockid"`
 	Lockwait     types.Int64  `tfsdk:"lockwait"`
 	ZooKeeper    types.String `tfsdk:"zookeeper"`
+	Mode         types.String `tfsdk:"mode"`
+	Slots        types.Int64  `tfsdk:"slots"`
+	Layout       types.String `tfsdk:"layout"`
 	Hold         types.Bool   `tfsdk:"hold"`
 	Required     types.Bool   `tfsdk:"required"`
 	OnLost       types.String `tfsdk:"on_lost"`
@@ -31,6 +34,10 @@ type lockEphemeralModel struct {
 	Held         types.Bool   `tfsdk:"held"`
 	Znode        types.String `tfsdk:"znode"`
 	FencingToken types.Int64  `tfsdk:"fencing_token"`
+}
+
+func (m *lockEphemeralModel) place() place {
+	return place{m.LockID, m.ZooKeeper, m.Mode, m.Slots, m.Layout}
 }
 
 // openLock is what Close needs to know of a lock. The rest of how to reach it is
@@ -67,6 +74,21 @@ func (e *lockEphemeral) Schema(_ context.Context, _ ephemeral.SchemaRequest, res
 				MarkdownDescription: zookeeperText,
 				Optional:            true,
 				Validators:          connectStringValidators(),
+			},
+			"mode": schema.StringAttribute{
+				MarkdownDescription: modeText,
+				Optional:            true,
+				Validators:          modeValidators(),
+			},
+			"slots": schema.Int64Attribute{
+				MarkdownDescription: slotsText,
+				Optional:            true,
+				Validators:          slotsValidators(),
+			},
+			"layout": schema.StringAttribute{
+				MarkdownDescription: layoutText + " Default: the provider's.",
+				Optional:            true,
+				Validators:          oneOf(layouts),
 			},
 			"hold": schema.BoolAttribute{
 				MarkdownDescription: "`false` does not take the lock now: `held` is `false`. Meant for `hold = terraform.applying`. Default `true`.",
@@ -106,7 +128,7 @@ func (e *lockEphemeral) Open(ctx context.Context, req ephemeral.OpenRequest, res
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	t, ok := e.client.locate(m.LockID, m.ZooKeeper, &resp.Diagnostics)
+	t, ok := e.client.locate(m.place(), &resp.Diagnostics)
 	if !ok {
 		unknownZooKeeper(&resp.Diagnostics)
 		return

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
@@ -32,6 +33,9 @@ type lockResourceModel struct {
 	LockID       types.String `tfsdk:"lockid"`
 	Lockwait     types.Int64  `tfsdk:"lockwait"`
 	ZooKeeper    types.String `tfsdk:"zookeeper"`
+	Mode         types.String `tfsdk:"mode"`
+	Slots        types.Int64  `tfsdk:"slots"`
+	Layout       types.String `tfsdk:"layout"`
 	HoldUntil    types.String `tfsdk:"hold_until"`
 	Required     types.Bool   `tfsdk:"required"`
 	OnLost       types.String `tfsdk:"on_lost"`
@@ -43,6 +47,10 @@ type lockResourceModel struct {
 
 func (m *lockResourceModel) durable() bool {
 	return holdUntil(m.HoldUntil.ValueString()) == destroyed
+}
+
+func (m *lockResourceModel) place() place {
+	return place{m.LockID, m.ZooKeeper, m.Mode, m.Slots, m.Layout}
 }
 
 // setHeld and setFree make the model say whether the lock is held.
@@ -86,6 +94,24 @@ func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 				Optional:            true,
 				PlanModifiers:       replace,
 				Validators:          connectStringValidators(),
+			},
+			"mode": schema.StringAttribute{
+				MarkdownDescription: modeText,
+				Optional:            true,
+				PlanModifiers:       replace,
+				Validators:          modeValidators(),
+			},
+			"slots": schema.Int64Attribute{
+				MarkdownDescription: slotsText,
+				Optional:            true,
+				PlanModifiers:       []planmodifier.Int64{int64planmodifier.RequiresReplace()},
+				Validators:          slotsValidators(),
+			},
+			"layout": schema.StringAttribute{
+				MarkdownDescription: layoutText + " Default: the provider's.",
+				Optional:            true,
+				PlanModifiers:       replace,
+				Validators:          oneOf(layouts),
 			},
 			"hold_until": schema.StringAttribute{
 				MarkdownDescription: fmt.Sprintf("When the lock is let go: `%s`, the default, when the run that took it ends; `%s` when this resource is destroyed.", runEnds, destroyed),
@@ -140,7 +166,7 @@ func (r *lockResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if _, ok := r.client.locate(plan.LockID, plan.ZooKeeper, &resp.Diagnostics); !ok && resp.Diagnostics.HasError() {
+	if _, ok := r.client.locate(plan.place(), &resp.Diagnostics); !ok && resp.Diagnostics.HasError() {
 		return
 	}
 	switch {
@@ -180,7 +206,7 @@ func (r *lockResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 	}
 	r.identify(ctx, state, resp.Identity, &resp.Diagnostics)
 	if r.ours(ctx, req.Private, state, &resp.Diagnostics) {
-		t, ok := r.client.locate(state.LockID, state.ZooKeeper, &resp.Diagnostics)
+		t, ok := r.client.locate(state.place(), &resp.Diagnostics)
 		if !ok {
 			unknownZooKeeper(&resp.Diagnostics)
 			return
@@ -239,7 +265,7 @@ func (r *lockResource) Delete(ctx context.Context, req resource.DeleteRequest, r
 
 // take acquires the lock for the model.
 func (r *lockResource) take(ctx context.Context, m *lockResourceModel, private privateWriter, diags *diag.Diagnostics) {
-	t, ok := r.client.locate(m.LockID, m.ZooKeeper, diags)
+	t, ok := r.client.locate(m.place(), diags)
 	if !ok {
 		unknownZooKeeper(diags)
 		return
@@ -272,7 +298,7 @@ func (r *lockResource) ours(ctx context.Context, private privateReader, state lo
 
 // withHolder does something to the lock in the state.
 func (r *lockResource) withHolder(state lockResourceModel, what string, diags *diag.Diagnostics, do func(holder.Holder, holder.Znode) error) {
-	t, ok := r.client.locate(state.LockID, state.ZooKeeper, diags)
+	t, ok := r.client.locate(state.place(), diags)
 	if !ok {
 		unknownZooKeeper(diags)
 		return

@@ -69,7 +69,7 @@ func (r *lockResource) ImportState(ctx context.Context, req resource.ImportState
 			fmt.Sprintf("%q cannot name a lock: %v. Import a durable lock by its lockid.", m.LockID.ValueString(), err))
 		return
 	}
-	t, ok := r.client.locate(m.LockID, m.ZooKeeper, &resp.Diagnostics)
+	t, ok := r.client.locate(m.place(), &resp.Diagnostics)
 	if !ok {
 		unknownZooKeeper(&resp.Diagnostics)
 		return

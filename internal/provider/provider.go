@@ -50,6 +50,7 @@ type providerModel struct {
 	SessionTimeout types.Int64  `tfsdk:"session_timeout"`
 	ConnectTimeout types.Int64  `tfsdk:"connect_timeout"`
 	LockRoot       types.String `tfsdk:"lock_root"`
+	Layout         types.String `tfsdk:"layout"`
 	Owner          types.String `tfsdk:"owner"`
 }
 
@@ -84,10 +85,15 @@ func (p *clockerProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 				Validators: []validator.Int64{int64validator.Between(1, maxTimeout)},
 			},
 			"lock_root": schema.StringAttribute{
-				MarkdownDescription: fmt.Sprintf("Path, below the chroot, of the znode whose children are the locks. Default `%s`, which is where the Ruby `zk` gem looks. Environment: %s.",
-					locker.DefaultRoot, settingLockRoot.names()),
+				MarkdownDescription: fmt.Sprintf("Path, below the chroot, of the znode whose children are the locks. Default `%s`, and `%s` for a lock with `slots`, which is where the Ruby `zk` gem looks. Environment: %s.",
+					locker.DefaultRoot, locker.DefaultSemaphoreRoot, settingLockRoot.names()),
 				Optional:   true,
 				Validators: []validator.String{pathValidator{}},
+			},
+			"layout": schema.StringAttribute{
+				MarkdownDescription: layoutText + " Environment: " + settingLayout.names() + ".",
+				Optional:            true,
+				Validators:          oneOf(layouts),
 			},
 			"owner": schema.StringAttribute{
 				MarkdownDescription: "Who holds the lock, shown to whoever waits for it. Default `user@host`. Environment: " + settingOwner.names() + ".",

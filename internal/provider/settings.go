@@ -36,6 +36,7 @@ var (
 	settingSessionTimeout = setting{"session_timeout", []string{"CLOCKER_SESSION_TIMEOUT"}}
 	settingConnectTimeout = setting{"connect_timeout", []string{"CLOCKER_CONNECT_TIMEOUT"}}
 	settingLockRoot       = setting{"lock_root", []string{"CLOCKER_LOCK_ROOT"}}
+	settingLayout         = setting{"layout", []string{"CLOCKER_LAYOUT"}}
 	settingOwner          = setting{"owner", []string{"CLOCKER_OWNER"}}
 )
 
@@ -60,7 +61,8 @@ type settings struct {
 	zookeeper      types.String // null if there is none, unknown before apply
 	sessionTimeout time.Duration
 	connectTimeout time.Duration
-	lockRoot       string
+	lockRoot       types.String // null for the default, which depends on the lock
+	layout         types.String // null for the default
 	owner          string
 }
 
@@ -69,7 +71,8 @@ type settings struct {
 func resolve(m providerModel, diags *diag.Diagnostics) settings {
 	var s settings
 	s.zookeeper = resolveString(m.ZooKeeper, settingZooKeeper, connectStringValidator{}, diags)
-	s.lockRoot = orElse(resolveString(m.LockRoot, settingLockRoot, pathValidator{}, diags), locker.DefaultRoot)
+	s.lockRoot = resolveString(m.LockRoot, settingLockRoot, pathValidator{}, diags)
+	s.layout = resolveString(m.Layout, settingLayout, oneOf(layouts)[0], diags)
 	s.owner = orElse(resolveString(m.Owner, settingOwner, stringvalidator.LengthAtMost(locker.MaxOwner), diags), defaultOwner())
 	s.sessionTimeout = resolveSeconds(m.SessionTimeout, settingSessionTimeout, defaultSessionTimeout, diags)
 	s.connectTimeout = resolveSeconds(m.ConnectTimeout, settingConnectTimeout, defaultConnectTimeout, diags)
