@@ -34,7 +34,7 @@ type pooled struct {
 // yet or the last one was lost. Callers that come while it is being opened wait
 // for the same one. A failure is not kept: the next call tries again.
 func (p *Pool) Session(ctx context.Context, cfg Config) (*Session, error) {
-	entry, err := p.entry(cfg)
+	entry, err := p.entry(cfg) //nolint:contextcheck // others may wait for the same session
 	if err != nil {
 		return nil, err
 	}

@@ -95,7 +95,8 @@ func (s *Session) Get(ctx context.Context, path string) (Node, error) {
 }
 
 // Watch is a znode's content and its next event: the deletion or a change of
-// its data. The channel also yields when the session ends.
+// its data. The channel also yields when the connection is lost, whatever event it
+// tells then.
 type Watch struct {
 	Node
 	Event <-chan Event
@@ -105,6 +106,7 @@ type Watch struct {
 // such znode.
 func (s *Session) GetWatch(ctx context.Context, path string) (Watch, error) {
 	return call(ctx, s, "watch", path, func() (Watch, error) {
+		s.transport.watches.add(path)
 		data, stat, event, err := s.conn.GetW(path)
 		return Watch{Node{data, stat}, event}, err
 	})

@@ -76,7 +76,7 @@ func start(cfg Config) (*Session, error) {
 	// event, which may be before Connect has returned.
 	conn, events, err := zk.Connect(cfg.Servers, cfg.SessionTimeout,
 		zk.WithDialer(t.dial), zk.WithHostProvider(&servers{}), zk.WithLogger(t), zk.WithLogInfo(false),
-		zk.WithMaxBufferSize(64<<20), zk.WithEventCallback(s.onEvent))
+		zk.WithMaxBufferSize(maxPacket), zk.WithEventCallback(s.onEvent))
 	if err != nil {
 		return nil, err
 	}
@@ -164,8 +164,8 @@ func (s *Session) Answered() time.Time {
 }
 
 // Changed returns a channel that is closed at the next loss or return of the
-// connection. Whoever waits for a watch must look again then: the client
-// library can miss an event that came while the connection was down.
+// connection. Whoever waits for a watch must look again then: an event that came
+// while the connection was down is lost.
 func (s *Session) Changed() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

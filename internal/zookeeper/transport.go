@@ -16,15 +16,13 @@ import (
 // nothing, as a stopped server does.
 var errHandshake = errors.New("the server accepted the connection but did not answer")
 
-// errNotZooKeeper is the cause when something else listens there.
-var errNotZooKeeper = errors.New("what answers there is no ZooKeeper")
-
 // transport dials for one session. It gives what the client library lacks: an
 // end to a handshake that hangs (the library waits ten times the receive
 // timeout), the negotiated timeout, the cause of a failure, no second session
 // under the same handle, and connections that are really closed.
 type transport struct {
 	attempt time.Duration // for one dial, and again for its handshake
+	watches watches
 	ctx     context.Context
 	stop    context.CancelFunc // refuses every further connection
 
@@ -50,7 +48,7 @@ func (t *transport) dial(network, address string, _ time.Duration) (net.Conn, er
 	// The cause until there is an answer or a better one: whoever waits may lose
 	// patience before the timer does.
 	t.note(fmt.Errorf("%s: %w", address, errHandshake))
-	c := &handshakeConn{Conn: raw, transport: t}
+	c := &packetConn{Conn: raw, transport: t}
 	c.timer = time.AfterFunc(t.attempt, func() { _ = raw.Close() })
 	if err := t.open(raw); err != nil {
 		_ = c.Close()
@@ -103,17 +101,23 @@ func (t *transport) negotiated() (session int64, timeout time.Duration) {
 	return t.session, t.timeout
 }
 
-// answer takes the head of the server's answer to the connect request. A
-// session id of zero says that the session has expired.
-func (t *transport) answer(head []byte) {
-	timeout := time.Duration(binary.BigEndian.Uint32(head[8:])) * time.Millisecond
-	session := int64(binary.BigEndian.Uint64(head[12:])) //nolint:gosec // the wire format is a signed 64-bit number
+// answer takes the server's answer to the connect request: four bytes of protocol
+// version, four of the timeout in milliseconds, eight of the session id and more
+// (ConnectResponse in zookeeper.jute). A session id of zero says that the session
+// has expired.
+func (t *transport) answer(packet []byte) error {
+	if len(packet) < 16 {
+		return errNotZooKeeper
+	}
+	timeout := time.Duration(binary.BigEndian.Uint32(packet[4:])) * time.Millisecond
+	session := int64(binary.BigEndian.Uint64(packet[8:])) //nolint:gosec // the wire format is a signed 64-bit number
 	if session == 0 {
-		return
+		return nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.session, t.timeout = session, timeout
+	return nil
 }
 
 // Printf takes the library's log, which is where it tells why a handshake
@@ -124,43 +128,6 @@ func (t *transport) Printf(_ string, args ...any) {
 			t.note(err)
 		}
 	}
-}
-
-// handshakeConn reads along until the server has answered the connect request:
-// four bytes of length, four of protocol version, four of the timeout in
-// milliseconds, eight of the session id (ConnectResponse in zookeeper.jute).
-type handshakeConn struct {
-	net.Conn
-	transport *transport
-	timer     *time.Timer
-	head      []byte
-}
-
-const (
-	handshakeHead = 20
-	maxHandshake  = 1024 // bytes of the whole answer, which takes 37
-)
-
-func (c *handshakeConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if missing := handshakeHead - len(c.head); missing > 0 && n > 0 {
-		c.head = append(c.head, p[:min(n, missing)]...)
-		if len(c.head) >= 4 && binary.BigEndian.Uint32(c.head) > maxHandshake {
-			// The library would make room for as much, which is a gigabyte where a
-			// web server answers.
-			return 0, errNotZooKeeper
-		}
-		if len(c.head) == handshakeHead {
-			c.timer.Stop()
-			c.transport.answer(c.head)
-		}
-	}
-	return n, err
-}
-
-func (c *handshakeConn) Close() error {
-	c.timer.Stop()
-	return c.Conn.Close()
 }
 
 // servers is the library's host provider over names that are resolved again at

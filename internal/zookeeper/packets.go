@@ -1,0 +1,125 @@
+package zookeeper
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// errNotZooKeeper is the cause when something else listens there.
+var errNotZooKeeper = errors.New("what answers there is no ZooKeeper")
+
+const (
+	maxHandshake = 1024 // bytes of the answer to the connect request, which takes 37
+	maxPacket    = 64 << 20
+)
+
+// packetConn hands whole packets to the client library, which are a length and as
+// many bytes. It learns the session from the first one, and where the connection
+// breaks it puts packets behind the last one that end all watches.
+//
+// The library would set its watches again on the next connection, and to do so
+// reads the zxid that the first answers there already change: a data race. It
+// would also miss a znode that was deleted and made again meanwhile. Whoever
+// watches must look again after a break anyway.
+type packetConn struct {
+	net.Conn
+	transport *transport
+	timer     *time.Timer // of the handshake
+	greeted   bool
+	buffer    []byte
+	unread    []byte
+	err       error // why the connection broke, behind what is unread
+}
+
+func (c *packetConn) Read(p []byte) (int, error) {
+	if len(c.unread) == 0 && c.err == nil {
+		c.unread, c.err = c.next()
+	}
+	if len(c.unread) == 0 {
+		return 0, c.err
+	}
+	n := copy(p, c.unread)
+	c.unread = c.unread[n:]
+	return n, nil
+}
+
+func (c *packetConn) next() ([]byte, error) {
+	if c.greeted {
+		if err := c.fill(maxPacket); err != nil {
+			return c.transport.watches.lastEvents(), err
+		}
+		return c.buffer, nil
+	}
+	if err := c.fill(maxHandshake); err != nil {
+		return nil, err
+	}
+	c.greeted = true
+	c.timer.Stop()
+	return c.buffer, c.transport.answer(c.buffer[4:])
+}
+
+// fill reads the next packet into the buffer.
+func (c *packetConn) fill(limit uint32) error {
+	c.buffer = append(c.buffer[:0], 0, 0, 0, 0)
+	if _, err := io.ReadFull(c.Conn, c.buffer); err != nil {
+		return err
+	}
+	length := binary.BigEndian.Uint32(c.buffer)
+	if length > limit {
+		return fmt.Errorf("%w: an answer of %d bytes", errNotZooKeeper, length)
+	}
+	c.buffer = slices.Grow(c.buffer, int(length))[:4+length]
+	_, err := io.ReadFull(c.Conn, c.buffer[4:])
+	return err
+}
+
+func (c *packetConn) Close() error {
+	c.timer.Stop()
+	return c.Conn.Close()
+}
+
+// watches are the paths that may have a watch in the client library. A path is
+// never forgotten: the event that ends one watch can pass the request for the next.
+type watches struct {
+	mu    sync.Mutex
+	paths map[string]bool
+}
+
+func (w *watches) add(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.paths == nil {
+		w.paths = make(map[string]bool)
+	}
+	w.paths[path] = true
+}
+
+// lastEvents are the packets by which a server would end all watches: that the
+// watched znodes were deleted (WatcherEvent in zookeeper.jute).
+func (w *watches) lastEvents() []byte {
+	const notification = ^uint32(0) // the xid -1
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var packets []byte
+	for path := range w.paths {
+		event := binary.BigEndian.AppendUint32(nil, notification)
+		event = append(event, make([]byte, 12)...) // zxid and error
+		event = binary.BigEndian.AppendUint32(event, uint32(zk.EventNodeDeleted))
+		event = binary.BigEndian.AppendUint32(event, uint32(zk.StateSyncConnected))
+		event = append(withLength(event, len(path)), path...)
+		packets = append(withLength(packets, len(event)), event...)
+	}
+	return packets
+}
+
+func withLength(b []byte, n int) []byte {
+	return binary.BigEndian.AppendUint32(b, uint32(n)) //nolint:gosec // of a path, at most
+}

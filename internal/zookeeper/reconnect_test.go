@@ -1,0 +1,147 @@
+package zookeeper
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+// A connection that breaks again and again, under a session that has watches and
+// is asked all the time, as it is with many waiters. The client library alone has
+// a data race there.
+func TestReconnect(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	s := open(t, config(space.Addr()))
+	id := s.ID()
+	mustCreate(t, s, space.Path("/a"), Ephemeral)
+	stop := make(chan struct{})
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := s.Stat(bounded(t), space.Path("/a")); err != nil && !Disconnected(err) {
+					t.Errorf("asked while the connection breaks: %v", err)
+					return
+				}
+			}
+		})
+	}
+	for range 30 {
+		if err := s.Ready(bounded(t)); err != nil {
+			t.Error(err)
+			break
+		}
+		changed := s.Changed()
+		watch, err := s.GetWatch(bounded(t), space.Path("/a"))
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		s.transport.hangUp()
+		select {
+		case <-watch.Event:
+		case <-bounded(t).Done():
+			t.Error("a watch outlives its connection")
+		}
+		await(t, "a change of the connection", changed)
+	}
+	close(stop)
+	asking.Wait()
+	if err := s.Ready(bounded(t)); err != nil {
+		t.Error(err)
+	}
+	if s.ID() != id || s.Err() != nil {
+		t.Errorf("session %#x has become %#x, %v", id, s.ID(), s.Err())
+	}
+	_ = s.Close()
+}
+
+// The connection can break at any byte: what has not come whole does not count.
+func TestWatchesEndWithTheConnection(t *testing.T) {
+	t.Parallel()
+	handshake := "\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x03\xe8\x00\x00\x00\x00\x00\x00\x00\x07"
+	answer := "\x00\x00\x00\x02ok"
+	stream := handshake + answer
+	for broken := range len(stream) + 1 {
+		server, client := net.Pipe()
+		go func() {
+			_, _ = server.Write([]byte(stream[:broken]))
+			_ = server.Close()
+		}()
+		tr := newTransport(time.Second)
+		tr.watches.add("/a")
+		tr.watches.add("/a")
+		tr.watches.add("/b/c")
+		conn := &packetConn{Conn: client, transport: tr, timer: time.NewTimer(0)}
+		packets, err := readPackets(conn)
+		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("broken at %d: %v", broken, err)
+		}
+		wanted := 0
+		if broken >= len(handshake) {
+			wanted = 1 + 2
+		}
+		if broken == len(stream) {
+			wanted = 2 + 2
+		}
+		if len(packets) != wanted {
+			t.Errorf("broken at %d: %d packets %q, want %d", broken, len(packets), packets, wanted)
+		}
+		if session, timeout := tr.negotiated(); (session == 7 && timeout == time.Second) != (wanted > 0) {
+			t.Errorf("broken at %d: session %d, timeout %v", broken, session, timeout)
+		}
+		_ = conn.Close()
+		tr.stop()
+	}
+}
+
+// readPackets reads as the client library does.
+func readPackets(conn net.Conn) (packets []string, err error) {
+	for {
+		var length [4]byte
+		if _, err := io.ReadFull(conn, length[:]); err != nil {
+			return packets, err
+		}
+		packet := make([]byte, length[3])
+		if _, err := io.ReadFull(conn, packet); err != nil {
+			return packets, err
+		}
+		packets = append(packets, string(packet))
+	}
+}
+
+func TestServersAreTriedInTurn(t *testing.T) {
+	t.Parallel()
+	var s servers
+	var _ zk.HostProvider = &s
+	if err := s.Init([]string{"a", "b"}); err != nil || s.Len() != 2 {
+		t.Fatalf("%d servers, %v", s.Len(), err)
+	}
+	next := func(server string, again bool) {
+		t.Helper()
+		if got, restart := s.Next(); got != server || restart != again {
+			t.Errorf("next is %s, %v; want %s, %v", got, restart, server, again)
+		}
+	}
+	next("a", false)
+	next("b", false)
+	next("a", true) // all have failed
+	next("b", false)
+	s.Connected()
+	next("a", false)
+	next("b", false)
+	next("a", true)
+}
