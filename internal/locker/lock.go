@@ -41,6 +41,7 @@ type contender struct {
 	dir      string
 	node     string // its name; "" before it is known
 	plain    bool   // the directory is known to hold no data and may go when it is empty
+	crowded  bool   // others were behind us at the last look
 	durable  bool   // or it may be, and we do not know
 }
 
@@ -174,8 +175,10 @@ func (c *contender) remove(ctx context.Context) error {
 	}
 }
 
+// removeOnce takes one request where nobody waits, and hands the lock on with its
+// first one where somebody does.
 func (c *contender) removeOnce(ctx context.Context) error {
-	if c.plain {
+	if c.plain && !c.crowded {
 		results, err := c.session.Multi(ctx, zookeeper.Delete(c.path()), zookeeper.Delete(c.dir))
 		if len(results) == 0 || results[0].Err != nil {
 			return err
@@ -184,8 +187,14 @@ func (c *contender) removeOnce(ctx context.Context) error {
 			return nil
 		}
 		// Our znode is there, and others keep the directory.
+		return c.session.Delete(ctx, c.path())
 	}
-	return c.session.Delete(ctx, c.path())
+	err := c.session.Delete(ctx, c.path())
+	if err == nil && c.plain {
+		// Those behind us may all have left. If not, the last of them sees to it.
+		_ = c.session.Delete(ctx, c.dir)
+	}
+	return err
 }
 
 // withdraw removes what an acquire that failed may have left: our contender, or

@@ -102,7 +102,9 @@ func (c *candidate) look(ctx context.Context) (int, error) {
 		return 0, ErrNodeGone
 	}
 	c.token, c.plain, c.queued = o.stat.Czxid, listing.Stat.DataLength == 0, queue
-	return slices.IndexFunc(queue, func(q Contender) bool { return q.Name == c.node }), nil
+	place := slices.IndexFunc(queue, func(q Contender) bool { return q.Name == c.node })
+	c.crowded = place < len(queue)-1
+	return place, nil
 }
 
 // agree fails if a contender before us takes the lock for another kind. The names
