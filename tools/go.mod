@@ -1,5 +1,5 @@
 // The tools this project is checked, documented and measured with, pinned apart
-// from the provider's own dependencies: see scripts/tool.sh.
+// from the provider's own dependencies: see GNUmakefile.
 module github.com/clocker/terraform-provider-clocker/tools
 
 go 1.26.0

@@ -80,7 +80,7 @@ func StartServer(ctx context.Context, options Options) (*Server, error) {
 
 // newServer prepares a server that is not running yet. quorum are the lines of
 // zoo.cfg that make it a member of an ensemble.
-func newServer(options Options, port int, quorum map[string]string) (_ *Server, err error) {
+func newServer(options Options, port int, quorum map[string]string) (*Server, error) {
 	distribution, err := FindDistribution()
 	if err != nil {
 		return nil, err
