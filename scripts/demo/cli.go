@@ -46,12 +46,6 @@ func newCLI(ctx context.Context, dir string) (*cli, error) {
 	if c.path, err = findCLI(); err != nil {
 		return nil, err
 	}
-	version, err := exec.CommandContext(ctx, c.path, "version").Output() //nolint:gosec // the CLI that was asked for
-	if err != nil {
-		return nil, fmt.Errorf("%s version: %w", c.path, err)
-	}
-	c.version, _, _ = strings.Cut(string(version), "\n")
-
 	binary := filepath.Join(dir, "bin", "terraform-provider-clocker")
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
@@ -59,7 +53,17 @@ func newCLI(ctx context.Context, dir string) (*cli, error) {
 	if output, err := exec.CommandContext(ctx, "go", "build", "-o", binary, module).CombinedOutput(); err != nil { //nolint:gosec // our own module
 		return nil, fmt.Errorf("build the provider: %w\n%s", err, output)
 	}
-	return c, os.WriteFile(c.config, fmt.Appendf(nil, cliConfig, filepath.Dir(binary)), 0o600)
+	if err := os.WriteFile(c.config, fmt.Appendf(nil, cliConfig, filepath.Dir(binary)), 0o600); err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, c.path, "version") //nolint:gosec // the CLI that was asked for
+	cmd.Env = c.environment()
+	version, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s version: %w", c.path, err)
+	}
+	c.version, _, _ = strings.Cut(string(version), "\n")
+	return c, nil
 }
 
 func findCLI() (string, error) {

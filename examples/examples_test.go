@@ -1,0 +1,205 @@
+// Package examples_test applies every example as a user would: with the real CLI,
+// the provider of this checkout and a real ZooKeeper.
+package examples_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+func TestMain(m *testing.M) {
+	code := zktest.Run(m)
+	if plugin, err := thePlugin(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(plugin))
+	}
+	os.Exit(code)
+}
+
+// Exit codes of `plan -detailed-exitcode`.
+const (
+	noChanges = 0
+	changes   = 2
+)
+
+// example is a configuration, and what is to be seen when it is applied.
+type example struct {
+	file  string
+	needs versions // zero: any
+	with  string   // what the configuration needs to do anything
+	says  string   // in the output of apply
+	then  int      // what the next plan finds
+}
+
+var examples = []example{
+	{
+		file: "provider/provider.tf",
+		with: `data "clocker_lock" "test" { lockid = "test" }`,
+		says: "Apply complete! Resources: 0 added",
+	},
+	{
+		file: "resources/clocker_lock/resource.tf",
+		says: "rolled out",
+		then: changes, // each apply takes the lock again
+	},
+	{
+		file: "resources/clocker_lock/resource_destroyed.tf",
+		says: "Apply complete! Resources: 2 added",
+	},
+	{
+		file: "resources/clocker_lock/resource_guard.tf",
+		says: "rolled out",
+		then: changes,
+	},
+	{
+		file:  "ephemeral-resources/clocker_lock/ephemeral-resource.tf",
+		needs: ephemeralBlocks,
+		says:  "rolled out",
+	},
+	{
+		file: "data-sources/clocker_lock/data-source.tf",
+		says: "staging_is_held_by = []",
+	},
+}
+
+// imports are for TestImport.
+var imports = []string{
+	"resources/clocker_lock/import-by-string-id.tf",
+	"resources/clocker_lock/import-by-identity.tf",
+}
+
+func TestApply(t *testing.T) {
+	t.Parallel()
+	for _, ex := range examples {
+		t.Run(ex.file, func(t *testing.T) {
+			t.Parallel()
+			w := newWorkspace(t, ex.needs)
+			w.write("main.tf", read(t, ex.file))
+			w.write("with.tf", ex.with)
+			w.apply(ex.says)
+			w.plan(ex.then)
+			w.destroy()
+		})
+	}
+}
+
+// TestReadme applies what README shows first.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	_, text, found := strings.Cut(read(t, "../README.md"), "```terraform\n")
+	if !found {
+		t.Fatal("README has no block of Terraform code")
+	}
+	text, _, _ = strings.Cut(text, "```\n")
+	w := newWorkspace(t, versions{})
+	w.write("main.tf", text)
+	w.apply("rolled out")
+	w.destroy()
+}
+
+// TestEveryExampleIsTested fails for a new example that is in no table here.
+func TestEveryExampleIsTested(t *testing.T) {
+	t.Parallel()
+	var tested []string
+	for _, ex := range examples {
+		tested = append(tested, ex.file)
+	}
+	tested = append(tested, imports...)
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if filepath.Ext(path) == ".tf" && !slices.Contains(tested, filepath.ToSlash(path)) {
+			t.Errorf("no test applies %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestGuard is the cookbook's guard where someone else has the lock.
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, versions{})
+	config := strings.Replace(read(t, "resources/clocker_lock/resource_guard.tf"), "lockwait = 10", "lockwait = 0", 1)
+	w.write("main.tf", config)
+	other := w.hold("web-restart", "somebody else")
+	output := w.apply("skipped, someone else is at it")
+	for _, want := range []string{"Lock Not Held", "somebody else"} {
+		if !strings.Contains(output, want) {
+			t.Errorf("apply did not say %q:\n%s", want, output)
+		}
+	}
+	w.space.Delete(other)
+	w.apply("rolled out")
+	w.destroy()
+}
+
+// TestCheck is the data source's example where someone has the lock.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, versions{})
+	w.write("main.tf", read(t, "data-sources/clocker_lock/data-source.tf"))
+	other := w.hold("staging", "somebody else")
+	output := w.apply("somebody else since 20")
+	if !strings.Contains(output, "Staging is reserved.") {
+		t.Errorf("the check said nothing:\n%s", output)
+	}
+	w.space.Delete(other)
+	w.space.Delete("/_zklocking/staging")
+	w.destroy()
+}
+
+// TestImport adopts, in each way, a durable lock that another state left.
+func TestImport(t *testing.T) {
+	t.Parallel()
+	t.Run("import.sh", func(t *testing.T) {
+		t.Parallel()
+		w := newWorkspace(t, versions{})
+		w.leaveDurable()
+		w.shell(read(t, "resources/clocker_lock/import.sh"))
+		w.apply("Apply complete! Resources: 1 added, 0 changed, 0 destroyed")
+		w.plan(noChanges)
+		w.destroy()
+	})
+	for _, file := range imports {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			needs := importBlocks
+			if strings.Contains(file, "identity") {
+				needs = importByIdentity
+			}
+			w := newWorkspace(t, needs)
+			w.leaveDurable()
+			w.write("import.tf", read(t, file))
+			w.apply("Resources: 1 imported, 1 added, 0 changed, 0 destroyed")
+			w.plan(noChanges)
+			w.destroy()
+		})
+	}
+}
+
+// leaveDurable takes the lock of resource_destroyed.tf and forgets that it did.
+func (w *workspace) leaveDurable() {
+	w.t.Helper()
+	w.write("main.tf", read(w.t, "resources/clocker_lock/resource_destroyed.tf"))
+	w.apply("Apply complete!")
+	for _, state := range []string{"terraform.tfstate", "terraform.tfstate.backup"} {
+		if err := os.RemoveAll(filepath.Join(w.dir, state)); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.FromSlash(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

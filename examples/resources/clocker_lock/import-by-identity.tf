@@ -1,0 +1,6 @@
+import {
+  to = clocker_lock.staging
+  identity = {
+    lockid = "staging"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = clocker_lock.staging
+  id = "staging"
+}

@@ -1,0 +1,1 @@
+terraform import clocker_lock.staging staging
