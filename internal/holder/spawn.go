@@ -10,7 +10,7 @@ import (
 var inherited = []string{
 	"HOME", "USER", "TMPDIR", "TMP", "TEMP", "SystemRoot", "SYSTEMROOT",
 	"GODEBUG", "GOTRACEBACK", "GORACE", "GOCOVERDIR", "GOMAXPROCS",
-	"RES_OPTIONS", "LOCALDOMAIN",
+	"RES_OPTIONS", "LOCALDOMAIN", "SSL_CERT_FILE", "SSL_CERT_DIR",
 }
 
 func environment(all []string) []string {

@@ -3,6 +3,7 @@ package holder
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
@@ -46,33 +47,43 @@ type Outcome struct {
 // Failure carries an error over the pipe without losing its kind.
 type Failure struct {
 	Message  string
-	Canceled bool
-	Ended    bool
-	NoAuth   bool
+	Kinds    []int // indices of sentinels
 	Lost     *LostError
 	Busy     *locker.BusyError
 	OwnRun   *locker.OwnRunError
 	Disagree *locker.DisagreeError
-	Servers  []string // of a ConnectError
-	Cause    string   // of a ConnectError
+	Connect  *connectFailure
 }
+
+// connectFailure is a zookeeper.ConnectError.
+type connectFailure struct {
+	Servers     []string
+	Cause, Hint string
+}
+
+// sentinels are the errors without content by which callers tell errors apart.
+// Both ends of the pipe are the same executable, so an index will do.
+var sentinels = []error{context.Canceled, ErrEnded, zookeeper.ErrNoAuth, zookeeper.ErrInvalidACL, locker.ErrNotDurable}
 
 func newFailure(err error) *Failure {
 	if err == nil {
 		return nil
 	}
-	f := &Failure{
-		Message:  err.Error(),
-		Canceled: errors.Is(err, context.Canceled),
-		Ended:    errors.Is(err, ErrEnded) || errors.Is(err, zookeeper.ErrClosed),
-		NoAuth:   errors.Is(err, zookeeper.ErrNoAuth),
+	if errors.Is(err, zookeeper.ErrClosed) {
+		err = fmt.Errorf("%w: %w", ErrEnded, err)
+	}
+	f := &Failure{Message: err.Error()}
+	for i, sentinel := range sentinels {
+		if errors.Is(err, sentinel) {
+			f.Kinds = append(f.Kinds, i)
+		}
 	}
 	errors.As(err, &f.Lost)
 	errors.As(err, &f.Busy)
 	errors.As(err, &f.OwnRun)
 	errors.As(err, &f.Disagree)
 	if connect := (*zookeeper.ConnectError)(nil); errors.As(err, &connect) {
-		f.Servers, f.Cause = connect.Servers, connect.Cause.Error()
+		f.Connect = &connectFailure{connect.Servers, connect.Cause.Error(), connect.Hint}
 	}
 	return f
 }
@@ -84,32 +95,34 @@ func (f *Failure) err() error {
 		return nil
 	}
 	e := &remoteError{message: f.Message}
-	switch {
-	case f.Busy != nil:
-		e.kind = f.Busy
-	case f.OwnRun != nil:
-		e.kind = f.OwnRun
-	case f.Disagree != nil:
-		e.kind = f.Disagree
-	case f.Servers != nil:
-		e.kind = &zookeeper.ConnectError{Servers: f.Servers, Cause: errors.New(f.Cause)}
-	case f.Canceled:
-		e.kind = context.Canceled
-	case f.Lost != nil:
-		e.kind = f.Lost
-	case f.NoAuth:
-		e.kind = zookeeper.ErrNoAuth
-	case f.Ended:
-		e.kind = ErrEnded
+	for _, kind := range f.Kinds {
+		if kind >= 0 && kind < len(sentinels) {
+			e.kinds = append(e.kinds, sentinels[kind])
+		}
+	}
+	if f.Lost != nil {
+		e.kinds = append(e.kinds, f.Lost)
+	}
+	if f.Busy != nil {
+		e.kinds = append(e.kinds, f.Busy)
+	}
+	if f.OwnRun != nil {
+		e.kinds = append(e.kinds, f.OwnRun)
+	}
+	if f.Disagree != nil {
+		e.kinds = append(e.kinds, f.Disagree)
+	}
+	if f.Connect != nil {
+		e.kinds = append(e.kinds, &zookeeper.ConnectError{Servers: f.Connect.Servers, Cause: errors.New(f.Connect.Cause), Hint: f.Connect.Hint})
 	}
 	return e
 }
 
-// remoteError is an error of the holder process, with its message and its kind.
+// remoteError is an error of the holder process, with its message and its kinds.
 type remoteError struct {
 	message string
-	kind    error
+	kinds   []error
 }
 
-func (e *remoteError) Error() string { return e.message }
-func (e *remoteError) Unwrap() error { return e.kind }
+func (e *remoteError) Error() string   { return e.message }
+func (e *remoteError) Unwrap() []error { return e.kinds }

@@ -108,6 +108,9 @@ func (c *client) ensemble(servers []string) zookeeper.Config {
 		Servers:        servers,
 		SessionTimeout: c.settings.sessionTimeout,
 		ConnectTimeout: c.settings.connectTimeout,
+		Auth:           c.settings.security.auth,
+		TLS:            c.settings.security.tls,
+		Creator:        c.settings.security.creator,
 	}
 }
 

@@ -40,8 +40,8 @@ func explain(what string, t target, err error) diag.Diagnostic {
 			fmt.Sprintf("%v\n\nAll who share a lock must ask for the same number of slots, or for none.", err))
 	case errors.As(err, &connect):
 		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "ZooKeeper Cannot Be Reached",
-			fmt.Sprintf("%s of lock %q failed: no session could be had with %s.\n\nCheck the connect string, that a server of the ensemble is up, and that this machine may connect to it.\n\nCause: %v",
-				what, t.lockID, strings.Join(connect.Servers, ", "), connect.Cause))
+			fmt.Sprintf("%s of lock %q failed: no session could be had with %s.\n\nCheck the connect string, that a server of the ensemble is up, and that this machine may connect to it.%s\n\nCause: %v",
+				what, t.lockID, strings.Join(connect.Servers, ", "), paragraph(connect.Hint), connect.Cause))
 	case errors.As(err, &lost):
 		return diag.NewErrorDiagnostic("Lock Was Lost",
 			fmt.Sprintf("Lock %q was lost at %s, while this run should have held it: %s\n\n"+
@@ -50,6 +50,10 @@ func explain(what string, t target, err error) diag.Diagnostic {
 	case errors.Is(err, zookeeper.ErrNoAuth):
 		return diag.NewAttributeErrorDiagnostic(lockID, "No Permission For Lock",
 			fmt.Sprintf("%s of lock %q failed: ZooKeeper does not let this client change %s. Ask whoever owns the znode to widen its ACL.%s", what, t.lockID, t.dir, origin))
+	case errors.Is(err, zookeeper.ErrInvalidACL):
+		return diag.NewErrorDiagnostic("User Not Known To ZooKeeper",
+			fmt.Sprintf("%s of lock %q failed: acl is %q, but the servers take this client for nobody, so that there is nobody to reserve the lock for. "+
+				"Check username and password, or that the servers take client certificates for users.%s", what, t.lockID, aclCreator, origin))
 	case errors.Is(err, context.Canceled):
 		return diag.NewErrorDiagnostic("Interrupted",
 			fmt.Sprintf("%s of lock %q was interrupted; the lock is not held.%s", what, t.lockID, origin))
@@ -74,4 +78,12 @@ func busyDetail(busy *locker.BusyError) string {
 	}
 	b.WriteString(" Run again later, or set lockwait to the number of seconds to queue (-1: without limit).")
 	return b.String()
+}
+
+// paragraph sets a text off from the one before it.
+func paragraph(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "\n\n" + text
 }

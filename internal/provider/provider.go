@@ -52,6 +52,10 @@ type providerModel struct {
 	LockRoot       types.String `tfsdk:"lock_root"`
 	Layout         types.String `tfsdk:"layout"`
 	Owner          types.String `tfsdk:"owner"`
+	Username       types.String `tfsdk:"username"`
+	Password       types.String `tfsdk:"password"`
+	ACL            types.String `tfsdk:"acl"`
+	TLS            *tlsModel    `tfsdk:"tls"`
 }
 
 // Metadata names the provider.
@@ -100,7 +104,26 @@ func (p *clockerProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 				Optional:            true,
 				Validators:          []validator.String{stringvalidator.LengthBetween(1, locker.MaxOwner)},
 			},
+			"username": schema.StringAttribute{
+				MarkdownDescription: "User of ZooKeeper's digest authentication. Needs `password`. Environment: " + settingUsername.names() + ".",
+				Optional:            true,
+				Validators:          []validator.String{usernameValidator{}},
+			},
+			"password": schema.StringAttribute{
+				MarkdownDescription: "Password of `username`. It is not kept in the state, and goes to ZooKeeper only. Environment: " + settingPassword.names() + ".",
+				Optional:            true,
+				Sensitive:           true,
+				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+			},
+			"acl": schema.StringAttribute{
+				MarkdownDescription: fmt.Sprintf("Who may change what this provider creates in ZooKeeper. `%s`, the default: everyone, as the other clients do it. "+
+					"`%s`: only this user (`username`, or a client certificate that ZooKeeper takes for a user); everyone can still see who holds a lock. Environment: %s.",
+					aclOpen, aclCreator, settingACL.names()),
+				Optional:   true,
+				Validators: oneOf(acls),
+			},
 		},
+		Blocks: map[string]schema.Block{"tls": tlsBlock()},
 	}
 }
 
@@ -113,6 +136,9 @@ func (p *clockerProvider) Configure(ctx context.Context, req provider.ConfigureR
 		return
 	}
 	c := &client{runtime: p.runtime, version: p.version, settings: resolve(model, &resp.Diagnostics)}
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	resp.ResourceData = c
 	resp.DataSourceData = c
 	resp.EphemeralResourceData = c

@@ -64,6 +64,7 @@ type settings struct {
 	lockRoot       types.String // null for the default, which depends on the lock
 	layout         types.String // null for the default
 	owner          string
+	security       security
 }
 
 // resolve takes what the configuration does not say from the environment, and
@@ -74,6 +75,7 @@ func resolve(m providerModel, diags *diag.Diagnostics) settings {
 	s.lockRoot = resolveString(m.LockRoot, settingLockRoot, pathValidator{}, diags)
 	s.layout = resolveString(m.Layout, settingLayout, oneOf(layouts)[0], diags)
 	s.owner = orElse(resolveString(m.Owner, settingOwner, stringvalidator.LengthAtMost(locker.MaxOwner), diags), defaultOwner())
+	s.security = resolveSecurity(m, diags)
 	s.sessionTimeout = resolveSeconds(m.SessionTimeout, settingSessionTimeout, defaultSessionTimeout, diags)
 	s.connectTimeout = resolveSeconds(m.ConnectTimeout, settingConnectTimeout, defaultConnectTimeout, diags)
 	return s

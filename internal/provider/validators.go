@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
@@ -68,4 +69,22 @@ func validateString(req validator.StringRequest, resp *validator.StringResponse,
 	if err := check(req.ConfigValue.ValueString()); err != nil {
 		resp.Diagnostics.AddAttributeError(req.Path, summary, err.Error()+". "+remedy)
 	}
+}
+
+// usernameValidator accepts a user of the digest scheme.
+type usernameValidator struct{}
+
+func (usernameValidator) Description(context.Context) string {
+	return "must not be empty and must not have a colon"
+}
+
+func (v usernameValidator) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+func (v usernameValidator) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	validateString(req, resp, "Invalid Username", "The username "+v.Description(ctx)+".", func(s string) error {
+		if s == "" || strings.Contains(s, ":") {
+			return fmt.Errorf("%q cannot be a user of digest authentication", s)
+		}
+		return nil
+	})
 }

@@ -43,7 +43,7 @@ func TestOpenSaysThatTheServerIsSilent(t *testing.T) {
 		t.Run("connect timeout "+name, func(t *testing.T) {
 			t.Parallel()
 			silent := listen(t, func(net.Conn) {})
-			s, err := Open(bounded(t), Config{[]string{silent}, timeouts.session, timeouts.connect})
+			s, err := Open(bounded(t), Config{Servers: []string{silent}, SessionTimeout: timeouts.session, ConnectTimeout: timeouts.connect})
 			_ = connectError(t, s, err)
 			if !errors.Is(err, errHandshake) {
 				t.Errorf("the cause is not the silence: %v", err)

@@ -21,6 +21,25 @@ type Pool struct {
 type poolKey struct {
 	servers                        string
 	sessionTimeout, connectTimeout time.Duration
+	auth                           Digest
+	encrypted                      bool
+	tls                            TLS
+	creator                        bool
+}
+
+func keyOf(cfg Config) poolKey {
+	key := poolKey{
+		servers:        strings.Join(cfg.Servers, ","),
+		sessionTimeout: cfg.SessionTimeout,
+		connectTimeout: cfg.ConnectTimeout,
+		auth:           cfg.Auth,
+		encrypted:      cfg.TLS != nil,
+		creator:        cfg.Creator,
+	}
+	if cfg.TLS != nil {
+		key.tls = *cfg.TLS
+	}
+	return key
 }
 
 type pooled struct {
@@ -47,7 +66,7 @@ func (p *Pool) Session(ctx context.Context, cfg Config) (*Session, error) {
 }
 
 func (p *Pool) entry(cfg Config) (*pooled, error) {
-	key := poolKey{strings.Join(cfg.Servers, ","), cfg.SessionTimeout, cfg.ConnectTimeout}
+	key := keyOf(cfg)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {

@@ -25,9 +25,10 @@ const (
 // Op is one operation of [Session.Multi].
 type Op struct{ request any }
 
-// Create makes a znode of the given kind; the result's Path is its name.
+// Create makes a znode of the given kind; the result's Path is its name. The
+// session that sends it adds its ACL.
 func Create(path string, data []byte, kind int32) Op {
-	return Op{&zk.CreateRequest{Path: path, Data: data, Acl: openACL, Flags: kind}}
+	return Op{&zk.CreateRequest{Path: path, Data: data, Flags: kind}}
 }
 
 // Delete removes a znode of whatever version.
@@ -48,13 +49,11 @@ type Result struct {
 	Err  error  // this operation's refusal, if it is the one that failed
 }
 
-var openACL = zk.WorldACL(zk.PermAll)
-
 // Create makes a znode and returns its path, which for a sequential one has the
 // server's number at its end.
 func (s *Session) Create(ctx context.Context, path string, data []byte, kind int32) (string, error) {
 	return call(ctx, s, "create", path, func() (string, error) {
-		return s.conn.Create(path, data, kind, openACL)
+		return s.conn.Create(path, data, kind, s.acl)
 	})
 }
 
@@ -143,6 +142,9 @@ func (s *Session) Sync(ctx context.Context, path string) error {
 func (s *Session) Multi(ctx context.Context, ops ...Op) ([]Result, error) {
 	requests := make([]any, len(ops))
 	for i, op := range ops {
+		if create, ok := op.request.(*zk.CreateRequest); ok {
+			create.Acl = s.acl
+		}
 		requests[i] = op.request
 	}
 	return call(ctx, s, "multi", opPath(ops), func() ([]Result, error) {

@@ -20,6 +20,13 @@ type Config struct {
 	SessionTimeout time.Duration
 	// ConnectTimeout bounds [Open], over all servers.
 	ConnectTimeout time.Duration
+	// Auth is who we are.
+	Auth Digest
+	// TLS encrypts the connections; nil does not.
+	TLS *TLS
+	// Creator makes what the session creates ours alone to change, for everyone to
+	// read. It takes Auth, or a certificate that the servers take for a user.
+	Creator bool
 }
 
 // Session is one ZooKeeper session. It survives broken connections and ends
@@ -27,6 +34,7 @@ type Config struct {
 // Its methods are safe for concurrent use.
 type Session struct {
 	conn      *zk.Conn
+	acl       []zk.ACL
 	transport *transport
 	ended     <-chan struct{} // the library's loops are gone
 	lost      chan struct{}
@@ -49,7 +57,11 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 	if err != nil {
 		return nil, &ConnectError{Servers: cfg.Servers, Cause: err}
 	}
-	if err := s.Ready(bounded); err != nil {
+	err = s.Ready(bounded)
+	if err == nil {
+		err = s.authenticate(bounded, cfg.Auth)
+	}
+	if err != nil {
 		cause := s.transport.cause()
 		_ = s.Close()
 		if ctx.Err() != nil {
@@ -58,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 		if cause == nil || !errors.Is(err, context.DeadlineExceeded) {
 			cause = err
 		}
-		return nil, &ConnectError{Servers: cfg.Servers, Cause: fmt.Errorf("after %v: %w", cfg.ConnectTimeout, cause)}
+		return nil, &ConnectError{Servers: cfg.Servers, Cause: fmt.Errorf("after %v: %w", cfg.ConnectTimeout, cause), Hint: hint(cause)}
 	}
 	return s, nil
 }
@@ -66,11 +78,21 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 func start(cfg Config) (*Session, error) {
 	attempt := min(cfg.ConnectTimeout, cfg.SessionTimeout) / time.Duration(max(1, len(cfg.Servers)))
 	t := newTransport(max(attempt, min(time.Second, cfg.ConnectTimeout)))
+	if cfg.TLS != nil {
+		var err error
+		if t.tls, err = cfg.TLS.Config(); err != nil {
+			return nil, err
+		}
+	}
 	s := &Session{
 		transport: t,
+		acl:       openACL,
 		lost:      make(chan struct{}),
 		changed:   make(chan struct{}),
 		answered:  time.Now(),
+	}
+	if cfg.Creator {
+		s.acl = creatorACL
 	}
 	// The callback runs on the library's own goroutine before it acts on the
 	// event, which may be before Connect has returned.
@@ -90,6 +112,17 @@ func start(cfg Config) (*Session, error) {
 		close(ended)
 	}()
 	return s, nil
+}
+
+// authenticate says who we are; the library says it again on each connection.
+func (s *Session) authenticate(ctx context.Context, auth Digest) error {
+	if auth.Username == "" {
+		return nil
+	}
+	_, err := call(ctx, s, "authenticate as", auth.Username, func() (struct{}, error) {
+		return struct{}{}, s.conn.AddAuth("digest", []byte(auth.Username+":"+string(auth.Password)))
+	})
+	return err
 }
 
 func (s *Session) onEvent(ev zk.Event) {

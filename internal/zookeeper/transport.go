@@ -2,6 +2,7 @@ package zookeeper
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ var errHandshake = errors.New("the server accepted the connection but did not an
 // under the same handle, and connections that are really closed.
 type transport struct {
 	attempt time.Duration // for one dial, and again for its handshake
+	tls     *tls.Config   // nil for plain text
 	watches watches
 	ctx     context.Context
 	stop    context.CancelFunc // refuses every further connection
@@ -48,7 +50,7 @@ func (t *transport) dial(network, address string, _ time.Duration) (net.Conn, er
 	// The cause until there is an answer or a better one: whoever waits may lose
 	// patience before the timer does.
 	t.note(fmt.Errorf("%s: %w", address, errHandshake))
-	c := &packetConn{Conn: raw, transport: t}
+	c := &packetConn{Conn: secure(raw, t.tls, address), transport: t}
 	c.timer = time.AfterFunc(t.attempt, func() { _ = raw.Close() })
 	if err := t.open(raw); err != nil {
 		_ = c.Close()

@@ -1,0 +1,200 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+// acl is who may change what the provider creates.
+type acl string
+
+const (
+	aclOpen    acl = "open"
+	aclCreator acl = "creator"
+)
+
+var acls = []acl{aclOpen, aclCreator}
+
+var (
+	settingUsername = setting{"username", []string{"CLOCKER_USERNAME"}}
+	settingPassword = setting{"password", []string{"CLOCKER_PASSWORD"}}
+	settingACL      = setting{"acl", []string{"CLOCKER_ACL"}}
+
+	settingCA         = setting{"ca_file", []string{"CLOCKER_TLS_CA_FILE"}}
+	settingCert       = setting{"cert_file", []string{"CLOCKER_TLS_CERT_FILE"}}
+	settingKey        = setting{"key_file", []string{"CLOCKER_TLS_KEY_FILE"}}
+	settingServerName = setting{"server_name", []string{"CLOCKER_TLS_SERVER_NAME"}}
+	settingSkipVerify = setting{"insecure_skip_verify", []string{"CLOCKER_TLS_INSECURE_SKIP_VERIFY"}}
+)
+
+type tlsModel struct {
+	CAFile             types.String `tfsdk:"ca_file"`
+	CertFile           types.String `tfsdk:"cert_file"`
+	KeyFile            types.String `tfsdk:"key_file"`
+	ServerName         types.String `tfsdk:"server_name"`
+	InsecureSkipVerify types.Bool   `tfsdk:"insecure_skip_verify"`
+}
+
+func tlsBlock() schema.Block {
+	pem := func(what string, s setting) string {
+		return what + ": a file's path, or the PEM text itself. Environment: " + s.names() + "."
+	}
+	notEmpty := []validator.String{stringvalidator.LengthAtLeast(1)}
+	return schema.SingleNestedBlock{
+		MarkdownDescription: "Connects with TLS 1.2 or later, also if it is empty, or if any of its environment variables is set. " +
+			"The connect string then names the servers' `secureClientPort`.",
+		Attributes: map[string]schema.Attribute{
+			"ca_file": schema.StringAttribute{
+				MarkdownDescription: pem("Certificate of who signs the servers' certificates; the system's if left out", settingCA),
+				Optional:            true,
+				Validators:          notEmpty,
+			},
+			"cert_file": schema.StringAttribute{
+				MarkdownDescription: pem("Client certificate, for mutual TLS. Needs `key_file`", settingCert),
+				Optional:            true,
+				Validators:          notEmpty,
+			},
+			"key_file": schema.StringAttribute{
+				MarkdownDescription: pem("Key of `cert_file`", settingKey),
+				Optional:            true,
+				Sensitive:           true,
+				Validators:          notEmpty,
+			},
+			"server_name": schema.StringAttribute{
+				MarkdownDescription: "The name that the servers' certificates must have, where it is not the one connected to. Environment: " + settingServerName.names() + ".",
+				Optional:            true,
+				Validators:          notEmpty,
+			},
+			"insecure_skip_verify": schema.BoolAttribute{
+				MarkdownDescription: "Takes any certificate, and so talks to anyone who answers. Not for production. Environment: " + settingSkipVerify.names() + ".",
+				Optional:            true,
+			},
+		},
+	}
+}
+
+// security is how to be known to the ensemble, and to know it.
+type security struct {
+	auth    zookeeper.Digest
+	tls     *zookeeper.TLS // nil for plain text
+	creator bool
+}
+
+func resolveSecurity(m providerModel, diags *diag.Diagnostics) security {
+	username := resolveString(m.Username, settingUsername, usernameValidator{}, diags)
+	password := resolveString(m.Password, settingPassword, stringvalidator.LengthAtLeast(1), diags)
+	who := acl(orElse(resolveString(m.ACL, settingACL, oneOf(acls)[0], diags), string(aclOpen)))
+	for _, pair := range []struct {
+		given, missing types.String
+		has, lacks     setting
+	}{
+		{username, password, settingUsername, settingPassword},
+		{password, username, settingPassword, settingUsername},
+	} {
+		if !pair.given.IsNull() && pair.missing.IsNull() {
+			diags.AddAttributeError(path.Root(pair.lacks.attribute), "Incomplete Credentials",
+				fmt.Sprintf("%s is set, but %s is not. Set %[2]s too, here or as %s, or neither.", pair.has.attribute, pair.lacks.attribute, pair.lacks.names()))
+		}
+	}
+	s := security{
+		auth:    zookeeper.Digest{Username: username.ValueString(), Password: zookeeper.Secret(password.ValueString())},
+		tls:     resolveTLS(m.TLS, diags),
+		creator: who == aclCreator,
+	}
+	if s.creator && username.IsNull() && (s.tls == nil || s.tls.Cert == "") {
+		diags.AddAttributeError(path.Root(settingACL.attribute), "ACL Needs A User",
+			fmt.Sprintf("acl is %q, which reserves what is created for the user who created it, but this provider has none. "+
+				"Set username and password, or a client certificate in tls, or acl = %q.", aclCreator, aclOpen))
+	}
+	return s
+}
+
+func resolveTLS(m *tlsModel, diags *diag.Diagnostics) *zookeeper.TLS {
+	block := path.Root("tls")
+	wanted := m != nil
+	for _, s := range []setting{settingCA, settingCert, settingKey, settingServerName, settingSkipVerify} {
+		if name, _ := s.fallback(); name != "" {
+			wanted = true
+		}
+	}
+	if !wanted {
+		return nil
+	}
+	if m == nil {
+		m = &tlsModel{}
+	}
+	pem := func(value types.String, s setting) string {
+		text, err := readPEM(value, s)
+		if err != nil {
+			diags.AddAttributeError(block.AtName(s.attribute), "Unreadable File", err.Error())
+		}
+		return text
+	}
+	t := &zookeeper.TLS{
+		CA:                 pem(m.CAFile, settingCA),
+		Cert:               pem(m.CertFile, settingCert),
+		Key:                zookeeper.Secret(pem(m.KeyFile, settingKey)),
+		ServerName:         fromEnv(m.ServerName, settingServerName).ValueString(),
+		InsecureSkipVerify: m.InsecureSkipVerify.ValueBool(),
+	}
+	if name, env := settingSkipVerify.fallback(); m.InsecureSkipVerify.IsNull() && name != "" {
+		var err error
+		if t.InsecureSkipVerify, err = strconv.ParseBool(env); err != nil {
+			diags.AddAttributeError(block.AtName(settingSkipVerify.attribute), "Invalid Environment Variable",
+				fmt.Sprintf("The environment variable %s is %q. Set it to true or false.", name, env))
+		}
+	}
+	if diags.HasError() {
+		return t
+	}
+	var part *zookeeper.TLSError
+	if _, err := t.Config(); errors.As(err, &part) {
+		diags.AddAttributeError(block.AtName(part.Part+"_file"), "Invalid TLS Setting",
+			fmt.Sprintf("%s_file cannot be used: %v. It has to be PEM, or the path of a file that is; a certificate and its key go together.", part.Part, part.Err))
+	}
+	if t.InsecureSkipVerify {
+		diags.AddAttributeWarning(block.AtName(settingSkipVerify.attribute), "Servers Are Not Verified",
+			"insecure_skip_verify is true: whoever answers is taken for ZooKeeper, and is told the password. Set ca_file instead.")
+	}
+	return t
+}
+
+// fromEnv is the value, or else the environment's.
+func fromEnv(value types.String, s setting) types.String {
+	if name, env := s.fallback(); value.IsNull() && name != "" {
+		return types.StringValue(env)
+	}
+	return value
+}
+
+// readPEM returns a PEM text that is given as such or as a file's path. Neither
+// the text nor the content of a file gets into an error.
+func readPEM(value types.String, s setting) (string, error) {
+	text := fromEnv(value, s).ValueString()
+	if text == "" || strings.Contains(text, "-----BEGIN ") {
+		return text, nil
+	}
+	if strings.ContainsAny(text, "\n\r") {
+		return "", fmt.Errorf("%s is neither a PEM text nor a file's path", s.attribute)
+	}
+	content, err := os.ReadFile(text) //nolint:gosec // the user names the file
+	if err != nil {
+		return "", fmt.Errorf("%s cannot be read: %w. Set it to the path of a PEM file, or to its text", s.attribute, err)
+	}
+	if len(content) == 0 {
+		return "", fmt.Errorf("%s names an empty file, %s", s.attribute, text)
+	}
+	return string(content), nil
+}

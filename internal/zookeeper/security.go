@@ -1,0 +1,107 @@
+package zookeeper
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// Secret is text that no formatting shows. It goes to the server, and over the
+// pipe to the holder, and nowhere else.
+type Secret string
+
+const hidden = "(secret)"
+
+// String hides the text.
+func (Secret) String() string { return hidden }
+
+// GoString hides the text.
+func (Secret) GoString() string { return hidden }
+
+// MarshalText hides the text.
+func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// Digest is a user of the digest authentication scheme. The zero value is nobody.
+type Digest struct {
+	Username string
+	Password Secret
+}
+
+// TLS is how to encrypt connections. Certificates and the key are PEM texts.
+type TLS struct {
+	CA                 string // who signs the servers' certificates; empty for the system's
+	Cert               string // our certificate, for mutual TLS
+	Key                Secret // and its key
+	ServerName         string // what the servers' certificates must name; empty for the host connected to
+	InsecureSkipVerify bool
+}
+
+// TLSError says which part of a [TLS] is unusable: "ca", "cert" or "key".
+type TLSError struct {
+	Part string
+	Err  error
+}
+
+// Error names the part.
+func (e *TLSError) Error() string { return fmt.Sprintf("zookeeper: tls %s: %v", e.Part, e.Err) }
+
+// Unwrap returns the cause.
+func (e *TLSError) Unwrap() error { return e.Err }
+
+// Config makes the configuration of a TLS client, or a [*TLSError].
+func (t TLS) Config() (*tls.Config, error) {
+	config := &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		ServerName:         t.ServerName,
+		InsecureSkipVerify: t.InsecureSkipVerify, //nolint:gosec // asked for, and warned of by the provider
+	}
+	if t.CA != "" {
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM([]byte(t.CA)) {
+			return nil, &TLSError{"ca", errors.New("it holds no PEM certificate")}
+		}
+	}
+	switch {
+	case t.Cert == "" && t.Key == "":
+		return config, nil
+	case t.Cert == "":
+		return nil, &TLSError{"cert", errors.New("the key needs its certificate")}
+	case t.Key == "":
+		return nil, &TLSError{"key", errors.New("the certificate needs its key")}
+	}
+	pair, err := tls.X509KeyPair([]byte(t.Cert), []byte(t.Key))
+	if err != nil {
+		return nil, &TLSError{"cert", err}
+	}
+	config.Certificates = []tls.Certificate{pair}
+	return config, nil
+}
+
+// secure wraps a connection to address, whose host the server's certificate must
+// name unless the configuration says another name. The handshake comes with the
+// first write.
+func secure(conn net.Conn, config *tls.Config, address string) net.Conn {
+	if config == nil {
+		return conn
+	}
+	if config.ServerName == "" {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			host = address
+		}
+		config = config.Clone()
+		config.ServerName = host
+	}
+	return tls.Client(conn, config)
+}
+
+// ACLs of what a session creates.
+var (
+	openACL = zk.WorldACL(zk.PermAll)
+	// creatorACL lets whoever created a znode do all, and everyone read.
+	creatorACL = append(zk.AuthACL(zk.PermAll), zk.WorldACL(zk.PermRead)...)
+)
