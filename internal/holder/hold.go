@@ -84,7 +84,7 @@ func hold(ctx context.Context, pipe io.ReadWriteCloser) error {
 			if local == nil {
 				return nil
 			}
-			return local.Close()
+			return local.Close() //nolint:contextcheck // ctx has ended, which is why
 		}
 	}
 }

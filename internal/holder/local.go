@@ -71,7 +71,7 @@ func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
 	defer l.pending.Done()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) })()
+	defer context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) })() //nolint:contextcheck // ends with either
 
 	req.Lock.Data.Run, req.Lock.Data.Host, req.Lock.Data.PID = l.run.ID, l.run.Host, l.run.PID
 	lock, err := locker.Acquire(ctx, l.sessions(req.Ensemble), req.Lock)
@@ -79,7 +79,7 @@ func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
 		return Grant{}, err
 	}
 	if err := l.keep(ctx, req, lock); err != nil {
-		letGo(lock)
+		letGo(context.WithoutCancel(ctx), lock)
 		return Grant{}, err
 	}
 	return Grant{Znode: lock.Znode(), Token: lock.Token()}, nil
@@ -137,7 +137,7 @@ func (l *Local) watch(h *held, req Request) {
 func (h *held) give(ctx context.Context) error {
 	h.once.Do(func() { close(h.released) })
 	<-h.watched
-	if err := h.Lock.Release(ctx); err != nil {
+	if err := h.Release(ctx); err != nil {
 		return err
 	}
 	if h.loss != nil {
@@ -148,12 +148,12 @@ func (h *held) give(ctx context.Context) error {
 
 // letGo releases a lock that came too late. Where ZooKeeper cannot be reached in
 // time, the end of the session does it; a durable lock is left to an operator.
-func letGo(lock *locker.Lock) {
+func letGo(ctx context.Context, lock *locker.Lock) {
 	patience := farewell
 	if lock.Durable() {
 		patience = durableFarewell
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	_ = lock.Release(ctx)
 }

@@ -76,7 +76,7 @@ func Acquire(ctx context.Context, sessions Sessions, req Request) (*Lock, error)
 		}
 	}
 	if a.limbo != nil {
-		a.limbo.withdraw(context.Background())
+		a.limbo.withdraw(context.WithoutCancel(ctx))
 	}
 	if errors.Is(err, ErrBusy) || errors.Is(err, ErrOwnRun) || errors.Is(err, ErrDisagree) {
 		return nil, err
@@ -113,7 +113,7 @@ func (a *attempt) queue(ctx context.Context, s *zookeeper.Session) (*Lock, error
 		err = c.promote(ctx)
 	}
 	if err == nil {
-		return newLock(c.contender, c.token), nil
+		return newLock(ctx, c.contender, c.token), nil
 	}
 	if c != nil {
 		c.withdraw(ctx)

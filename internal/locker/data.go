@@ -1,6 +1,7 @@
 package locker
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"time"
@@ -11,10 +12,10 @@ import (
 const (
 	// MaxData is the most bytes a contender's data takes.
 	MaxData = 1024
-	// MaxOwner and MaxInfo are the most bytes of [Data.Owner] and [Data.Info]
-	// that are sure to be kept.
+	// MaxOwner is the most bytes that [Data.Owner] should have, to be kept whole.
 	MaxOwner = 128
-	MaxInfo  = 256
+	// MaxInfo is the same for [Data.Info].
+	MaxInfo = 256
 
 	dataVersion = 1
 	maxForeign  = 256
@@ -44,9 +45,11 @@ func (d Data) encode() []byte {
 		*text = printable(*text)
 	}
 	for {
-		b, err := json.Marshal(d)
-		if err == nil && len(b) <= MaxData {
-			return b
+		var b bytes.Buffer
+		encoder := json.NewEncoder(&b)
+		encoder.SetEscapeHTML(false) // <, > and & would take six bytes each
+		if err := encoder.Encode(d); err == nil && b.Len() <= MaxData {
+			return bytes.TrimSpace(b.Bytes())
 		}
 		longest := &d.Info
 		for _, text := range []*string{&d.Owner, &d.Run, &d.Host, &d.Client} {

@@ -47,8 +47,10 @@ type contender struct {
 
 func (c *contender) path() string { return c.dir + "/" + c.node }
 
-func newLock(c contender, token int64) *Lock {
-	ctx, cancel := context.WithCancel(context.Background())
+// newLock keeps the lock under watch, for longer than the ctx that it was waited
+// for with.
+func newLock(ctx context.Context, c contender, token int64) *Lock {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l := &Lock{contender: c, token: token, stop: cancel, lost: make(chan struct{})}
 	if !c.durable {
 		l.watching.Go(func() { l.watch(ctx) })
@@ -206,10 +208,10 @@ func (c *candidate) withdraw(ctx context.Context) {
 		c.limbo = c // the next session will tell
 		return
 	}
+	ctx = context.WithoutCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		ctx := context.Background()
 		if c.node == "" {
 			if found, err := c.find(ctx); err != nil || !found {
 				return

@@ -135,7 +135,7 @@ func (p *clockerProvider) Configure(ctx context.Context, req provider.ConfigureR
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	c := &client{runtime: p.runtime, version: p.version, settings: resolve(model, &resp.Diagnostics)}
+	c := &client{runtime: p.runtime, version: p.version, settings: resolve(ctx, model, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return
 	}

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -92,10 +93,10 @@ type security struct {
 	creator bool
 }
 
-func resolveSecurity(m providerModel, diags *diag.Diagnostics) security {
-	username := resolveString(m.Username, settingUsername, usernameValidator{}, diags)
-	password := resolveString(m.Password, settingPassword, stringvalidator.LengthAtLeast(1), diags)
-	who := acl(orElse(resolveString(m.ACL, settingACL, oneOf(acls)[0], diags), string(aclOpen)))
+func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnostics) security {
+	username := resolveString(ctx, m.Username, settingUsername, usernameValidator{}, diags)
+	password := resolveString(ctx, m.Password, settingPassword, stringvalidator.LengthAtLeast(1), diags)
+	who := acl(orElse(resolveString(ctx, m.ACL, settingACL, oneOf(acls)[0], diags), string(aclOpen)))
 	for _, pair := range []struct {
 		given, missing types.String
 		has, lacks     setting

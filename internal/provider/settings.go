@@ -69,19 +69,19 @@ type settings struct {
 
 // resolve takes what the configuration does not say from the environment, and
 // reports a variable's bad value on the argument that it stands in for.
-func resolve(m providerModel, diags *diag.Diagnostics) settings {
+func resolve(ctx context.Context, m providerModel, diags *diag.Diagnostics) settings {
 	var s settings
-	s.zookeeper = resolveString(m.ZooKeeper, settingZooKeeper, connectStringValidator{}, diags)
-	s.lockRoot = resolveString(m.LockRoot, settingLockRoot, pathValidator{}, diags)
-	s.layout = resolveString(m.Layout, settingLayout, oneOf(layouts)[0], diags)
-	s.owner = orElse(resolveString(m.Owner, settingOwner, stringvalidator.LengthAtMost(locker.MaxOwner), diags), defaultOwner())
-	s.security = resolveSecurity(m, diags)
+	s.zookeeper = resolveString(ctx, m.ZooKeeper, settingZooKeeper, connectStringValidator{}, diags)
+	s.lockRoot = resolveString(ctx, m.LockRoot, settingLockRoot, pathValidator{}, diags)
+	s.layout = resolveString(ctx, m.Layout, settingLayout, oneOf(layouts)[0], diags)
+	s.owner = orElse(resolveString(ctx, m.Owner, settingOwner, stringvalidator.LengthAtMost(locker.MaxOwner), diags), defaultOwner())
+	s.security = resolveSecurity(ctx, m, diags)
 	s.sessionTimeout = resolveSeconds(m.SessionTimeout, settingSessionTimeout, defaultSessionTimeout, diags)
 	s.connectTimeout = resolveSeconds(m.ConnectTimeout, settingConnectTimeout, defaultConnectTimeout, diags)
 	return s
 }
 
-func resolveString(value types.String, s setting, check validator.String, diags *diag.Diagnostics) types.String {
+func resolveString(ctx context.Context, value types.String, s setting, check validator.String, diags *diag.Diagnostics) types.String {
 	if !value.IsNull() {
 		return value
 	}
@@ -90,7 +90,7 @@ func resolveString(value types.String, s setting, check validator.String, diags 
 		return value
 	}
 	resp := &validator.StringResponse{}
-	check.ValidateString(context.Background(), validator.StringRequest{
+	check.ValidateString(ctx, validator.StringRequest{
 		Path:        path.Root(s.attribute),
 		ConfigValue: types.StringValue(env),
 	}, resp)

@@ -26,7 +26,7 @@ func (r Run) Stderr() (io.WriteCloser, error) {
 	}
 	if err == nil {
 		if fd, err := unix.PidfdGetfd(pidfd, stderrFD, 0); err == nil {
-			return os.NewFile(uintptr(fd), "stderr"), nil //nolint:gosec // a descriptor is not negative
+			return os.NewFile(uintptr(fd), "stderr"), nil
 		}
 	}
 	f, err := os.OpenFile("/proc/"+strconv.Itoa(r.PID)+"/fd/"+strconv.Itoa(stderrFD), os.O_WRONLY|os.O_APPEND, 0)
