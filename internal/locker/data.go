@@ -48,7 +48,11 @@ func (d Data) encode() []byte {
 		var b bytes.Buffer
 		encoder := json.NewEncoder(&b)
 		encoder.SetEscapeHTML(false) // <, > and & would take six bytes each
-		if err := encoder.Encode(d); err == nil && b.Len() <= MaxData {
+		if err := encoder.Encode(d); err != nil {
+			d.Since = time.Time{} // a year that RFC 3339 cannot write, all that can fail
+			continue
+		}
+		if b.Len() <= MaxData {
 			return bytes.TrimSpace(b.Bytes())
 		}
 		longest := &d.Info
