@@ -65,6 +65,11 @@ var examples = []example{
 		file: "data-sources/clocker_lock/data-source.tf",
 		says: "staging_is_held_by = []",
 	},
+	{
+		file: "guides/getting-started.tf",
+		says: "rolled out",
+		then: changes,
+	},
 }
 
 // imports are for TestImport.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -23,9 +24,6 @@ const (
 	binary    = "terraform-provider-clocker"
 	leaveTime = 10 * time.Second
 
-	// ensemble is the connect string that the examples show.
-	ensemble = "zk1.example.com:2181,zk2.example.com:2181,zk3.example.com:2181"
-
 	cliConfig = `disable_checkpoint = true
 provider_installation {
   dev_overrides { "clocker/clocker" = %q }
@@ -41,6 +39,9 @@ provider_installation {
 	// rollout stands for the work that the examples guard.
 	rollout = "#!/bin/sh\necho rolled out\n"
 )
+
+// shown are the connect strings in the examples.
+var shown = regexp.MustCompile(`zk1\.example\.com:2181[^"]*|127\.0\.0\.1:2181`)
 
 // versions are the first minor versions 1.x of each CLI that know something.
 type versions struct{ terraform, tofu int }
@@ -174,7 +175,7 @@ func (w *workspace) write(name, text string) {
 	if name == "main.tf" && !strings.Contains(text, "required_providers") {
 		text = requirement + text
 	}
-	text = strings.ReplaceAll(text, ensemble, w.space.ConnectString())
+	text = shown.ReplaceAllLiteralString(text, w.space.ConnectString())
 	mode := os.FileMode(0o600)
 	if strings.HasPrefix(text, "#!") {
 		mode = 0o700
