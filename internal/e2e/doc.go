@@ -1,0 +1,7 @@
+// Package e2e holds the tests of the whole: they build the provider, and run
+// Terraform or OpenTofu as a process, with that provider and a real ZooKeeper,
+// as a user would. What they promise is in their names.
+//
+// They need a command line: the one that TF_ACC_TERRAFORM_PATH names, else
+// terraform, else tofu on PATH.
+package e2e

@@ -1,0 +1,146 @@
+//go:build unix
+
+package e2e
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+// A killed Terraform's lock is let go at once, and the next run works then.
+func TestKilledRunLetsItsLockGo(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	work, next := newGate(t), newGate(t)
+	killed := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, work.work()))
+	waiting := newWorkspace(t, provider(space), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, next.work()))
+
+	apply := killed.apply()
+	work.awaitBegun()
+	held := space.WaitChildren(lockDir, 1)
+	second := waiting.apply()
+	space.WaitChildren(lockDir, 2)
+	if next.hasBegun() {
+		t.Error("the second run works while the first does")
+	}
+
+	gone := watchGone(t, space, lockDir+"/"+held[0])
+	apply.kill()
+	t.Logf("the znode was gone %v after Terraform was killed", gone().Sub(apply.ended).Round(time.Millisecond/10))
+	killed.awaitNoProcess()
+	next.awaitBegun()
+	next.end()
+	second.succeed()
+	work.end() // the orphan's
+}
+
+// A Terraform that is killed while it waits for the lock leaves no contender, and
+// no provider process either, which Terraform itself would.
+func TestKilledWaitingRunLeavesNothing(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	other := holdForeign(space)
+	w := newWorkspace(t, provider(space), lock("a", "lockwait = -1"))
+
+	apply := w.apply()
+	space.WaitChildren(lockDir, 2)
+	apply.kill()
+	if left := space.WaitChildren(lockDir, 1); left[0] != other {
+		t.Errorf("the queue is %q, want %q", left, other)
+	}
+	w.awaitNoProcess()
+	space.Delete(lockDir + "/" + other)
+	space.Delete(lockDir)
+}
+
+// A provider process that has nothing to do ends with a Terraform that is killed,
+// too.
+func TestKilledRunLeavesNoIdleProvider(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	gate := newGate(t)
+	w := newWorkspace(t, provider(space),
+		lock("a"),
+		guarded("work", "a", `"1"`, gate.work()),
+		// Keeps the provider process, which has nothing to do meanwhile.
+		lock("later", `lockid = "later"`, "depends_on = [terraform_data.work]"))
+
+	apply := w.apply()
+	gate.awaitBegun()
+	w.provider()
+	apply.kill()
+	w.awaitNoProcess()
+	gate.end()
+}
+
+// A provider process that is killed takes no lock along: the work that the lock
+// guards goes on.
+func TestKilledProviderLeavesTheLock(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	other := holdForeign(space)
+	gate := newGate(t)
+	w := newWorkspace(t, provider(space),
+		lock("held", `lockid = "held"`),
+		guarded("work", "held", `"1"`, gate.work()),
+		// Keeps the provider process from ending.
+		lock("waiting", "lockwait = -1"))
+	const heldDir = "/_zklocking/held"
+
+	apply := w.apply()
+	gate.awaitBegun()
+	held := space.WaitChildren(heldDir, 1)
+	space.WaitChildren(lockDir, 2)
+	if err := w.provider().Kill(); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitNoProvider()
+	space.WaitChildren(lockDir, 1) // what waited has left the queue
+	if now := space.Children(heldDir); !slices.Equal(now, held) {
+		t.Errorf("the held lock's directory has %q, want %q", now, held)
+	}
+	w.holder()
+
+	gone := watchGone(t, space, heldDir+"/"+held[0])
+	gate.end()
+	apply.fail()
+	t.Logf("the znode was gone %v after Terraform's exit", gone().Sub(apply.ended).Round(time.Millisecond/10))
+	w.awaitNoProcess()
+	space.Delete(lockDir + "/" + other)
+	space.Delete(lockDir)
+}
+
+// A holder that is killed takes its locks along, but hangs nothing.
+func TestKilledHolderHangsNothing(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	other := holdForeign(space)
+	w := newWorkspace(t, provider(space, "session_timeout = 2"), lock("a", "lockwait = -1"))
+
+	apply := w.apply()
+	space.WaitChildren(lockDir, 2)
+	if err := w.holder().Kill(); err != nil {
+		t.Fatal(err)
+	}
+	apply.fail()
+	if d := apply.err(); d.Summary != "Lock Holder Ended" {
+		t.Errorf("the error is %v", d)
+	}
+	space.Delete(lockDir + "/" + other)
+	space.WaitChildren(lockDir, 0)
+	space.Delete(lockDir)
+}
+
+// holdForeign makes another client's contender that holds the lock e2e, and
+// returns its name.
+func holdForeign(space *zktest.Space) string {
+	if !space.Exists("/_zklocking") {
+		space.Create("/_zklocking", nil, zktest.Persistent)
+	}
+	space.Create(lockDir, nil, zktest.Persistent)
+	path := space.Create(lockDir+"/lock-", []byte("another client"), zktest.EphemeralSequential)
+	return path[len(lockDir)+1:]
+}

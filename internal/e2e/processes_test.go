@@ -1,0 +1,96 @@
+//go:build unix
+
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/shirou/gopsutil/v4/process"
+)
+
+// processes are those that run the workspace's own provider executable. A
+// holder has nothing in its environment by which it could be found instead.
+func (w *workspace) processes() (providers, holders []*process.Process) {
+	w.t.Helper()
+	all, err := process.Processes()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, p := range all {
+		// An error says that it has ended meanwhile or is not ours to look at.
+		if exe, _ := p.Exe(); strings.TrimSuffix(exe, " (deleted)") != w.executable() {
+			continue
+		}
+		if args, _ := p.CmdlineSlice(); slices.Contains(args, "hold") {
+			holders = append(holders, p)
+		} else {
+			providers = append(providers, p)
+		}
+	}
+	return providers, holders
+}
+
+func (w *workspace) executable() string {
+	path := filepath.Join(w.plugins, providerFile)
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	return path
+}
+
+// awaitNoProvider waits until the provider processes have ended, as they do
+// while the guarded work still goes on.
+func (w *workspace) awaitNoProvider() {
+	w.t.Helper()
+	eventually(w.t, "the end of the provider processes", func() bool {
+		providers, _ := w.processes()
+		return len(providers) == 0
+	})
+}
+
+// awaitNoProcess waits until the holders have ended as well.
+func (w *workspace) awaitNoProcess() {
+	w.t.Helper()
+	eventually(w.t, "the end of the provider and holder processes", func() bool {
+		providers, holders := w.processes()
+		return len(providers)+len(holders) == 0
+	})
+}
+
+// checkProcesses fails the test if a provider or a holder is left.
+func (w *workspace) checkProcesses() {
+	w.t.Helper()
+	defer func() {
+		providers, holders := w.processes()
+		for _, p := range slices.Concat(providers, holders) {
+			_ = p.Kill()
+		}
+	}()
+	w.awaitNoProcess()
+}
+
+// provider is the provider process, of which there must be one.
+func (w *workspace) provider() *process.Process {
+	w.t.Helper()
+	providers, _ := w.processes()
+	return only(w.t, "provider", providers)
+}
+
+// holder is the holder process, of which there must be one.
+func (w *workspace) holder() *process.Process {
+	w.t.Helper()
+	_, holders := w.processes()
+	return only(w.t, "holder", holders)
+}
+
+func only(t *testing.T, kind string, found []*process.Process) *process.Process {
+	t.Helper()
+	if len(found) != 1 {
+		t.Fatalf("%d %s processes, want one: %s", len(found), kind, fmt.Sprint(found))
+	}
+	return found[0]
+}
