@@ -16,7 +16,8 @@ const Command = "hold"
 
 // Hold is the holder process. It serves the provider process at the other end
 // of standard input and output, and returns when
-//   - the run has ended, or SIGTERM came: all locks are released first;
+//   - the run has ended: all locks are released first;
+//   - SIGTERM came: the run is told that its locks are lost, and they are released;
 //   - that end is closed and no lock is held.
 //
 // A lock that is held stays when the provider ends. SIGINT and SIGHUP are
@@ -43,9 +44,10 @@ func (s stdio) Close() error {
 	return s.ReadCloser.Close()
 }
 
-// hold serves pipe until the run ends, ctx does, or there is nothing left to do.
-func hold(ctx context.Context, pipe io.ReadWriteCloser) error {
-	ctx, end := context.WithCancel(ctx)
+// hold serves pipe until the run ends, terminated does, or there is nothing left
+// to do.
+func hold(terminated context.Context, pipe io.ReadWriteCloser) error {
+	ctx, end := context.WithCancel(terminated)
 	defer end()
 
 	served := make(chan struct{})
@@ -76,13 +78,20 @@ func hold(ctx context.Context, pipe io.ReadWriteCloser) error {
 		select {
 		case local = <-holding:
 		case <-served:
+			served = nil
+			select {
+			case local = <-holding:
+			default:
+			}
 			if local == nil || local.Held() == 0 {
 				end()
 			}
-			served = nil
 		case <-ctx.Done():
 			if local == nil {
 				return nil
+			}
+			if terminated.Err() != nil {
+				local.forsake("the process that holds it was told to end")
 			}
 			return local.Close() //nolint:contextcheck // ctx has ended, which is why
 		}

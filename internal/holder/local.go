@@ -49,6 +49,7 @@ func keyOf(z Znode) lockKey {
 // held is a lock in the books.
 type held struct {
 	*locker.Lock
+	req      Request
 	released chan struct{} // closed by the first try to release it
 	once     sync.Once
 	loss     *Loss // set before watched is closed
@@ -113,23 +114,37 @@ func (l *Local) keep(ctx context.Context, req Request, lock *locker.Lock) error 
 	if lock.Durable() {
 		return nil
 	}
-	h := &held{Lock: lock, released: make(chan struct{}), watched: make(chan struct{})}
+	h := &held{Lock: lock, req: req, released: make(chan struct{}), watched: make(chan struct{})}
 	l.locks[keyOf(Znode{Ensemble: req.Ensemble, Path: lock.Znode()})] = h
-	l.watching.Go(func() { l.watch(h, req) })
+	l.watching.Go(func() { l.watch(h) })
 	return nil
 }
 
 // watch reports the loss of a lock that was not released.
-func (l *Local) watch(h *held, req Request) {
+func (l *Local) watch(h *held) {
 	defer close(h.watched)
 	select {
 	case <-h.released:
 		return
 	case <-h.Lost():
 	}
-	h.loss = &Loss{LockID: req.Lock.LockID, Znode: h.Znode(), At: time.Now(), Cause: h.Err().Error()}
+	h.loss = &Loss{LockID: h.req.Lock.LockID, Znode: h.Znode(), At: time.Now(), Cause: h.Err().Error()}
+	l.report(h, *h.loss)
+}
+
+func (l *Local) report(h *held, loss Loss) {
 	if l.onLoss != nil {
-		l.onLoss(*h.loss, req.Interrupt)
+		l.onLoss(loss, h.req.Interrupt)
+	}
+}
+
+// forsake reports all locks as lost, because this holder has to end before its
+// run does. Close follows.
+func (l *Local) forsake(cause string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, h := range l.locks {
+		l.report(h, Loss{LockID: h.req.Lock.LockID, Znode: h.Znode(), At: time.Now(), Cause: cause})
 	}
 }
 
