@@ -121,7 +121,7 @@ func (l *Lock) ask(ctx context.Context) error {
 		case l.session.Err() != nil:
 			return l.session.Err()
 		case silent:
-			return fmt.Errorf("%w: %w", ErrSilence, err)
+			return ErrSilence
 		case !zookeeper.Disconnected(err):
 			return err
 		}
