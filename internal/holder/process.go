@@ -24,8 +24,19 @@ type Process struct {
 	run  run.Run
 	args []string // of the holder process, for tests
 
+	alarm  alarm
+
 	mu     sync.Mutex
 	client *rpc.Client // nil before the first acquire and after the process ended
+	grants map[lockKey]grant
+	losses map[lockKey]Loss // that Release has yet to report
+}
+
+// grant is a lock that the process behind client holds.
+type grant struct {
+	client    *rpc.Client
+	lockID    string
+	interrupt bool
 }
 
 var _ Holder = (*Process)(nil)
@@ -33,7 +44,13 @@ var _ Holder = (*Process)(nil)
 // NewProcess returns a holder for r in a process of its own, a copy of this
 // executable started with the argument [Command].
 func NewProcess(r run.Run) *Process {
-	return &Process{run: r, args: []string{Command}}
+	return &Process{
+		run:    r,
+		args:   []string{Command},
+		alarm:  alarm{run: r},
+		grants: make(map[lockKey]grant),
+		losses: make(map[lockKey]Loss),
+	}
 }
 
 // Acquire implements [Holder].
@@ -66,19 +83,77 @@ func (p *Process) Acquire(ctx context.Context, req Request) (Grant, error) {
 	if err := outcome.Failure.err(); err != nil {
 		return Grant{}, err
 	}
+	if !req.Lock.Durable {
+		if err := p.note(client, req, outcome.Grant); err != nil {
+			return Grant{}, err
+		}
+	}
 	return outcome.Grant, nil
 }
 
-// Release implements [Holder]. Where no holder process runs, none but a durable
-// lock can be held.
-func (p *Process) Release(ctx context.Context, znode Znode) error {
+// note takes a grant into the books, unless the process behind it has ended.
+func (p *Process) note(client *rpc.Client, req Request, g Grant) error {
 	p.mu.Lock()
-	client := p.client
+	defer p.mu.Unlock()
+	if p.client != client {
+		return fmt.Errorf("%w unexpectedly", ErrEnded)
+	}
+	p.grants[keyOf(Znode{Ensemble: req.Ensemble, Path: g.Znode})] = grant{client, req.Lock.LockID, req.Interrupt}
+	return nil
+}
+
+// Release implements [Holder]. A lock that was granted to another provider
+// process stays with the holder process of that one.
+func (p *Process) Release(ctx context.Context, znode Znode) error {
+	if znode.Durable {
+		return p.request(ctx, rpcRelease, znode)
+	}
+	key := keyOf(znode)
+	p.mu.Lock()
+	_, held := p.grants[key]
+	loss, lost := p.losses[key]
+	delete(p.losses, key)
 	p.mu.Unlock()
-	if client == nil && !znode.Durable {
+	switch {
+	case lost:
+		return &LostError{loss}
+	case !held:
 		return nil
 	}
-	return p.request(ctx, rpcRelease, znode)
+	err := p.request(ctx, rpcRelease, znode)
+	if lost := (*LostError)(nil); err == nil || errors.As(err, &lost) {
+		p.mu.Lock()
+		delete(p.grants, key)
+		p.mu.Unlock()
+	}
+	return err
+}
+
+// ended takes note that the holder process behind client has ended, and with it
+// the watch over its locks: the server will give them away.
+func (p *Process) ended(client *rpc.Client) {
+	type lost struct {
+		Loss
+		interrupt bool
+	}
+	var losses []lost
+	p.mu.Lock()
+	if p.client == client {
+		p.client = nil
+	}
+	for key, g := range p.grants {
+		if g.client != client {
+			continue
+		}
+		loss := Loss{LockID: g.lockID, Znode: key.znode, At: time.Now(), Cause: "the process that held it has ended"}
+		delete(p.grants, key)
+		p.losses[key] = loss
+		losses = append(losses, lost{loss, g.interrupt})
+	}
+	p.mu.Unlock()
+	for _, l := range losses {
+		p.alarm.lost(l.Loss, l.interrupt)
+	}
 }
 
 // Describe implements [Holder].
@@ -115,6 +190,7 @@ func (p *Process) Close() error {
 	}
 	client := p.client
 	p.client = nil
+	clear(p.grants) // the locks stay, but are no longer ours to watch
 	return client.Close()
 }
 
@@ -125,11 +201,15 @@ func (p *Process) connect() (*rpc.Client, error) {
 	if p.client != nil {
 		return p.client, nil
 	}
-	pipe, err := p.start()
+	cmd, pipe, err := p.start()
 	if err != nil {
 		return nil, fmt.Errorf("holder: start: %w", err)
 	}
 	client := rpc.NewClient(pipe)
+	go func() {
+		_ = cmd.Wait() // also so that it does not become a zombie
+		p.ended(client)
+	}()
 	var outcome Outcome
 	if err := client.Call(rpcServe, ServeArgs{Run: p.run}, &outcome); err != nil {
 		_ = client.Close()
@@ -143,15 +223,15 @@ func (p *Process) connect() (*rpc.Client, error) {
 	return client, nil
 }
 
-// start runs the holder process and returns the pipe to it.
-func (p *Process) start() (io.ReadWriteCloser, error) {
+// start runs the holder process and returns it with the pipe to it.
+func (p *Process) start() (*exec.Cmd, io.ReadWriteCloser, error) {
 	exe, err := executable()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	name, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cmd := exec.Command(exe, p.args...) //nolint:gosec // our own executable
 	cmd.Args[0] = name
@@ -160,19 +240,17 @@ func (p *Process) start() (io.ReadWriteCloser, error) {
 	cmd.SysProcAttr = detached()
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	keepDescriptors()
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	// While this process lives, its child must not become a zombie.
-	go func() { _ = cmd.Wait() }()
-	return stdio{out, in}, nil
+	return cmd, stdio{out, in}, nil
 }
 
 func (p *Process) call(client *rpc.Client, method string, args, reply any) error {
