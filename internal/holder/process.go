@@ -24,7 +24,7 @@ type Process struct {
 	run  run.Run
 	args []string // of the holder process, for tests
 
-	alarm  alarm
+	alarm alarm
 
 	mu     sync.Mutex
 	client *rpc.Client // nil before the first acquire and after the process ended
