@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Writes docs/ from the provider's schemas, templates/ and examples/, and formats
-# the examples. Any CLI will do: tfplugindocs alone would want Terraform.
+# the examples. Always with OpenTofu, for the same output everywhere: a Terraform
+# before 1.12 leaves out the resources' identities.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 cd "$root"
-cli=${CLOCKER_CLI:-$(scripts/cli.sh)}
+cli=$(scripts/cli.sh tofu)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
@@ -24,7 +25,8 @@ terraform {
 }
 EOF
 # tfplugindocs knows one address only.
-TF_CLI_CONFIG_FILE=$dir/cli.tfrc "$cli" -chdir="$dir" providers schema -json |
+export TF_CLI_CONFIG_FILE=$dir/cli.tfrc
+"$cli" -chdir="$dir" providers schema -json |
     sed -E 's,"registry\.(terraform\.io|opentofu\.org)/clocker/clocker","registry.terraform.io/hashicorp/clocker",' >"$dir/schema.json"
 
 go tool -modfile=tools/go.mod tfplugindocs generate --provider-name clocker --providers-schema "$dir/schema.json"
