@@ -108,6 +108,9 @@ func (l *Local) enter() error {
 func (l *Local) keep(ctx context.Context, req Request, lock *locker.Lock) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.life.Err() != nil { // which ctx is told a moment later
+		return ErrEnded
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
