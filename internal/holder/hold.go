@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/clocker/terraform-provider-clocker/internal/run"
@@ -50,8 +51,8 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser) error {
 	ctx, end := context.WithCancel(terminated)
 	defer end()
 
+	var holding atomic.Pointer[Local]
 	served := make(chan struct{})
-	holding := make(chan *Local, 1)
 	go func() {
 		defer close(served)
 		serve(pipe, func(r run.Run) (*Local, error) {
@@ -63,7 +64,7 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser) error {
 				return nil, ErrEnded
 			}
 			local := NewLocal(r, (&alarm{run: r}).lost)
-			holding <- local
+			holding.Store(local)
 			go func() {
 				if r.Wait(ctx) == nil {
 					end()
@@ -73,27 +74,19 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser) error {
 		})
 	}()
 
-	var local *Local
-	for {
-		select {
-		case local = <-holding:
-		case <-served:
-			served = nil
-			select {
-			case local = <-holding:
-			default:
-			}
-			if local == nil || local.Held() == 0 {
-				end()
-			}
-		case <-ctx.Done():
-			if local == nil {
-				return nil
-			}
-			if terminated.Err() != nil {
-				local.forsake("the process that holds it was told to end")
-			}
-			return local.Close() //nolint:contextcheck // ctx has ended, which is why
+	select {
+	case <-served:
+		if local := holding.Load(); local != nil && local.Held() > 0 {
+			<-ctx.Done()
 		}
+	case <-ctx.Done():
 	}
+	local := holding.Load()
+	if local == nil {
+		return nil
+	}
+	if terminated.Err() != nil {
+		local.forsake("the process that holds it was told to end")
+	}
+	return local.Close() //nolint:contextcheck // ctx has ended, or nothing is held
 }
