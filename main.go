@@ -31,7 +31,8 @@ func main() {
 
 func start(args []string) error {
 	if len(args) == 1 && args[0] == holder.Command {
-		return holder.Hold()
+		holder.Hold()
+		return nil
 	}
 	flags := flag.NewFlagSet("terraform-provider-clocker", flag.ExitOnError)
 	debug := flags.Bool("debug", false, "serve a debugger: print what to set in TF_REATTACH_PROVIDERS and run until interrupted")

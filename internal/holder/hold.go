@@ -22,14 +22,15 @@ const Command = "hold"
 //   - that end is closed and no lock is held.
 //
 // A lock that is held stays when the provider ends. SIGINT and SIGHUP are
-// ignored: they are meant for Terraform, which is still finishing then.
-func Hold() error {
+// ignored: they are meant for Terraform, which is still finishing then. A lock
+// that cannot be released ends with its session.
+func Hold() {
 	// A provider that was killed leaves a pipe without a reader, and a write to
 	// it would end this process with its locks.
 	signal.Ignore(os.Interrupt, syscall.SIGHUP, syscall.SIGPIPE)
 	terminated, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	return hold(terminated, stdio{os.Stdin, os.Stdout})
+	hold(terminated, stdio{os.Stdin, os.Stdout})
 }
 
 // stdio is the pipe as one thing.
@@ -47,7 +48,7 @@ func (s stdio) Close() error {
 
 // hold serves pipe until the run ends, terminated does, or there is nothing left
 // to do.
-func hold(terminated context.Context, pipe io.ReadWriteCloser) error {
+func hold(terminated context.Context, pipe io.ReadWriteCloser) {
 	ctx, end := context.WithCancel(terminated)
 	defer end()
 
@@ -83,10 +84,10 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser) error {
 	}
 	local := holding.Load()
 	if local == nil {
-		return nil
+		return
 	}
 	if terminated.Err() != nil {
 		local.forsake("the process that holds it was told to end")
 	}
-	return local.Close() //nolint:contextcheck // ctx has ended, or nothing is held
+	_ = local.Close() //nolint:contextcheck // ctx has ended, or nothing is held
 }

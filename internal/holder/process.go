@@ -130,8 +130,10 @@ func (p *Process) Release(ctx context.Context, znode Znode) error {
 }
 
 // ended takes note that the holder process behind client has ended, and with it
-// the watch over its locks: the server will give them away.
-func (p *Process) ended(client *rpc.Client) {
+// the watch over its locks: the server will give them away. A process that ended
+// in good order has told the run itself. To tell it twice would interrupt it twice,
+// which ends Terraform at once, its state unwritten.
+func (p *Process) ended(client *rpc.Client, inOrder bool) {
 	type lost struct {
 		Loss
 		interrupt bool
@@ -151,6 +153,9 @@ func (p *Process) ended(client *rpc.Client) {
 		losses = append(losses, lost{loss, g.interrupt})
 	}
 	p.mu.Unlock()
+	if inOrder {
+		return
+	}
 	for _, l := range losses {
 		p.alarm.lost(l.Loss, l.interrupt)
 	}
@@ -207,8 +212,8 @@ func (p *Process) connect() (*rpc.Client, error) {
 	}
 	client := rpc.NewClient(pipe)
 	go func() {
-		_ = cmd.Wait() // also so that it does not become a zombie
-		p.ended(client)
+		err := cmd.Wait() // also so that it does not become a zombie
+		p.ended(client, err == nil)
 	}()
 	var outcome Outcome
 	if err := client.Call(rpcServe, ServeArgs{Run: p.run}, &outcome); err != nil {
