@@ -2,6 +2,8 @@ package zktest
 
 import (
 	"cmp"
+	"crypto/sha1" //nolint:gosec // as ZooKeeper has it
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -44,6 +46,8 @@ func zooCfg(options Options, dir string, port int, quorum map[string]string) []b
 		"maxClientCnxns":         "0",
 		"admin.enableServer":     "false",
 		"4lw.commands.whitelist": "*",
+		// So that a Space can look at and clear away what a test has reserved.
+		"DigestAuthenticationProvider.superDigest": superUser + ":" + superDigest(),
 	}
 	maps.Copy(lines, quorum)
 	maps.Copy(lines, options.Config)
@@ -53,6 +57,17 @@ func zooCfg(options Options, dir string, port int, quorum map[string]string) []b
 		fmt.Fprintf(&text, "%s=%s\n", key, lines[key])
 	}
 	return []byte(text.String())
+}
+
+// The user who may do all on our servers.
+const (
+	superUser     = "super"
+	superPassword = "zktest"
+)
+
+func superDigest() string {
+	sum := sha1.Sum([]byte(superUser + ":" + superPassword)) //nolint:gosec // as ZooKeeper has it
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func milliseconds(d time.Duration) string {

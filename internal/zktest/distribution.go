@@ -69,13 +69,17 @@ func tarballClasspath(home string, configs ...string) string {
 }
 
 // debianClasspath is the class path of Debian's package in dir, or "". The jar's
-// manifest names all its dependencies except the optional logging backend.
+// manifest names its dependencies, except the optional logging backend and parts
+// of Netty that a server needs to speak TLS.
 func debianClasspath(dir string) string {
-	jar := filepath.Join(dir, "zookeeper.jar")
-	if _, err := os.Stat(jar); err != nil {
+	entries := []string{filepath.Join(dir, "zookeeper.jar")}
+	if _, err := os.Stat(entries[0]); err != nil {
 		return ""
 	}
-	return jar + string(os.PathListSeparator) + filepath.Join(dir, "slf4j-simple.jar")
+	for _, jar := range []string{"slf4j-simple.jar", "netty-codec.jar", "netty-resolver.jar"} {
+		entries = append(entries, filepath.Join(dir, jar))
+	}
+	return strings.Join(entries, string(os.PathListSeparator))
 }
 
 func findJava() (string, error) {

@@ -21,7 +21,8 @@ const sessionTimeout = 6 * time.Second
 // lock root; what is on its way out, such as the contender of a session that the
 // server is closing, is given time to leave. Then the chroot is deleted.
 //
-// The helpers work on a session of the Space's own, take paths below the chroot,
+// The helpers work on a session of the Space's own, which no ACL stops on servers
+// that this package has started, take paths below the chroot,
 // and end the test (tb.Fatal) on an error or past a bound of half a minute, so
 // they belong in the goroutine of the test. Those that wait do so by watches.
 type Space struct {
@@ -66,6 +67,9 @@ func NewSpaceOn(tb testing.TB, servers ...*Server) *Space {
 	}
 	s.session = session
 	tb.Cleanup(s.cleanUp)
+	s.do("authenticate for", "", func() error {
+		return s.Conn().AddAuth("digest", []byte(superUser+":"+superPassword))
+	})
 	s.Create("", nil, Persistent)
 	return s
 }

@@ -1,0 +1,36 @@
+package zktest
+
+import (
+	"maps"
+	"net"
+	"path/filepath"
+	"strconv"
+	"testing"
+)
+
+// OwnSecure is Own for a server that also speaks TLS, at addr, as identity. With
+// clients it wants certificates that they have signed, and takes whoever has one
+// for a user of the scheme "x509"; without, it wants none.
+func OwnSecure(tb testing.TB, options Options, identity Identity, clients *Authority) (server *Server, addr string) {
+	tb.Helper()
+	port, err := FreePort(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	config := map[string]string{
+		// The default one knows no TLS.
+		"serverCnxnFactory":       "org.apache.zookeeper.server.NettyServerCnxnFactory",
+		"secureClientPort":        strconv.Itoa(port),
+		"secureClientPortAddress": loopback,
+		"ssl.keyStore.location":   filepath.ToSlash(WriteSecret(tb, "server.pem", identity.Key+identity.Cert)),
+		"ssl.trustStore.location": filepath.ToSlash(WriteSecret(tb, "ca.pem", identity.Cert)),
+		"ssl.clientAuth":          "none",
+	}
+	if clients != nil {
+		config["ssl.trustStore.location"] = filepath.ToSlash(WriteSecret(tb, "clients.pem", clients.CA))
+		config["ssl.clientAuth"] = "need"
+	}
+	maps.Copy(config, options.Config)
+	options.Config = config
+	return Own(tb, options), net.JoinHostPort(loopback, strconv.Itoa(port))
+}
