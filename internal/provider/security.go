@@ -110,7 +110,7 @@ func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnosti
 		}
 	}
 	s := security{
-		auth:    zookeeper.Digest{Username: username.ValueString(), Password: zookeeper.Secret(password.ValueString())},
+		auth:    zookeeper.Digest{Username: username.ValueString(), Password: zookeeper.NewSecret(password.ValueString())},
 		tls:     resolveTLS(m.TLS, diags),
 		creator: who == aclCreator,
 	}
@@ -146,7 +146,7 @@ func resolveTLS(m *tlsModel, diags *diag.Diagnostics) *zookeeper.TLS {
 	t := &zookeeper.TLS{
 		CA:                 pem(m.CAFile, settingCA),
 		Cert:               pem(m.CertFile, settingCert),
-		Key:                zookeeper.Secret(pem(m.KeyFile, settingKey)),
+		Key:                zookeeper.NewSecret(pem(m.KeyFile, settingKey)),
 		ServerName:         fromEnv(m.ServerName, settingServerName).ValueString(),
 		InsecureSkipVerify: m.InsecureSkipVerify.ValueBool(),
 	}

@@ -5,25 +5,50 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"unique"
 
 	"github.com/go-zookeeper/zk"
 )
 
-// Secret is text that no formatting shows. It goes to the server, and over the
-// pipe to the holder, and nowhere else.
-type Secret string
+// Secret is text that no formatting shows, not even of a struct that has it in an
+// unexported field, where fmt prints what it finds instead of asking. It goes to
+// the server, and by gob over the pipe to the holder, and nowhere else. Secrets
+// with the same text are equal; the zero value is the empty text.
+type Secret struct{ handle unique.Handle[string] } // a pointer, to fmt
 
 const hidden = "(secret)"
 
-// String hides the text.
-func (Secret) String() string { return hidden }
+// NewSecret hides text.
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{unique.Make(text)}
+}
 
-// GoString hides the text.
-func (Secret) GoString() string { return hidden }
+func (s Secret) reveal() string {
+	if s == (Secret{}) {
+		return ""
+	}
+	return s.handle.Value()
+}
 
-// MarshalText hides the text.
+// Format hides the text from all verbs of fmt.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
+
+// MarshalText hides the text from encodings that are for people to read.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// GobEncode gives the text.
+func (s Secret) GobEncode() ([]byte, error) { return []byte(s.reveal()), nil }
+
+// GobDecode takes the text.
+func (s *Secret) GobDecode(text []byte) error {
+	*s = NewSecret(string(text))
+	return nil
+}
 
 // Digest is a user of the digest authentication scheme. The zero value is nobody.
 type Digest struct {
@@ -66,14 +91,14 @@ func (t TLS) Config() (*tls.Config, error) {
 		}
 	}
 	switch {
-	case t.Cert == "" && t.Key == "":
+	case t.Cert == "" && t.Key == (Secret{}):
 		return config, nil
 	case t.Cert == "":
 		return nil, &TLSError{"cert", errors.New("the key needs its certificate")}
-	case t.Key == "":
+	case t.Key == (Secret{}):
 		return nil, &TLSError{"key", errors.New("the certificate needs its key")}
 	}
-	pair, err := tls.X509KeyPair([]byte(t.Cert), []byte(t.Key))
+	pair, err := tls.X509KeyPair([]byte(t.Cert), []byte(t.Key.reveal()))
 	if err != nil {
 		return nil, &TLSError{"cert", err}
 	}

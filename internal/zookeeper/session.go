@@ -120,7 +120,7 @@ func (s *Session) authenticate(ctx context.Context, auth Digest) error {
 		return nil
 	}
 	_, err := call(ctx, s, "authenticate as", auth.Username, func() (struct{}, error) {
-		return struct{}{}, s.conn.AddAuth("digest", []byte(auth.Username+":"+string(auth.Password)))
+		return struct{}{}, s.conn.AddAuth("digest", []byte(auth.Username+":"+auth.Password.reveal()))
 	})
 	return err
 }
