@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
@@ -114,7 +115,8 @@ func (c *candidate) lookAgain(ctx context.Context) error {
 }
 
 // misled names a contender that the promotion may have let in; "" if there is
-// none.
+// none. It is one that stood behind us and could not hold the lock together with
+// us: those before us, and readers behind a reader, did not wait for us.
 func (c *candidate) misled(ctx context.Context) (string, error) {
 	own, err := c.session.Stat(ctx, c.path())
 	if err != nil {
@@ -128,16 +130,22 @@ func (c *candidate) misled(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, name := range listing.Names {
-		if !gemName.MatchString(name) {
+	queue, _ := Contenders(listing.Names)
+	place := slices.IndexFunc(queue, func(q Contender) bool { return q.Name == c.node })
+	if place < 0 {
+		c.durable = false
+		return "", ErrNodeGone
+	}
+	for _, other := range queue[place+1:] {
+		if !gemName.MatchString(other.Name) || queue[place].Mode == Shared && other.Mode == Shared {
 			continue
 		}
-		stat, err := c.session.Stat(ctx, c.dir+"/"+name)
+		stat, err := c.session.Stat(ctx, c.dir+"/"+other.Name)
 		if errors.Is(err, zookeeper.ErrNoNode) {
 			continue
 		}
 		if err != nil || stat.Czxid < own.Czxid {
-			return name, err
+			return other.Name, err
 		}
 	}
 	return "", nil
