@@ -133,11 +133,16 @@ func (c *candidate) agree(ctx context.Context, place int) (done bool, err error)
 
 // refuseOwnRun fails if contenders of our own run are before us and keep us from
 // the lock: they hold it, or will, until the run is done with what depends on
-// them.
+// them. A reader does not mind others of its run, unless a writer in between
+// waits for those.
 func (c *candidate) refuseOwnRun(ctx context.Context, place int) error {
 	left := max(c.Slots, 1)
+	if c.Mode == Shared {
+		writer := blockers(c.queued, place, 0)[0]
+		place = slices.Index(c.queued, writer) + 1
+	}
 	for _, other := range c.queued[:place] {
-		if !ofRun(other.Name, c.Data.Run) || c.Mode == Shared && other.Mode == Shared {
+		if !ofRun(other.Name, c.Data.Run) {
 			continue
 		}
 		if left--; left > 0 {
