@@ -181,19 +181,15 @@ func (c *contender) remove(ctx context.Context) error {
 // first one where somebody does.
 func (c *contender) removeOnce(ctx context.Context) error {
 	if c.plain && !c.crowded {
-		results, err := c.session.Multi(ctx, zookeeper.Delete(c.path()), zookeeper.Delete(c.dir))
-		if len(results) == 0 || results[0].Err != nil {
+		_, err := c.session.Multi(ctx, zookeeper.Delete(c.path()), zookeeper.Delete(c.dir))
+		if err == nil || !zookeeper.Answered(err) {
 			return err
 		}
-		if err == nil {
-			return nil
-		}
-		// Our znode is there, and others keep the directory.
-		return c.session.Delete(ctx, c.path())
+		// Others keep the directory, or our znode is gone.
 	}
 	err := c.session.Delete(ctx, c.path())
-	if err == nil && c.plain {
-		// Those behind us may all have left. If not, the last of them sees to it.
+	if c.plain && (err == nil || errors.Is(err, zookeeper.ErrNoNode)) {
+		// The others may all have left meanwhile. If not, the last of them sees to it.
 		_ = c.session.Delete(ctx, c.dir)
 	}
 	return err
