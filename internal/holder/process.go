@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/rpc"
-	"os"
-	"os/exec"
 	"sync"
 	"time"
 
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
@@ -63,22 +61,9 @@ func (p *Process) Acquire(ctx context.Context, req Request) (Grant, error) {
 	if err := p.call(client, rpcBegin, req, &ticket); err != nil {
 		return Grant{}, err
 	}
-	var outcome Outcome
-	await := client.Go(rpcAwait, ticket, &outcome, nil)
-	select {
-	case <-await.Done:
-	case <-ctx.Done():
-		if err := p.call(client, rpcCancel, ticket, &Nothing{}); err != nil {
-			return Grant{}, err
-		}
-		select {
-		case <-await.Done:
-		case <-time.After(cancelTime):
-			return Grant{}, fmt.Errorf("holder: acquire: %w", context.Cause(ctx))
-		}
-	}
-	if await.Error != nil {
-		return Grant{}, p.gone(client, await.Error)
+	outcome, err := p.await(ctx, client, ticket, req.Lock.Waiting)
+	if err != nil {
+		return Grant{}, err
 	}
 	if err := outcome.Failure.err(); err != nil {
 		return Grant{}, err
@@ -89,6 +74,40 @@ func (p *Process) Acquire(ctx context.Context, req Request) (Grant, error) {
 		}
 	}
 	return outcome.Grant, nil
+}
+
+// await returns how the acquire ended, and cancels it when ctx ends.
+func (p *Process) await(ctx context.Context, client *rpc.Client, ticket Ticket, waiting func(locker.Waiting)) (Outcome, error) {
+	args := AwaitArgs{Ticket: ticket}
+	cancelled := ctx.Done()
+	var lastWait <-chan time.Time
+	for {
+		var outcome Outcome
+		call := client.Go(rpcAwait, args, &outcome, nil)
+		for answered := false; !answered; {
+			select {
+			case <-call.Done:
+				answered = true
+			case <-cancelled:
+				if err := p.call(client, rpcCancel, ticket, &Nothing{}); err != nil {
+					return Outcome{}, err
+				}
+				cancelled, lastWait = nil, time.After(cancelTime)
+			case <-lastWait:
+				return Outcome{}, fmt.Errorf("holder: acquire: %w", context.Cause(ctx))
+			}
+		}
+		if call.Error != nil {
+			return Outcome{}, p.gone(client, call.Error)
+		}
+		if outcome.Waiting == nil {
+			return outcome, nil
+		}
+		args.Queued = true
+		if waiting != nil {
+			waiting(*outcome.Waiting)
+		}
+	}
 }
 
 // note takes a grant into the books, unless the process behind it has ended.
@@ -206,7 +225,7 @@ func (p *Process) connect() (*rpc.Client, error) {
 	if p.client != nil {
 		return p.client, nil
 	}
-	cmd, pipe, err := p.start()
+	cmd, pipe, err := startProcess(p.args)
 	if err != nil {
 		return nil, fmt.Errorf("holder: start: %w", err)
 	}
@@ -226,36 +245,6 @@ func (p *Process) connect() (*rpc.Client, error) {
 	}
 	p.client = client
 	return client, nil
-}
-
-// start runs the holder process and returns it with the pipe to it.
-func (p *Process) start() (*exec.Cmd, io.ReadWriteCloser, error) {
-	exe, err := executable()
-	if err != nil {
-		return nil, nil, err
-	}
-	name, err := os.Executable()
-	if err != nil {
-		return nil, nil, err
-	}
-	cmd := exec.Command(exe, p.args...) //nolint:gosec // our own executable
-	cmd.Args[0] = name
-	cmd.Env = environment(os.Environ())
-	cmd.Dir = rootDir()
-	cmd.SysProcAttr = detached()
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	keepDescriptors()
-	if err := cmd.Start(); err != nil {
-		return nil, nil, err
-	}
-	return cmd, stdio{out, in}, nil
 }
 
 func (p *Process) call(client *rpc.Client, method string, args, reply any) error {

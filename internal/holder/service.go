@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/rpc"
 	"sync"
+	"time"
 
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
@@ -30,6 +32,20 @@ type acquire struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 	outcome Outcome
+
+	mu      sync.Mutex
+	queued  chan struct{} // closed when waiting is set
+	waiting *locker.Waiting
+}
+
+// wait takes note of how the queue stands.
+func (a *acquire) wait(w locker.Waiting) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.waiting == nil {
+		close(a.queued)
+	}
+	a.waiting = &w
 }
 
 // serve answers requests on pipe until its other end is closed. Acquires that
@@ -86,7 +102,8 @@ func (s *service) Begin(req Request, ticket *Ticket) error {
 	s.last++
 	ticket.ID = s.last
 	ctx, cancel := context.WithCancel(s.ctx)
-	a := &acquire{cancel: cancel, done: make(chan struct{})}
+	a := &acquire{cancel: cancel, done: make(chan struct{}), queued: make(chan struct{})}
+	req.Lock.Waiting = a.wait
 	s.calls[ticket.ID] = a
 	go func() {
 		defer close(a.done)
@@ -97,17 +114,38 @@ func (s *service) Begin(req Request, ticket *Ticket) error {
 	return nil
 }
 
-// Await waits for the end of an acquire and forgets it.
-func (s *service) Await(ticket Ticket, outcome *Outcome) error {
-	a, err := s.call(ticket)
+// stillWaiting is how often the caller of an acquire is told how the queue stands.
+const stillWaiting = 30 * time.Second
+
+// Await waits for the end of an acquire and forgets it, or for something to tell:
+// that it has to queue, and from then on how the queue stands now and then.
+func (s *service) Await(args AwaitArgs, outcome *Outcome) error {
+	a, err := s.call(args.Ticket)
 	if err != nil {
 		return err
 	}
-	<-a.done
-	*outcome = a.outcome
-	s.mu.Lock()
-	delete(s.calls, ticket.ID)
-	s.mu.Unlock()
+	queued := a.queued
+	if args.Queued {
+		queued = nil
+	}
+	tick := time.NewTimer(stillWaiting)
+	defer tick.Stop()
+	select {
+	case <-a.done:
+		*outcome = a.outcome
+		s.mu.Lock()
+		delete(s.calls, args.ID)
+		s.mu.Unlock()
+		return nil
+	case <-queued:
+	case <-tick.C:
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	outcome.Waiting = a.waiting
+	if a.waiting == nil {
+		outcome.Waiting = &locker.Waiting{} // for a session, or an answer
+	}
 	return nil
 }
 

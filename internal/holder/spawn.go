@@ -1,6 +1,9 @@
 package holder
 
 import (
+	"io"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 )
@@ -22,4 +25,35 @@ func environment(all []string) []string {
 		}
 	}
 	return env
+}
+
+// startProcess runs a copy of this executable, detached, and returns it with the
+// pipe to it.
+func startProcess(args []string) (*exec.Cmd, io.ReadWriteCloser, error) {
+	exe, err := executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	name, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd := exec.Command(exe, args...) //nolint:gosec // our own executable
+	cmd.Args[0] = name
+	cmd.Env = environment(os.Environ())
+	cmd.Dir = rootDir()
+	cmd.SysProcAttr = detached()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	keepDescriptors()
+	if err := cmd.Start(); err != nil {
+		return nil, nil, err
+	}
+	return cmd, stdio{out, in}, nil
 }

@@ -32,14 +32,23 @@ type ServeArgs struct{ Run run.Run }
 // Ticket names an acquire that was begun.
 type Ticket struct{ ID uint64 }
 
+// AwaitArgs are those of Holder.Await: Queued says that the caller knows already
+// that it has to wait.
+type AwaitArgs struct {
+	Ticket
+	Queued bool
+}
+
 // DescribeArgs are those of Holder.Describe.
 type DescribeArgs struct {
 	Znode Znode
 	Info  string
 }
 
-// Outcome is how a request ended; the grant is that of an acquire.
+// Outcome is how a request ended; the grant is that of an acquire. An acquire
+// with Waiting has not ended.
 type Outcome struct {
+	Waiting *locker.Waiting
 	Grant   Grant
 	Failure *Failure
 }

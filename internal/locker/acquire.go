@@ -32,6 +32,15 @@ type Request struct {
 	// Durable asks for a lock that outlives its session: see [Lock.Durable].
 	Durable bool
 	Data    Data
+	// Waiting, if not nil, is told each time our place in the queue was looked at
+	// and is none that holds the lock. It must not block.
+	Waiting func(Waiting)
+}
+
+// Waiting is how a queue stands for one who waits.
+type Waiting struct {
+	Place int   // 1 is the next to get the lock
+	Next  Entry // who has to leave before us
 }
 
 // Sessions gives the session to queue with: the living one, or a new one when

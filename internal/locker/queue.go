@@ -129,12 +129,17 @@ func readEntry(ctx context.Context, s *zookeeper.Session, dir string, c Contende
 	if err != nil {
 		return nil, err
 	}
-	return &Entry{
+	entry := entryOf(dir, c, node)
+	return &entry, nil
+}
+
+func entryOf(dir string, c Contender, node zookeeper.Node) Entry {
+	return Entry{
 		Contender: c,
 		Data:      decodeData(node.Data),
 		Znode:     dir + "/" + c.Name,
 		Created:   time.UnixMilli(node.Stat.Ctime),
 		Session:   node.Stat.EphemeralOwner,
 		Czxid:     node.Stat.Czxid,
-	}, nil
+	}
 }

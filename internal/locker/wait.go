@@ -52,11 +52,15 @@ func (c *candidate) wait(ctx context.Context) error {
 			}
 			continue // the holder has just left
 		}
-		if err := watches.add(ctx, c.dir, before); err != nil {
+		next, err := watches.add(ctx, c.dir, before)
+		if err != nil {
 			if errors.Is(err, zookeeper.ErrNoNode) || c.again(ctx, err) {
 				continue
 			}
 			return err
+		}
+		if c.Waiting != nil {
+			c.Waiting(Waiting{Place: c.rank(place), Next: next})
 		}
 		select {
 		case name := <-watches.fired:
@@ -160,24 +164,31 @@ func (c *candidate) refuseOwnRun(ctx context.Context, place int) error {
 	return nil
 }
 
+// rank is our place among those who wait, from 1.
+func (c *candidate) rank(place int) int {
+	rank := 1
+	for i := range place {
+		if !holds(c.queued, i, c.Slots) {
+			rank++
+		}
+	}
+	return rank
+}
+
 // busy is the error that says who holds the lock; nil if they have left since
 // the last look.
 func (c *candidate) busy(ctx context.Context, place int) error {
 	var holding []Contender
-	waiting := 0
 	for i, q := range c.queued {
-		switch {
-		case holds(c.queued, i, c.Slots):
+		if holds(c.queued, i, c.Slots) {
 			holding = append(holding, q)
-		case i < place:
-			waiting++
 		}
 	}
 	entries, err := read(ctx, c.session, c.dir, holding)
 	if err != nil {
 		return err
 	}
-	busy := &BusyError{LockID: c.LockID, Dir: c.Dir, Waited: c.Wait, Place: waiting + 1}
+	busy := &BusyError{LockID: c.LockID, Dir: c.Dir, Waited: c.Wait, Place: c.rank(place)}
 	for _, entry := range entries {
 		if entry != nil {
 			busy.Holders = append(busy.Holders, *entry)

@@ -10,27 +10,29 @@ import (
 // look to the next: setting it anew would pile up in the client library.
 type watches struct {
 	session *zookeeper.Session
-	set     map[string]bool
+	set     map[string]Entry
 	fired   chan string // names
 	stopped chan struct{}
 }
 
 func newWatches(s *zookeeper.Session) *watches {
-	return &watches{session: s, set: make(map[string]bool), fired: make(chan string), stopped: make(chan struct{})}
+	return &watches{session: s, set: make(map[string]Entry), fired: make(chan string), stopped: make(chan struct{})}
 }
 
-// add watches those contenders that are not watched yet. It fails with ErrNoNode
-// if one of them has left.
-func (w *watches) add(ctx context.Context, dir string, contenders []Contender) error {
+// add watches those contenders that are not watched yet, and returns the last of
+// them all. It fails with ErrNoNode if one of them has left.
+func (w *watches) add(ctx context.Context, dir string, contenders []Contender) (last Entry, err error) {
 	for _, c := range contenders {
-		if w.set[c.Name] {
+		var ok bool
+		if last, ok = w.set[c.Name]; ok {
 			continue
 		}
 		watch, err := w.session.GetWatch(ctx, dir+"/"+c.Name)
 		if err != nil {
-			return err
+			return Entry{}, err
 		}
-		w.set[c.Name] = true
+		last = entryOf(dir, c, watch.Node)
+		w.set[c.Name] = last
 		go func() {
 			select {
 			case <-watch.Event:
@@ -43,7 +45,7 @@ func (w *watches) add(ctx context.Context, dir string, contenders []Contender) e
 			}
 		}()
 	}
-	return nil
+	return last, nil
 }
 
 // drop forgets a watch that has fired.

@@ -140,6 +140,7 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 	if seconds < 0 {
 		wait = locker.NoLimit
 	}
+	start := time.Now()
 	tflog.Info(ctx, "taking lock", map[string]any{"lockid": t.lockID, "directory": t.dir, "lockwait": seconds})
 	grant, err := c.runtime.Holder.Acquire(ctx, holder.Request{
 		Ensemble:  t.ensemble,
@@ -152,6 +153,15 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 			Slots:   t.slots,
 			Layout:  t.layout,
 			Durable: w.durable,
+			Waiting: func(w locker.Waiting) {
+				if w.Place == 0 {
+					tflog.Info(ctx, "waiting for ZooKeeper", map[string]any{"lockid": t.lockID})
+					return
+				}
+				tflog.Info(ctx, "waiting for lock", map[string]any{
+					"lockid": t.lockID, "place": w.Place, "behind": w.Next.String(), "waited": time.Since(start).Round(time.Second).String(),
+				})
+			},
 			Data: locker.Data{
 				Owner:  c.settings.owner,
 				Info:   w.info.ValueString(),
@@ -162,7 +172,7 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 	var busy *locker.BusyError
 	switch {
 	case err == nil:
-		tflog.Info(ctx, "lock held", map[string]any{"lockid": t.lockID, "znode": grant.Znode, "fencing_token": grant.Token})
+		tflog.Info(ctx, "lock held", map[string]any{"lockid": t.lockID, "znode": grant.Znode, "fencing_token": grant.Token, "waited": time.Since(start).Round(time.Millisecond).String()})
 		return grant, true
 	case errors.As(err, &busy) && !w.required.IsNull() && !w.required.ValueBool():
 		diags.AddAttributeWarning(path.Root("lockid"), "Lock Not Held", busyDetail(busy)+"\n\nrequired is false, so the run goes on with held = false.")
