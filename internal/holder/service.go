@@ -48,9 +48,9 @@ func (a *acquire) wait(w locker.Waiting) {
 	a.waiting = &w
 }
 
-// serve answers requests on pipe until its other end is closed. Acquires that
-// are pending then are cancelled, and have ended when it returns. local makes
-// the holder once the run is known.
+// serve answers requests on pipe until its other end is closed, or sends what is
+// none. Acquires that are awaited then are cancelled, and have ended when it
+// returns. local makes the holder once the run is known.
 func serve(pipe io.ReadWriteCloser, local func(run.Run) (*Local, error)) {
 	s := &service{serve: local, calls: make(map[uint64]*acquire)}
 	s.ctx, s.hangUp = context.WithCancel(context.Background())
@@ -59,22 +59,7 @@ func serve(pipe io.ReadWriteCloser, local func(run.Run) (*Local, error)) {
 	if err := server.RegisterName(rpcName, s); err != nil {
 		panic(err) // a method has lost its form
 	}
-	// ServeConn waits for the calls it has taken, so it has to be told by the
-	// pipe itself that there is nobody to answer any more.
-	server.ServeConn(&watchedPipe{pipe, s.hangUp})
-}
-
-type watchedPipe struct {
-	io.ReadWriteCloser
-	closed func()
-}
-
-func (p *watchedPipe) Read(b []byte) (int, error) {
-	n, err := p.ReadWriteCloser.Read(b)
-	if err != nil {
-		p.closed()
-	}
-	return n, err
+	server.ServeCodec(newCodec(pipe, s.hangUp))
 }
 
 var errNotServing = errors.New("holder: no run to work for was named")

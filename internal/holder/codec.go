@@ -1,0 +1,55 @@
+package holder
+
+import (
+	"bufio"
+	"encoding/gob"
+	"io"
+	"net/rpc"
+)
+
+// codec is net/rpc's own, but tells at once when no further request can be read:
+// the server itself waits first for the calls it has taken, which may wait for
+// long, and for nobody.
+type codec struct {
+	io.Closer
+	requests  *gob.Decoder
+	buffer    *bufio.Writer
+	responses *gob.Encoder
+	ended     func()
+}
+
+var _ rpc.ServerCodec = (*codec)(nil)
+
+func newCodec(pipe io.ReadWriteCloser, ended func()) *codec {
+	buffer := bufio.NewWriter(pipe)
+	return &codec{pipe, gob.NewDecoder(pipe), buffer, gob.NewEncoder(buffer), ended}
+}
+
+// ReadRequestHeader implements [rpc.ServerCodec]. The server reads no further
+// after an error.
+func (c *codec) ReadRequestHeader(r *rpc.Request) error {
+	err := c.requests.Decode(r)
+	if err != nil {
+		c.ended()
+	}
+	return err
+}
+
+// ReadRequestBody implements [rpc.ServerCodec].
+func (c *codec) ReadRequestBody(body any) error { return c.requests.Decode(body) }
+
+// WriteResponse implements [rpc.ServerCodec].
+func (c *codec) WriteResponse(r *rpc.Response, body any) error {
+	err := c.responses.Encode(r)
+	if err == nil {
+		err = c.responses.Encode(body)
+	}
+	if err == nil {
+		err = c.buffer.Flush()
+	}
+	if err != nil {
+		// Whoever waits for the answer is to learn that none comes.
+		_ = c.Close()
+	}
+	return err
+}
