@@ -79,9 +79,9 @@ func TestExpiryEndsRequestsAndWatches(t *testing.T) {
 	}
 	hang := make(chan struct{})
 	defer close(hang)
-	failed := make(chan error)
+	failed := make(chan error, 1)
 	go func() {
-		_, err := call(bounded(t), s, "hang", "/", func() (int, error) { <-hang; return 0, nil })
+		_, err := call(t.Context(), s, "hang", "/", func() (int, error) { <-hang; return 0, nil })
 		failed <- err
 	}()
 	expire(t, s)
@@ -90,8 +90,13 @@ func TestExpiryEndsRequestsAndWatches(t *testing.T) {
 	case <-bounded(t).Done():
 		t.Error("a watch outlives its session")
 	}
-	if err := <-failed; !errors.Is(err, ErrSessionExpired) {
-		t.Errorf("a request that hangs ended by %v", err)
+	select {
+	case err := <-failed:
+		if !errors.Is(err, ErrSessionExpired) {
+			t.Errorf("a request that hangs ended by %v", err)
+		}
+	case <-bounded(t).Done():
+		t.Error("a request outlives its session")
 	}
 }
 

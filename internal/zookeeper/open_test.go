@@ -85,7 +85,7 @@ func TestOpenFindsTheLivingServer(t *testing.T) {
 			t.Parallel()
 			for range 5 {
 				cfg := config(other, space.Addr())
-				cfg.SessionTimeout = time.Second
+				cfg.ConnectTimeout = 3 * time.Second
 				s, err := Open(bounded(t), cfg)
 				if err != nil {
 					t.Fatal(err)

@@ -89,7 +89,10 @@ func TestPausedServer(t *testing.T) {
 	t.Parallel()
 	server := zktest.Own(t, zktest.Options{})
 	space := zktest.NewSpaceOn(t, server)
-	asking, closing := open(t, config(server.Addr())), open(t, config(server.Addr()))
+	asking := open(t, config(server.Addr()))
+	long := config(server.Addr())
+	long.SessionTimeout = time.Minute // so is the library's patience
+	closing := open(t, long)
 	mustCreate(t, closing, space.Path("/a"), Ephemeral)
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)
