@@ -1,0 +1,89 @@
+package holder
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+// A holder process has nothing of the provider's or Terraform's but a pipe.
+func TestProcessIsDetached(t *testing.T) {
+	const secret = "hunter2-of-the-test"
+	t.Setenv("CLOCKER_PASSWORD", secret)
+	t.Setenv("TF_VAR_password", secret)
+	// As a shell's, or a CI system's, which every process below inherits.
+	inherited := make([]int, 2)
+	if err := syscall.Pipe(inherited); err != nil {
+		t.Fatal(err)
+	}
+	high := descriptors - 1
+	if err := unix.Dup2(inherited[1], high); err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range append(inherited, high) {
+		defer func() { _ = syscall.Close(fd) }()
+	}
+
+	space := zktest.NewSpace(t)
+	p := newProcess(t, startTerraform(t).Run)
+	req := request(t, space, "a", 0)
+	req.Ensemble.Auth = zookeeper.Digest{Username: "user", Password: zookeeper.NewSecret(secret)}
+	take(t, p, req)
+	pid := int(holder(t).Pid)
+	defer func() {
+		terminate(t)
+		space.WaitGone(dir("a"))
+	}()
+	proc := fmt.Sprintf("/proc/%d/", pid)
+
+	for _, name := range []string{"environ", "cmdline"} {
+		text, err := os.ReadFile(proc + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), secret) || strings.Contains(string(text), "CLOCKER_") || strings.Contains(string(text), "TF_") {
+			t.Errorf("its %s is %q", name, text)
+		}
+	}
+	if cwd, err := os.Readlink(proc + "cwd"); err != nil || cwd != "/" {
+		t.Errorf("its working directory is %q (%v)", cwd, err)
+	}
+	if sid, err := unix.Getsid(pid); err != nil || sid != pid {
+		t.Errorf("its session is %d (%v), want its own, %d", sid, err, pid)
+	}
+
+	fds, err := os.ReadDir(proc + "fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipes := map[string]string{}
+	for _, fd := range fds {
+		file, err := os.Readlink(filepath.Join(proc, "fd", fd.Name()))
+		if err != nil {
+			continue // closed meanwhile
+		}
+		switch {
+		case fd.Name() == "0" || fd.Name() == "1":
+			pipes[file] = fd.Name()
+			if !strings.HasPrefix(file, "pipe:") {
+				t.Errorf("its descriptor %s is %s, want a pipe", fd.Name(), file)
+			}
+		case file == "/dev/null" && fd.Name() == "2":
+		case strings.HasPrefix(file, "socket:"), strings.HasPrefix(file, "anon_inode:"): // to ZooKeeper, to the run
+		case strings.HasPrefix(file, "/sys/fs/cgroup/"): // Go's runtime
+		default:
+			t.Errorf("its descriptor %s is %s", fd.Name(), file)
+		}
+	}
+	if len(pipes) != 2 {
+		t.Errorf("its standard input and output are %v, want two pipes", pipes)
+	}
+}

@@ -1,0 +1,236 @@
+//go:build unix
+
+package holder
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+// A lock stays when the provider ends, however it does, until the run ends,
+// however that does. The holder process goes then.
+func TestProcessHoldsUntilTheRunEnds(t *testing.T) {
+	for name, endProvider := range map[string]func(*provider){"provider ended": (*provider).end, "provider killed": (*provider).kill} {
+		for name2, endRun := range map[string]func(*terraform){"run ended": (*terraform).end, "run killed and not reaped": (*terraform).kill} {
+			t.Run(name+" "+name2, func(t *testing.T) {
+				expectNoHolder(t)
+				space := zktest.NewSpace(t)
+				tf := startTerraform(t)
+				p := startProvider(t, tf.Run, request(t, space, "a", 0))
+				grant := p.granted()
+				endProvider(p)
+				if left := holder(t); len(space.Children(dir("a"))) != 1 {
+					t.Errorf("the lock is gone with the provider, its holder %v is not", left)
+				}
+				endRun(tf)
+				space.WaitGone(grant.Znode[len(space.Chroot()):])
+				awaitNoHolder(t)
+				space.WaitGone(dir("a"))
+			})
+		}
+	}
+}
+
+// A provider that ends while it waits leaves no contender, and no holder process
+// though the run goes on.
+func TestProcessEndsWithAWaitingProvider(t *testing.T) {
+	for name, end := range map[string]func(*provider){"ended": (*provider).end, "killed": (*provider).kill} {
+		t.Run(name, func(t *testing.T) {
+			expectNoHolder(t)
+			space := zktest.NewSpace(t)
+			req := request(t, space, "a", locker.NoLimit)
+			other := take(t, newLocal(t, otherRun(t)), req)
+			p := startProvider(t, startTerraform(t).Run, req)
+			space.WaitChildren(dir("a"), 2)
+			end(p)
+			awaitNoHolder(t)
+			if left := space.Children(dir("a")); len(left) != 1 || !strings.HasSuffix(other.Znode, left[0]) {
+				t.Errorf("the queue is %q, want the other's", left)
+			}
+		})
+	}
+}
+
+// A provider that is killed while it holds one lock and waits for another: the
+// holder's last word to it ends nowhere, and must not be the holder's end.
+func TestProcessOutlivesTheReaderOfItsPipe(t *testing.T) {
+	expectNoHolder(t)
+	space := zktest.NewSpace(t)
+	blocked := request(t, space, "blocked", locker.NoLimit)
+	take(t, newLocal(t, otherRun(t)), blocked)
+	tf := startTerraform(t)
+	p := startProvider(t, tf.Run, request(t, space, "held", 0), blocked)
+	grant := p.granted()
+	space.WaitChildren(dir("blocked"), 2)
+	p.kill()
+	space.WaitChildren(dir("blocked"), 1)
+	tf.end()
+	// In time only if it is released: its session lasts longer.
+	space.WaitGone(grant.Znode[len(space.Chroot()):])
+}
+
+// The end of the run ends what its provider still waits for.
+func TestProcessEndsWithTheRun(t *testing.T) {
+	space := zktest.NewSpace(t)
+	req := request(t, space, "a", locker.NoLimit)
+	take(t, newLocal(t, otherRun(t)), req)
+	tf := startTerraform(t)
+	p := newProcess(t, tf.Run)
+	waiting := begin(t, p, req)
+	space.WaitChildren(dir("a"), 2)
+	tf.kill()
+	if r := await(t, "the end of a waiting acquire", waiting); !errors.Is(r.err, ErrEnded) {
+		t.Errorf("the waiting acquire: %v, want %v", r.err, ErrEnded)
+	}
+	space.WaitChildren(dir("a"), 1)
+	awaitNoHolder(t)
+	if _, err := p.Acquire(t.Context(), req); !errors.Is(err, ErrEnded) {
+		t.Errorf("an acquire for a run that has ended: %v, want %v", err, ErrEnded)
+	}
+}
+
+// The signals of a terminal are meant for Terraform.
+func TestProcessIgnoresTheTerminal(t *testing.T) {
+	space := zktest.NewSpace(t)
+	p := newProcess(t, startTerraform(t).Run)
+	first := request(t, space, "first", 0)
+	grant := take(t, p, first)
+	pid := holder(t).Pid
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
+		if err := syscall.Kill(int(pid), signal); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A signal is delivered before the next request can be answered.
+	take(t, p, request(t, space, "second", 0))
+	if now := holder(t).Pid; now != pid {
+		t.Errorf("the holder process is %d, and was %d", now, pid)
+	}
+	if err := p.Release(t.Context(), Znode{Ensemble: first.Ensemble, Path: grant.Znode}); err != nil {
+		t.Error("release:", err)
+	}
+	if space.Exists(dir("first")) {
+		t.Error("the released lock is there")
+	}
+	terminate(t)
+	space.WaitGone(dir("second"))
+}
+
+// SIGTERM releases all and ends the process, whoever waits.
+func TestProcessReleasesWhenTerminated(t *testing.T) {
+	space := zktest.NewSpace(t)
+	blocked := request(t, space, "blocked", locker.NoLimit)
+	take(t, newLocal(t, otherRun(t)), blocked)
+	tf := startTerraform(t)
+	p := newProcess(t, tf.Run)
+	held := request(t, space, "held", 0)
+	grant := take(t, p, held)
+	waiting := begin(t, p, blocked)
+	space.WaitChildren(dir("blocked"), 2)
+	terminate(t)
+	space.WaitGone(dir("held"))
+	space.WaitChildren(dir("blocked"), 1)
+	if r := await(t, "the end of a waiting acquire", waiting); !errors.Is(r.err, ErrEnded) {
+		t.Errorf("the waiting acquire: %v, want %v", r.err, ErrEnded)
+	}
+	awaitNoHolder(t)
+	var lost *LostError
+	znode := Znode{Ensemble: held.Ensemble, Path: grant.Znode}
+	if err := p.Release(t.Context(), znode); !errors.As(err, &lost) || lost.Znode != grant.Znode {
+		t.Errorf("the release of a lock that went with its holder: %v", err)
+	}
+	if err := p.Release(t.Context(), znode); err != nil {
+		t.Errorf("its second release: %v", err)
+	}
+}
+
+// A holder process that is killed fails what waits; the next acquire starts
+// another.
+func TestProcessIsStartedAgain(t *testing.T) {
+	space := zktest.NewSpace(t)
+	req := request(t, space, "a", locker.NoLimit)
+	req.Ensemble.SessionTimeout = time.Second
+	other := newLocal(t, otherRun(t))
+	grant := take(t, other, req)
+	p := newProcess(t, startTerraform(t).Run)
+	waiting := begin(t, p, req)
+	space.WaitChildren(dir("a"), 2)
+	first := holder(t)
+	if err := first.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if r := await(t, "the end of a waiting acquire", waiting); !errors.Is(r.err, ErrEnded) {
+		t.Errorf("the waiting acquire: %v, want %v", r.err, ErrEnded)
+	}
+	space.WaitChildren(dir("a"), 1) // its session is over
+	if err := other.Release(t.Context(), Znode{Ensemble: req.Ensemble, Path: grant.Znode}); err != nil {
+		t.Fatal(err)
+	}
+	take(t, p, req)
+	if second := holder(t); second.Pid == first.Pid {
+		t.Error("the killed process goes on")
+	}
+	terminate(t)
+}
+
+// All acquires of a provider share one holder process.
+func TestProcessIsOne(t *testing.T) {
+	space := zktest.NewSpace(t)
+	p := newProcess(t, startTerraform(t).Run)
+	var all sync.WaitGroup
+	for _, lockID := range strings.Split("abcdefgh", "") {
+		req := request(t, space, lockID, 0)
+		all.Go(func() {
+			if _, err := p.Acquire(t.Context(), req); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	holder(t)
+	terminate(t)
+	space.WaitChildren("/_zklocking", 0)
+}
+
+func TestProcessCancelLeavesTheQueue(t *testing.T) {
+	space := zktest.NewSpace(t)
+	req := request(t, space, "a", locker.NoLimit)
+	take(t, newLocal(t, otherRun(t)), req)
+	p := newProcess(t, startTerraform(t).Run)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := p.Acquire(ctx, req)
+		done <- err
+	}()
+	space.WaitChildren(dir("a"), 2)
+	cancel()
+	if err := await(t, "the end of a cancelled acquire", done); !errors.Is(err, context.Canceled) {
+		t.Errorf("the cancelled acquire: %v", err)
+	}
+	if n := len(space.Children(dir("a"))); n != 1 {
+		t.Errorf("the queue has %d contenders, want the other's", n)
+	}
+}
+
+// Without a holder process nothing is held, and none is started to say so.
+func TestProcessReleasesNothing(t *testing.T) {
+	space := zktest.NewSpace(t)
+	req := request(t, space, "a", 0)
+	grant := take(t, newLocal(t, otherRun(t)), req)
+	p := newProcess(t, startTerraform(t).Run)
+	if err := p.Release(t.Context(), Znode{Ensemble: req.Ensemble, Path: grant.Znode}); err != nil {
+		t.Error("release:", err)
+	}
+	if len(holders(t)) != 0 || len(space.Children(dir("a"))) != 1 {
+		t.Error("a holder process was started, or another's lock released")
+	}
+}
