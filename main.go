@@ -4,9 +4,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 
@@ -16,46 +21,90 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// address is where both registries list the provider.
-const address = "registry.terraform.io/clocker/clocker"
+const (
+	name = "terraform-provider-clocker"
+	// address is where both registries list the provider.
+	address = "registry.terraform.io/clocker/clocker"
+	// envCookie is what Terraform and OpenTofu set for the plugins that they start.
+	envCookie = "TF_PLUGIN_MAGIC_COOKIE"
 
-// version is set when a release is built.
-var version = "dev"
+	usage = `The clocker provider takes and releases distributed locks kept in Apache ZooKeeper.
+
+It is a plugin: Terraform and OpenTofu start it themselves. Ask for it in a configuration,
+
+  terraform {
+    required_providers {
+      clocker = { source = "clocker/clocker" }
+    }
+  }
+
+and run terraform init. By hand, there is only this to do with it:
+
+  terraform-provider-clocker version   say which version this is
+  terraform-provider-clocker -debug    run in a debugger: print what to set in TF_REATTACH_PROVIDERS,
+                                       and serve until interrupted
+
+Documentation: https://github.com/clocker/terraform-provider-clocker`
+)
 
 func main() {
 	if err := start(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "terraform-provider-clocker:", err)
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		os.Exit(1)
 	}
 }
 
 func start(args []string) error {
-	if len(args) == 1 && args[0] == holder.Command {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // What it would say is in the error.
+	debugging := flags.Bool("debug", false, "")
+	asked := flags.Bool("version", false, "") // A common spelling of the command.
+	err := flags.Parse(args)
+	command := strings.Join(flags.Args(), " ")
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		_, err := fmt.Println(usage)
+		return err
+	case err != nil:
+		return fmt.Errorf("%w\n\n%s", err, usage)
+	case *asked, command == "version":
+		_, err := fmt.Printf("%s %s (%s %s/%s)\n", name, thisVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return err
+	case command == holder.Command:
 		holder.Hold()
 		return nil
+	case command != "":
+		return fmt.Errorf("unknown command %q\n\n%s", command, usage)
+	case !*debugging && os.Getenv(envCookie) == "":
+		return errors.New("this is to be started by Terraform or OpenTofu\n\n" + usage)
+	default:
+		return serve(*debugging)
 	}
-	flags := flag.NewFlagSet("terraform-provider-clocker", flag.ExitOnError)
-	debug := flags.Bool("debug", false, "serve a debugger: print what to set in TF_REATTACH_PROVIDERS and run until interrupted")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	rt, closeRuntime, err := newRuntime(*debug)
+}
+
+func serve(debugging bool) error {
+	rt, closeRuntime, err := newRuntime(debugging)
 	if err != nil {
 		return err
 	}
 	defer closeRuntime()
-	return providerserver.Serve(context.Background(), provider.New(version, rt), providerserver.ServeOpts{
+	return providerserver.Serve(context.Background(), provider.New(thisVersion(), rt), providerserver.ServeOpts{
 		Address: address,
-		Debug:   *debug,
+		Debug:   debugging,
 	})
+}
+
+func thisVersion() string {
+	info, _ := debug.ReadBuildInfo()
+	return buildVersion(version, commit, info)
 }
 
 // newRuntime makes what the provider works with: with a debugger, a holder in
 // this process, which then is the run; else a process of its own that works for
 // the Terraform which started us.
-func newRuntime(debug bool) (provider.Runtime, func(), error) {
+func newRuntime(debugging bool) (provider.Runtime, func(), error) {
 	sessions := &zookeeper.Pool{}
-	if debug {
+	if debugging {
 		self, err := run.Self()
 		if err != nil {
 			return provider.Runtime{}, nil, err
