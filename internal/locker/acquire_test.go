@@ -1,0 +1,226 @@
+package locker
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+func TestAcquireMakesTheRootAndLeavesNothingBelowIt(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	c := newClient(t, space.Addr())
+	l := c.lock(dirOf(space))
+
+	children := space.Children(testDir)
+	if len(children) != 1 || l.Znode() != space.Path(testDir+"/"+children[0]) {
+		t.Fatalf("the lock is %s, the directory has %q", l.Znode(), children)
+	}
+	if !regexp.MustCompile(`^ex-[0-9a-f]{32}__lock__0000000000$`).MatchString(children[0]) {
+		t.Errorf("the contender is called %s", children[0])
+	}
+	data, stat := space.Get(testDir + "/" + children[0])
+	if stat.EphemeralOwner != c.session().ID() {
+		t.Errorf("the contender's owner is %#x, the session %#x", stat.EphemeralOwner, c.session().ID())
+	}
+	if l.Token() != stat.Czxid || l.Token() <= 0 {
+		t.Errorf("the token is %d, the czxid %d", l.Token(), stat.Czxid)
+	}
+	if d := decodeData(data); d.Owner != c.data.Owner || d.Info != c.data.Info || d.Since.IsZero() {
+		t.Errorf("the contender says %s", data)
+	}
+	if l.Err() != nil || l.Durable() {
+		t.Errorf("a new lock: %v, durable %v", l.Err(), l.Durable())
+	}
+
+	release(t, l)
+	if tree := space.Tree(); !slices.Equal(tree, []string{DefaultRoot}) {
+		t.Errorf("after the release there is %q", tree)
+	}
+	if l.Err() != nil {
+		t.Errorf("a released lock is lost: %v", l.Err())
+	}
+}
+
+func TestAcquireInADirectoryThatExists(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	space.Create(DefaultRoot, nil, zktest.Persistent)
+	space.Create(testDir, nil, zktest.Persistent)
+	c := newClient(t, space.Addr())
+	l := c.lock(dirOf(space))
+	children := space.Children(testDir)
+	if len(children) != 1 {
+		t.Fatalf("the directory has %q", children)
+	}
+	if _, stat := space.Get(testDir + "/" + children[0]); l.Token() != stat.Czxid {
+		t.Errorf("the token is %d, the czxid %d", l.Token(), stat.Czxid)
+	}
+	release(t, l)
+	if space.Exists(testDir) {
+		t.Error("the empty directory was left")
+	}
+}
+
+func TestTokensGrow(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	first, second := newClient(t, space.Addr()), newClient(t, space.Addr())
+	last := int64(0)
+	check := func(l *Lock) {
+		t.Helper()
+		if l.Token() <= last {
+			t.Errorf("token %d follows %d", l.Token(), last)
+		}
+		last = l.Token()
+	}
+	for range 3 { // each time the directory goes and comes
+		l := first.lock(dirOf(space))
+		check(l)
+		waiter := second.queue(second.request(dirOf(space)))
+		release(t, l)
+		next := waiter.get()
+		check(next)
+		release(t, next)
+	}
+}
+
+func TestAcquireBusy(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	dir := dirOf(space)
+	holder := newClient(t, space.Addr())
+	holder.data = Data{Owner: "anna@build", Info: "rolling out", Host: "build", PID: 77, Client: "clocker/test"}
+	before := time.Now().Truncate(time.Second)
+	l := holder.lock(dir)
+	defer release(t, l)
+	second := newClient(t, space.Addr())
+	waiter := second.queue(second.request(dir))
+	defer waiter.leave()
+
+	for name, wait := range map[string]time.Duration{"tried once": 0, "waited": 50 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			c := newClient(t, space.Addr())
+			req := c.request(dir)
+			req.LockID, req.Wait = "deploy/web", wait
+			got, err := Acquire(bounded(t), c.sessions, req)
+			var busy *BusyError
+			if got != nil || !errors.As(err, &busy) || !errors.Is(err, ErrBusy) {
+				t.Fatalf("a lock that is held: %v, %v", got, err)
+			}
+			if busy.LockID != "deploy/web" || busy.Dir != dir || busy.Waited != wait || busy.Place != 2 {
+				t.Errorf("the error is %+v", busy)
+			}
+			if len(busy.Holders) != 1 {
+				t.Fatalf("the holders are %v", busy.Holders)
+			}
+			h := busy.Holders[0]
+			if h.Owner != "anna@build" || h.Info != "rolling out" || h.PID != 77 || h.Client != "clocker/test" ||
+				h.Znode != l.Znode() || h.Session != holder.session().ID() || h.Mode != Exclusive {
+				t.Errorf("the holder is %+v", h)
+			}
+			if h.Since.Before(before.UTC()) || h.Since.After(time.Now()) || !h.Joined().Equal(h.Since) {
+				t.Errorf("the holder joined at %v, not since %v", h.Since, before)
+			}
+			text := err.Error()
+			for _, want := range []string{`"deploy/web"`, "anna@build", `"rolling out"`, "process 77", h.Since.Format(time.RFC3339), l.Znode(), "place 2"} {
+				if !strings.Contains(text, want) {
+					t.Errorf("the message lacks %s: %s", want, text)
+				}
+			}
+			if (wait > 0) != strings.Contains(text, "not free within 50ms") {
+				t.Errorf("what was waited is not told right: %s", text)
+			}
+			if n := len(space.Children(testDir)); n != 2 {
+				t.Errorf("%d contenders are left, want the holder and the waiter", n)
+			}
+		})
+	}
+}
+
+func TestOwnRunIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	dir := dirOf(space)
+	const run = "0123456789abcdef"
+	stranger, own, same := newClient(t, space.Addr()), newClient(t, space.Addr()), newClient(t, space.Addr())
+	own.data.Run, same.data.Run = run, run
+	stranger.data.Run = "fedcba9876543210"
+	l := stranger.lock(dir)
+	defer release(t, l)
+	first := own.queue(own.request(dir))
+	defer first.leave()
+	third := newClient(t, space.Addr())
+	between := third.queue(third.request(dir))
+	defer between.leave()
+
+	got, err := Acquire(bounded(t), same.sessions, same.request(dir)) // without limit
+	var ownRun *OwnRunError
+	if got != nil || !errors.As(err, &ownRun) || !errors.Is(err, ErrOwnRun) || errors.Is(err, ErrBusy) {
+		t.Fatalf("want an OwnRunError, got %v, %v", got, err)
+	}
+	if ownRun.LockID != "test" || ownRun.Other.Run != run || !strings.Contains(err.Error(), ownRun.Other.Znode) {
+		t.Errorf("the error is %+v", ownRun)
+	}
+	if n := len(space.Children(testDir)); n != 3 {
+		t.Errorf("%d contenders are left, want 3", n)
+	}
+}
+
+func TestARunWithoutIDIsNotItsOwn(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	a, b := newClient(t, space.Addr()), newClient(t, space.Addr())
+	for _, run := range []string{"", "short"} {
+		a.data.Run, b.data.Run = run, run
+		l := a.lock(dirOf(space))
+		w := b.queue(b.request(dirOf(space)))
+		release(t, l)
+		release(t, w.get())
+	}
+}
+
+func TestCancelWhileWaitingLeavesNothing(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	a, b := newClient(t, space.Addr()), newClient(t, space.Addr())
+	l := a.lock(dirOf(space))
+	w := b.queue(b.request(dirOf(space)))
+	w.leave() // asserts the cause
+	if n := len(space.Children(testDir)); n != 1 {
+		t.Errorf("%d contenders are left, want the holder", n)
+	}
+	release(t, l)
+}
+
+func TestAcquireWithAnEndedContextLeavesNothing(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	c := newClient(t, space.Addr())
+	c.session()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errCancelled)
+	if l, err := Acquire(ctx, c.sessions, c.request(dirOf(space))); l != nil || !errors.Is(err, errCancelled) {
+		t.Errorf("acquired %v, %v", l, err)
+	}
+	if tree := space.Tree(); len(tree) != 0 {
+		t.Errorf("there is %q", tree)
+	}
+}
+
+func TestAcquireSaysWhatSessionsSaid(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("no session today")
+	none := func(context.Context) (*zookeeper.Session, error) { return nil, cause }
+	l, err := Acquire(bounded(t), none, Request{LockID: "deploy", Dir: "/a/b"})
+	if l != nil || !errors.Is(err, cause) || !strings.Contains(err.Error(), `"deploy"`) {
+		t.Errorf("acquired %v, %v", l, err)
+	}
+}
