@@ -2,14 +2,11 @@ package zookeeper
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
-	"syscall"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -22,6 +19,7 @@ var (
 	ErrBadVersion = zk.ErrBadVersion
 	ErrNoAuth     = zk.ErrNoAuth
 	ErrInvalidACL = zk.ErrInvalidACL
+	ErrAuthFailed = zk.ErrAuthFailed
 )
 
 var (
@@ -34,7 +32,7 @@ var (
 
 var answers = []error{
 	ErrNoNode, ErrNodeExists, ErrNotEmpty, ErrBadVersion, ErrNoAuth,
-	ErrInvalidACL, zk.ErrNoChildrenForEphemerals, zk.ErrInvalidPath, zk.ErrAuthFailed, zk.ErrBadArguments,
+	ErrInvalidACL, zk.ErrNoChildrenForEphemerals, zk.ErrInvalidPath, ErrAuthFailed, zk.ErrBadArguments,
 }
 
 // Answered tells whether err is the server's own refusal: the request had no
@@ -81,32 +79,3 @@ func (e *ConnectError) Error() string {
 
 // Unwrap returns the cause.
 func (e *ConnectError) Unwrap() error { return e.Cause }
-
-// hint says what the cause of a failed connection usually means.
-func hint(err error) string {
-	var (
-		unknown  x509.UnknownAuthorityError
-		invalid  x509.CertificateInvalidError
-		hostname x509.HostnameError
-		alert    tls.AlertError
-		record   tls.RecordHeaderError
-		dns      *net.DNSError
-	)
-	switch {
-	case errors.As(err, &unknown):
-		return "The server's certificate is signed by nobody that we trust: set the CA that signed it."
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "The server's certificate is not valid at this time: it has expired or is not valid yet."
-	case errors.As(err, &hostname):
-		return "The server's certificate names another host: connect to the name that it has, or set server_name to it."
-	case errors.As(err, &alert):
-		return "The server refused our side of the TLS handshake: if it wants a client certificate, set cert_file and key_file to one that its trust store knows."
-	case errors.As(err, &record):
-		return "The server does not speak TLS on this port: leave out tls, or use its secureClientPort."
-	case errors.As(err, &dns):
-		return "The host's name cannot be resolved."
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
-		return "The server closed the connection before it answered: it may want TLS on this port, or not speak it, or have reached its limit of connections."
-	}
-	return ""
-}

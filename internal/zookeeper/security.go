@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"unique"
 
 	"github.com/go-zookeeper/zk"
@@ -104,24 +103,6 @@ func (t TLS) Config() (*tls.Config, error) {
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return config, nil
-}
-
-// secure wraps a connection to address, whose host the server's certificate must
-// name unless the configuration says another name. The handshake comes with the
-// first write.
-func secure(conn net.Conn, config *tls.Config, address string) net.Conn {
-	if config == nil {
-		return conn
-	}
-	if config.ServerName == "" {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			host = address
-		}
-		config = config.Clone()
-		config.ServerName = host
-	}
-	return tls.Client(conn, config)
 }
 
 // ACLs of what a session creates.

@@ -70,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 		if cause == nil || !errors.Is(err, context.DeadlineExceeded) {
 			cause = err
 		}
-		return nil, &ConnectError{Servers: cfg.Servers, Cause: fmt.Errorf("after %v: %w", cfg.ConnectTimeout, cause), Hint: hint(cause)}
+		return nil, &ConnectError{Servers: cfg.Servers, Cause: fmt.Errorf("after %v: %w", cfg.ConnectTimeout, cause), Hint: hint(cause, cfg.TLS)}
 	}
 	return s, nil
 }

@@ -7,22 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-zookeeper/zk"
 )
 
-// errHandshake is the cause when a server takes the connection and then says
-// nothing, as a stopped server does.
-var errHandshake = errors.New("the server accepted the connection but did not answer")
-
 // transport dials for one session. It gives what the client library lacks: an
 // end to a handshake that hangs (the library waits ten times the receive
 // timeout), the negotiated timeout, the cause of a failure, no second session
 // under the same handle, and connections that are really closed.
 type transport struct {
-	attempt time.Duration // for one dial, and again for its handshake
+	attempt time.Duration // to dial one server, and again for its handshake
 	tls     *tls.Config   // nil for plain text
 	watches watches
 	ctx     context.Context
@@ -30,33 +27,17 @@ type transport struct {
 
 	mu      sync.Mutex
 	conn    net.Conn
-	timeout time.Duration // negotiated, 0 before there is a session
-	session int64         // its id, 0 before there is one
-	lastErr error
+	timeout time.Duration  // negotiated, 0 before there is a session
+	session int64          // its id, 0 before there is one
+	server  string         // being tried
+	turns   map[string]int // how often each server was tried
+	stage   error          // what the attempt is at
+	lastErr error          // what ended an earlier one
 }
 
 func newTransport(attempt time.Duration) *transport {
 	ctx, stop := context.WithCancel(context.Background())
-	return &transport{attempt: attempt, ctx: ctx, stop: stop}
-}
-
-func (t *transport) dial(network, address string, _ time.Duration) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: t.attempt}
-	raw, err := dialer.DialContext(t.ctx, network, address)
-	if err != nil {
-		t.note(err)
-		return nil, err
-	}
-	// The cause until there is an answer or a better one: whoever waits may lose
-	// patience before the timer does.
-	t.note(fmt.Errorf("%s: %w", address, errHandshake))
-	c := &packetConn{Conn: secure(raw, t.tls, address), transport: t}
-	c.timer = time.AfterFunc(t.attempt, func() { _ = raw.Close() })
-	if err := t.open(raw); err != nil {
-		_ = c.Close()
-		return nil, err
-	}
-	return c, nil
+	return &transport{attempt: attempt, ctx: ctx, stop: stop, turns: make(map[string]int)}
 }
 
 // open registers conn as the present connection; the library forgets to close
@@ -83,17 +64,46 @@ func (t *transport) hangUp() {
 	}
 }
 
+// begin starts an attempt to connect.
+func (t *transport) begin(server string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.server = server
+}
+
+// turn counts the attempts to connect to a server.
+func (t *transport) turn(server string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	turn := t.turns[server]
+	t.turns[server]++
+	return turn
+}
+
+// reach says what the attempt is at.
+func (t *transport) reach(stage error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stage = fmt.Errorf("%s: %w", t.server, stage)
+}
+
+// note keeps why an attempt failed.
 func (t *transport) note(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ctx.Err() == nil {
-		t.lastErr = err
+		t.lastErr = fmt.Errorf("%s: %w", t.server, err)
 	}
 }
 
+// cause is why the last attempt that failed did, or else what the first one is
+// still at: whoever waits may lose patience before it ends.
 func (t *transport) cause() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.lastErr == nil {
+		return t.stage
+	}
 	return t.lastErr
 }
 
@@ -122,9 +132,16 @@ func (t *transport) answer(packet []byte) error {
 	return nil
 }
 
+// failedToDial begins what the library logs when dial has returned an error.
+const failedToDial = "failed to connect"
+
 // Printf takes the library's log, which is where it tells why a handshake
-// failed. A closed connection is what our own timer leaves, not a cause.
-func (t *transport) Printf(_ string, args ...any) {
+// failed. What dial has returned is noted already, and a closed connection is
+// what our own timer leaves, not a cause.
+func (t *transport) Printf(format string, args ...any) {
+	if strings.HasPrefix(format, failedToDial) {
+		return
+	}
 	for _, arg := range args {
 		if err, ok := arg.(error); ok && !errors.Is(err, net.ErrClosed) {
 			t.note(err)

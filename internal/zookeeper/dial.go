@@ -1,0 +1,165 @@
+package zookeeper
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// What an attempt to connect is at, which is the cause if it gets no further. A
+// server that takes the connection and then says nothing is a stopped one.
+var (
+	errResolving = errors.New("its name was not resolved in time")
+	errDialing   = errors.New("it did not accept the connection in time")
+	errSecuring  = errors.New("it accepted the connection but did not answer to the TLS handshake")
+	errHandshake = errors.New("the server accepted the connection but did not answer")
+)
+
+// errTLS marks what ended a TLS handshake.
+var errTLS = errors.New("TLS handshake")
+
+// addressDelay is how long one address of a server is waited for before the next
+// is tried beside it, as in RFC 8305.
+const addressDelay = 300 * time.Millisecond
+
+// dial connects to a server for the client library.
+func (t *transport) dial(network, server string, _ time.Duration) (net.Conn, error) {
+	t.begin(server)
+	conn, err := t.connect(network, server)
+	if err != nil {
+		t.note(err)
+		return nil, err
+	}
+	return conn, nil
+}
+
+// connect makes a connection on which the server has to answer soon. A name can
+// have several addresses, which share the time of the attempt. Each attempt
+// begins with another one, so that an address where connections are accepted and
+// then nothing is said does not keep us from the others.
+func (t *transport) connect(network, server string) (net.Conn, error) {
+	t.reach(errResolving)
+	ctx, cancel := context.WithTimeout(t.ctx, t.attempt)
+	defer cancel()
+	addresses, err := t.resolve(ctx, server)
+	if err != nil {
+		return nil, instead(err, errResolving)
+	}
+	t.reach(errDialing)
+	raw, err := race(ctx, network, addresses)
+	if err != nil {
+		return nil, err
+	}
+	patience := max(t.attempt/time.Duration(len(addresses)), min(t.attempt, time.Second))
+	t.reach(errSecuring)
+	conn, err := secure(t.ctx, raw, t.tls, server, patience)
+	if err != nil {
+		_ = raw.Close()
+		return nil, instead(err, errSecuring)
+	}
+	t.reach(errHandshake)
+	c := &packetConn{Conn: conn, transport: t}
+	c.timer = time.AfterFunc(patience, func() {
+		t.note(errHandshake)
+		_ = raw.Close()
+	})
+	if err := t.open(raw); err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// instead is better where err says no more than that time is up.
+func instead(err, better error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return better
+	}
+	return err
+}
+
+// resolve returns the addresses that a server has now, host:port, in another
+// order each time.
+func (t *transport) resolve(ctx context.Context, server string) ([]string, error) {
+	host, port, err := net.SplitHostPort(server)
+	if err != nil {
+		return nil, err
+	}
+	hosts, err := net.DefaultResolver.LookupHost(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	first := t.turn(server)
+	addresses := make([]string, len(hosts))
+	for i := range hosts {
+		addresses[i] = net.JoinHostPort(hosts[(first+i)%len(hosts)], port)
+	}
+	return addresses, nil
+}
+
+// race connects to whichever address takes the connection first. Each has a start
+// over the next, which is tried at once where one has failed.
+func race(ctx context.Context, network string, addresses []string) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	type result struct {
+		conn net.Conn
+		err  error
+	}
+	var (
+		dialer  net.Dialer
+		results = make(chan result)
+		tick    = time.NewTicker(addressDelay)
+		last    result
+		running int
+	)
+	for last.conn == nil && (len(addresses) > 0 || running > 0) {
+		if len(addresses) > 0 {
+			go func(address string) {
+				conn, err := dialer.DialContext(ctx, network, address)
+				results <- result{conn, err}
+			}(addresses[0])
+			addresses = addresses[1:]
+			running++
+		}
+		select {
+		case last = <-results:
+			running--
+		case <-tick.C:
+		}
+	}
+	tick.Stop()
+	cancel()
+	for ; running > 0; running-- {
+		if late := <-results; late.conn != nil {
+			_ = late.conn.Close()
+		}
+	}
+	return last.conn, last.err
+}
+
+// secure makes a TLS connection to a server, whose certificate must name the
+// server's host unless the configuration says another name. Without a
+// configuration it returns the plain connection.
+func secure(ctx context.Context, conn net.Conn, config *tls.Config, server string, patience time.Duration) (net.Conn, error) {
+	if config == nil {
+		return conn, nil
+	}
+	if config.ServerName == "" {
+		host, _, err := net.SplitHostPort(server)
+		if err != nil {
+			return nil, err
+		}
+		config = config.Clone()
+		config.ServerName = host
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	encrypted := tls.Client(conn, config)
+	if err := encrypted.HandshakeContext(ctx); err != nil {
+		return nil, fmt.Errorf("%w: %w", errTLS, err)
+	}
+	return encrypted, nil
+}
