@@ -107,9 +107,10 @@ type attempt struct {
 type candidate struct {
 	*attempt
 	contender
-	prefix string // of its name, ours alone
-	token  int64  // its czxid as first created; 0 before it is known
-	queued []Contender
+	prefix   string        // of its name, ours alone
+	enqueued chan struct{} // closed once all about its creation is known
+	token    int64         // its czxid as first created; 0 before it is known
+	queued   []Contender
 }
 
 // queue contends with one session.
@@ -132,13 +133,29 @@ func (a *attempt) queue(ctx context.Context, s *zookeeper.Session) (*Lock, error
 
 // contend joins the queue and returns our contender when it is the head.
 func (a *attempt) contend(ctx context.Context, s *zookeeper.Session) (*candidate, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	a.Data.Since, a.Data.Slots = time.Now(), a.Slots
 	c := &candidate{
 		attempt:   a,
 		contender: contender{session: s, sessions: a.sessions, dir: a.Dir},
 		prefix:    newPrefix(a.Request),
+		enqueued:  make(chan struct{}),
 	}
-	first, err := c.enqueue(ctx)
+	var first bool
+	var err error
+	go func() {
+		defer close(c.enqueued)
+		// To its end, whatever becomes of ctx: a request that nobody waits for any
+		// more could make the contender after withdraw has looked for it.
+		first, err = c.enqueue(context.WithoutCancel(ctx))
+	}()
+	select {
+	case <-c.enqueued:
+	case <-ctx.Done():
+		return c, context.Cause(ctx)
+	}
 	if err == nil && !first {
 		err = c.wait(ctx)
 	}

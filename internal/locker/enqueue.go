@@ -32,7 +32,7 @@ func (c *candidate) enqueue(ctx context.Context) (first bool, err error) {
 				continue // its last contender took the directory along
 			}
 		case errors.Is(err, zookeeper.ErrNoNode):
-			if err = c.makeParents(ctx); err == nil {
+			if err = c.makeParents(ctx, c.dir); err == nil {
 				continue
 			}
 		}
@@ -46,13 +46,19 @@ func (c *candidate) enqueue(ctx context.Context) (first bool, err error) {
 	}
 }
 
-func (c *candidate) makeParents(ctx context.Context) error {
-	for i, r := range c.dir {
-		if r != '/' || i == 0 {
-			continue
+// makeParents creates what is missing above path, and nothing else: those further
+// up may not be ours to write to.
+func (c *candidate) makeParents(ctx context.Context, path string) error {
+	parent, _ := split(path)
+	for parent != "" {
+		_, err := c.session.Create(ctx, parent, nil, zookeeper.Persistent)
+		switch {
+		case err == nil, errors.Is(err, zookeeper.ErrNodeExists):
+			return nil
+		case !errors.Is(err, zookeeper.ErrNoNode):
+			return err
 		}
-		_, err := c.session.Create(ctx, c.dir[:i], nil, zookeeper.Persistent)
-		if err != nil && !errors.Is(err, zookeeper.ErrNodeExists) {
+		if err := c.makeParents(ctx, parent); err != nil {
 			return err
 		}
 	}

@@ -87,15 +87,18 @@ func (l *Lock) Err() error {
 // and gives the lock up when it is gone, or when no answer has come for the
 // whole timeout, counted from the sending of the last answered request.
 func (l *Lock) watch(ctx context.Context) {
-	tick := time.NewTicker(l.session.Timeout() / 3)
-	defer tick.Stop()
+	third := l.session.Timeout() / 3
+	// The request whose answer gave us the lock may have been sent long ago.
+	next := time.NewTimer(time.Until(l.session.Answered().Add(third)))
+	defer next.Stop()
 	for {
 		select {
-		case <-tick.C:
+		case <-next.C:
 		case <-l.session.Lost():
 		case <-ctx.Done():
 			return
 		}
+		next.Reset(third)
 		if err := l.ask(ctx); err != nil {
 			if ctx.Err() == nil {
 				l.lose(err)
@@ -208,6 +211,7 @@ func (c *candidate) withdraw(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		<-c.enqueued
 		if c.node == "" {
 			if found, err := c.find(ctx); err != nil || !found {
 				return
