@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
@@ -66,6 +68,24 @@ func TestAcquireInADirectoryThatExists(t *testing.T) {
 	release(t, l)
 	if space.Exists(testDir) {
 		t.Error("the empty directory was left")
+	}
+}
+
+// Further up is what others have made and guard.
+func TestAcquireNeedsNoRightsFurtherUp(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	space.AllowEmpty("/theirs", "/theirs/ours", "/theirs/ours/a", "/theirs/ours/a/b")
+	guarded := zk.WorldACL(zk.PermRead | zk.PermDelete)
+	space.Create("/theirs", nil, zktest.Persistent)
+	space.Create("/theirs/ours", nil, zktest.Persistent)
+	if _, err := space.Conn().SetACL(space.Path("/theirs"), guarded, -1); err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, space.Addr())
+	release(t, c.lock(Directory(space.Path("/theirs/ours"), "/a/b", "test")))
+	if _, err := Acquire(bounded(t), c.sessions, c.request(space.Path("/theirs/a/b"))); !errors.Is(err, zookeeper.ErrNoAuth) {
+		t.Errorf("want ErrNoAuth, got %v", err)
 	}
 }
 
