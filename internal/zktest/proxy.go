@@ -64,8 +64,14 @@ type Proxy struct {
 // NewProxy makes a Proxy for a server.
 func NewProxy(tb testing.TB, server *Server) *Proxy {
 	tb.Helper()
+	return NewProxyAt(tb, net.JoinHostPort(loopback, "0"), server)
+}
+
+// NewProxyAt is NewProxy at an address of this machine.
+func NewProxyAt(tb testing.TB, addr string, server *Server) *Proxy {
+	tb.Helper()
 	var config net.ListenConfig
-	listener, err := config.Listen(tb.Context(), "tcp", net.JoinHostPort(loopback, "0"))
+	listener, err := config.Listen(tb.Context(), "tcp", addr)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -24,6 +24,9 @@ var certificateAlerts = []tls.AlertError{
 	116, // required
 }
 
+// refusal is why a server hangs up on a client that has done nothing wrong.
+const refusal = "its ensemble has no majority, or it has no room for another connection (maxClientCnxns)."
+
 // hint says what the cause of a failed connection usually means, in a sentence
 // or two, and what to do. config is how the connection was to be encrypted.
 func hint(err error, config *TLS) string {
@@ -33,8 +36,10 @@ func hint(err error, config *TLS) string {
 		return "The host's name cannot be resolved."
 	case errors.Is(err, ErrAuthFailed):
 		return "The servers do not take this client's username and password."
-	case config == nil && (closed(err) || errors.Is(err, errNotZooKeeper)):
-		return "That port may want TLS: then set tls. Or something else than ZooKeeper listens there, or the server has no room for another connection (maxClientCnxns)."
+	case config == nil && closed(err):
+		return "The server hung up without an answer. That port may want TLS: then set tls. Or " + refusal
+	case config == nil && errors.Is(err, errNotZooKeeper):
+		return "Something else than ZooKeeper listens there, or that port wants TLS: then set tls."
 	case config != nil:
 		return tlsHint(err, config)
 	}
@@ -64,9 +69,9 @@ func tlsHint(err error, config *TLS) string {
 	case errors.Is(err, errTLS) && strings.Contains(err.Error(), "protocol version"):
 		return "The server speaks no version of TLS that is safe: it has to speak 1.2 or later."
 	case closed(err) && config.Cert == "":
-		return "The server hung up after the TLS handshake: it may want a client certificate (set cert_file and key_file), or have no room for another connection (maxClientCnxns)."
+		return "The server hung up after the TLS handshake: it may want a client certificate: then set cert_file and key_file. Or " + refusal
 	case closed(err):
-		return "The server hung up after the TLS handshake: it may not take our client certificate for a user, or have no room for another connection (maxClientCnxns)."
+		return "The server hung up after the TLS handshake: it may not take our client certificate for a user. Or " + refusal
 	}
 	return ""
 }

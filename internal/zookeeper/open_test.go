@@ -148,7 +148,13 @@ func deadServer(t *testing.T) string {
 // listen accepts connections until the test's end and calls accepted for each.
 func listen(t *testing.T, accepted func(net.Conn)) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return listenAt(t, "127.0.0.1:0", accepted)
+}
+
+// listenAt is listen at an address.
+func listenAt(t *testing.T, addr string, accepted func(net.Conn)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

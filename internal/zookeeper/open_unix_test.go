@@ -32,7 +32,13 @@ func TestOpenEndsWhileADialHangs(t *testing.T) {
 // it takes wait to be accepted.
 func blackHole(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return blackHoleAt(t, "127.0.0.1:0")
+}
+
+// blackHoleAt is blackHole at an address.
+func blackHoleAt(t *testing.T, addr string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
