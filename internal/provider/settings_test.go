@@ -1,0 +1,125 @@
+package provider
+
+import (
+	"os"
+	"os/user"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+)
+
+func TestResolve(t *testing.T) {
+	long := strings.Repeat("o", 200)
+	for name, tc := range map[string]struct {
+		model providerModel
+		env   map[string]string
+		want  func(*settings) // changes the defaults
+		err   string          // attribute of the only error
+		says  string          // in its detail
+	}{
+		"nothing": {},
+		"configuration": {
+			model: providerModel{
+				ZooKeeper: types.StringValue("a/b"), SessionTimeout: types.Int64Value(1), ConnectTimeout: types.Int64Value(2),
+				LockRoot: types.StringValue("/r"), Owner: types.StringValue("o"),
+			},
+			env: map[string]string{
+				"CLOCKER_ZOOKEEPER": "z", "ZOOKEEPER_SERVERS": "y", "CLOCKER_SESSION_TIMEOUT": "8", "CLOCKER_CONNECT_TIMEOUT": "9",
+				"CLOCKER_LOCK_ROOT": "/z", "CLOCKER_OWNER": "z",
+			},
+			want: func(s *settings) {
+				s.zookeeper, s.lockRoot, s.owner = types.StringValue("a/b"), types.StringValue("/r"), "o"
+				s.sessionTimeout, s.connectTimeout = time.Second, 2*time.Second
+			},
+		},
+		"environment": {
+			env: map[string]string{
+				"CLOCKER_ZOOKEEPER": "z", "ZOOKEEPER_SERVERS": "y", "CLOCKER_SESSION_TIMEOUT": "8", "CLOCKER_CONNECT_TIMEOUT": "3600",
+				"CLOCKER_LOCK_ROOT": "/z", "CLOCKER_OWNER": "z",
+			},
+			want: func(s *settings) {
+				s.zookeeper, s.lockRoot, s.owner = types.StringValue("z"), types.StringValue("/z"), "z"
+				s.sessionTimeout, s.connectTimeout = 8*time.Second, time.Hour
+			},
+		},
+		"second variable": {
+			env:  map[string]string{"CLOCKER_ZOOKEEPER": "", "ZOOKEEPER_SERVERS": "y:1,z:2"},
+			want: func(s *settings) { s.zookeeper = types.StringValue("y:1,z:2") },
+		},
+		"empty variables": {
+			env: map[string]string{"CLOCKER_SESSION_TIMEOUT": "", "CLOCKER_LOCK_ROOT": "", "CLOCKER_OWNER": ""},
+		},
+		// What is not known yet will be said, so that the environment has no say.
+		"unknown": {
+			model: providerModel{
+				ZooKeeper: types.StringUnknown(), SessionTimeout: types.Int64Unknown(), LockRoot: types.StringUnknown(), Owner: types.StringUnknown(),
+			},
+			env:  map[string]string{"CLOCKER_ZOOKEEPER": "z", "CLOCKER_SESSION_TIMEOUT": "8", "CLOCKER_LOCK_ROOT": "/z", "CLOCKER_OWNER": "z"},
+			want: func(s *settings) { s.zookeeper, s.lockRoot = types.StringUnknown(), types.StringUnknown() },
+		},
+		"bad connect string":         {env: map[string]string{"CLOCKER_ZOOKEEPER": "z:port"}, err: "zookeeper", says: "CLOCKER_ZOOKEEPER"},
+		"bad second connect string":  {env: map[string]string{"ZOOKEEPER_SERVERS": "z,"}, err: "zookeeper", says: "ZOOKEEPER_SERVERS"},
+		"timeout that is no number":  {env: map[string]string{"CLOCKER_SESSION_TIMEOUT": "15s"}, err: "session_timeout", says: `"15s"`},
+		"timeout of nothing":         {env: map[string]string{"CLOCKER_SESSION_TIMEOUT": "0"}, err: "session_timeout", says: "1 to 3600"},
+		"timeout that is too long":   {env: map[string]string{"CLOCKER_CONNECT_TIMEOUT": "3601"}, err: "connect_timeout", says: "CLOCKER_CONNECT_TIMEOUT"},
+		"timeout beyond all numbers": {env: map[string]string{"CLOCKER_CONNECT_TIMEOUT": "99999999999999999999"}, err: "connect_timeout"},
+		"relative lock root":         {env: map[string]string{"CLOCKER_LOCK_ROOT": "locks"}, err: "lock_root", says: "CLOCKER_LOCK_ROOT"},
+		"owner that is too long":     {env: map[string]string{"CLOCKER_OWNER": long}, err: "owner", says: "CLOCKER_OWNER"},
+		"bad values that are not used": {
+			model: providerModel{ZooKeeper: types.StringValue("a"), SessionTimeout: types.Int64Value(1)},
+			env:   map[string]string{"CLOCKER_ZOOKEEPER": ":", "CLOCKER_SESSION_TIMEOUT": "x"},
+			want:  func(s *settings) { s.zookeeper, s.sessionTimeout = types.StringValue("a"), time.Second },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for variable, value := range tc.env {
+				t.Setenv(variable, value)
+			}
+			var diags diag.Diagnostics
+			got := resolve(t.Context(), tc.model, &diags)
+			if tc.err != "" {
+				if len(diags) != 1 {
+					t.Fatalf("%d diagnostics: %v", len(diags), diags)
+				}
+				at, ok := diags[0].(diag.DiagnosticWithPath)
+				if !ok || at.Path().String() != tc.err || !strings.Contains(at.Detail(), tc.says) {
+					t.Errorf("the error is %v, want one on %s with %q", diags[0], tc.err, tc.says)
+				}
+				return
+			}
+			if len(diags) > 0 {
+				t.Error(diags)
+			}
+			want := settings{sessionTimeout: 15 * time.Second, connectTimeout: 15 * time.Second, owner: defaultOwner(), security: got.security}
+			if tc.want != nil {
+				tc.want(&want)
+			}
+			if got != want {
+				t.Errorf("resolved %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestDefaultOwner(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := me.Username + "@" + host; defaultOwner() != want {
+		t.Errorf("the owner is %q, want %q", defaultOwner(), want)
+	}
+}
+
+func TestSettingNames(t *testing.T) {
+	if got, want := settingZooKeeper.names(), "`CLOCKER_ZOOKEEPER`, then `ZOOKEEPER_SERVERS`"; got != want {
+		t.Errorf("the documentation says %q, want %q", got, want)
+	}
+}
