@@ -28,11 +28,26 @@ var (
 	ErrSessionExpired = zk.ErrSessionExpired
 	// ErrClosed says that this process closed the session.
 	ErrClosed = errors.New("zookeeper: session closed")
+	// ErrAuthRequired says that the servers serve no client whom they do not know
+	// (enforce.auth.enabled).
+	ErrAuthRequired = errors.New("the servers want clients to authenticate")
 )
+
+// authRequired is what the client library makes of an answer that it does not
+// know: SESSIONCLOSEDREQUIRESASLAUTH, which is about other schemes, too.
+const authRequired = "unknown error: -124"
+
+// named is err as the error of ours that it is.
+func named(err error) error {
+	if err != nil && err.Error() == authRequired {
+		return ErrAuthRequired
+	}
+	return err
+}
 
 var answers = []error{
 	ErrNoNode, ErrNodeExists, ErrNotEmpty, ErrBadVersion, ErrNoAuth,
-	ErrInvalidACL, zk.ErrNoChildrenForEphemerals, zk.ErrInvalidPath, ErrAuthFailed, zk.ErrBadArguments,
+	ErrAuthRequired, ErrInvalidACL, zk.ErrNoChildrenForEphemerals, zk.ErrInvalidPath, ErrAuthFailed, zk.ErrBadArguments,
 }
 
 // Answered tells whether err is the server's own refusal: the request had no

@@ -3,6 +3,7 @@ package zookeeper
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,7 +30,7 @@ type poolKey struct {
 
 func keyOf(cfg Config) poolKey {
 	key := poolKey{
-		servers:        strings.Join(cfg.Servers, ","),
+		servers:        strings.Join(slices.Sorted(slices.Values(cfg.Servers)), ","), // tried in any order
 		sessionTimeout: cfg.SessionTimeout,
 		connectTimeout: cfg.ConnectTimeout,
 		auth:           cfg.Auth,

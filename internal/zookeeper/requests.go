@@ -188,7 +188,7 @@ func call[T any](ctx context.Context, s *Session, op, path string, request func(
 	done := make(chan answer, 1)
 	go func() {
 		value, err := request()
-		done <- answer{value, err}
+		done <- answer{value, named(err)}
 	}()
 	var a answer
 	select {

@@ -67,10 +67,13 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("zookeeper: connect: %w", context.Cause(ctx))
 		}
-		if cause == nil || !errors.Is(err, context.DeadlineExceeded) {
-			cause = err
+		if errors.Is(err, context.DeadlineExceeded) {
+			if cause != nil {
+				err = cause
+			}
+			err = fmt.Errorf("after %v: %w", cfg.ConnectTimeout, err)
 		}
-		return nil, &ConnectError{Servers: cfg.Servers, Cause: fmt.Errorf("after %v: %w", cfg.ConnectTimeout, cause), Hint: hint(cause, cfg.TLS)}
+		return nil, &ConnectError{Servers: cfg.Servers, Cause: err, Hint: hint(err, cfg.TLS)}
 	}
 	return s, nil
 }
@@ -119,10 +122,14 @@ func (s *Session) authenticate(ctx context.Context, auth Digest) error {
 	if auth.Username == "" {
 		return nil
 	}
-	_, err := call(ctx, s, "authenticate as", auth.Username, func() (struct{}, error) {
-		return struct{}{}, s.conn.AddAuth("digest", []byte(auth.Username+":"+auth.Password.reveal()))
-	})
-	return err
+	for {
+		_, err := call(ctx, s, "authenticate as", auth.Username, func() (struct{}, error) {
+			return struct{}{}, s.conn.AddAuth("digest", []byte(auth.Username+":"+auth.Password.reveal()))
+		})
+		if !Disconnected(err) {
+			return err
+		}
+	}
 }
 
 func (s *Session) onEvent(ev zk.Event) {
