@@ -169,11 +169,21 @@ func Lookup(ctx context.Context, s *zookeeper.Session, znode string) (entry Entr
 // the server has confirmed that its znode is gone. It is [ErrNotDurable] if that
 // is anything else.
 func RemoveDurable(ctx context.Context, sessions Sessions, znode string) error {
-	s, err := sessions(ctx)
-	if err != nil {
-		return fmt.Errorf("locker: release %s: %w", znode, err)
+	var (
+		s     *zookeeper.Session
+		entry Entry
+		ok    bool
+		err   error
+	)
+	for {
+		if s, err = sessions(ctx); err != nil {
+			return fmt.Errorf("locker: release %s: %w", znode, err)
+		}
+		if entry, ok, err = Lookup(ctx, s, znode); err == nil || s.Err() == nil || ctx.Err() != nil {
+			break
+		}
+		// The session ended, and the lock does not care for sessions.
 	}
-	entry, ok, err := Lookup(ctx, s, znode)
 	if err != nil || !ok {
 		return err
 	}
@@ -182,7 +192,7 @@ func RemoveDurable(ctx context.Context, sessions Sessions, znode string) error {
 	}
 	dir, name := split(znode)
 	c := contender{session: s, sessions: sessions, dir: dir, node: name, durable: true}
-	if stat, err := s.Stat(ctx, dir); err == nil {
+	if stat, err := insist(ctx, s, func() (*zookeeper.Stat, error) { return s.Stat(ctx, dir) }); err == nil {
 		c.plain = stat.DataLength == 0
 	}
 	if err := c.remove(ctx); err != nil {
@@ -195,7 +205,7 @@ func RemoveDurable(ctx context.Context, sessions Sessions, znode string) error {
 // is [ErrNotDurable] if the znode is anything else, or nothing.
 func DescribeDurable(ctx context.Context, s *zookeeper.Session, znode, info string) error {
 	for {
-		node, err := s.Get(ctx, znode)
+		node, err := insist(ctx, s, func() (zookeeper.Node, error) { return s.Get(ctx, znode) })
 		if errors.Is(err, zookeeper.ErrNoNode) {
 			return fmt.Errorf("%w: %s is gone", ErrNotDurable, znode)
 		}
@@ -211,7 +221,7 @@ func DescribeDurable(ctx context.Context, s *zookeeper.Session, znode, info stri
 		if err == nil {
 			return nil
 		}
-		if !errors.Is(err, zookeeper.ErrBadVersion) {
+		if !errors.Is(err, zookeeper.ErrBadVersion) && !again(ctx, s, err) {
 			return fmt.Errorf("locker: describe: %w", err)
 		}
 	}

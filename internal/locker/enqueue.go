@@ -92,8 +92,21 @@ func (c *candidate) find(ctx context.Context) (bool, error) {
 // again tells whether a request that failed with err is worth another try on
 // the same session: the connection was lost, and every request waits for its
 // return.
-func (c *candidate) again(ctx context.Context, err error) bool {
-	return zookeeper.Disconnected(err) && ctx.Err() == nil && c.session.Err() == nil
+func (c *candidate) again(ctx context.Context, err error) bool { return again(ctx, c.session, err) }
+
+func again(ctx context.Context, s *zookeeper.Session, err error) bool {
+	return zookeeper.Disconnected(err) && ctx.Err() == nil && s.Err() == nil
+}
+
+// insist repeats a request that does no harm when it is carried out twice, for as
+// long as broken connections are all that keeps it from an answer.
+func insist[T any](ctx context.Context, s *zookeeper.Session, request func() (T, error)) (T, error) {
+	for {
+		value, err := request()
+		if err == nil || !again(ctx, s, err) {
+			return value, err
+		}
+	}
 }
 
 // settle picks our contender, the lowest of ours in the queue, and removes the

@@ -79,7 +79,7 @@ const readers = 32
 // not 0. A directory that is not there is a lock that nobody holds. The look is
 // not atomic: contenders that leave while it lasts may be missing.
 func Inspect(ctx context.Context, s *zookeeper.Session, dir string, slots int) (Queue, error) {
-	listing, err := s.Children(ctx, dir)
+	listing, err := insist(ctx, s, func() (zookeeper.Listing, error) { return s.Children(ctx, dir) })
 	if errors.Is(err, zookeeper.ErrNoNode) {
 		return Queue{}, nil
 	}
@@ -122,7 +122,7 @@ func read(ctx context.Context, s *zookeeper.Session, dir string, contenders []Co
 }
 
 func readEntry(ctx context.Context, s *zookeeper.Session, dir string, c Contender) (*Entry, error) {
-	node, err := s.Get(ctx, dir+"/"+c.Name)
+	node, err := insist(ctx, s, func() (zookeeper.Node, error) { return s.Get(ctx, dir+"/"+c.Name) })
 	if errors.Is(err, zookeeper.ErrNoNode) {
 		return nil, nil //nolint:nilnil // a contender that has left is no error
 	}
