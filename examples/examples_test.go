@@ -80,7 +80,7 @@ var imports = []string{
 
 func TestApply(t *testing.T) {
 	t.Parallel()
-	for _, ex := range examples {
+	for _, ex := range slices.Concat(examples, guides) {
 		t.Run(ex.file, func(t *testing.T) {
 			t.Parallel()
 			w := newWorkspace(t, ex.needs)
@@ -111,10 +111,10 @@ func TestReadme(t *testing.T) {
 func TestEveryExampleIsTested(t *testing.T) {
 	t.Parallel()
 	var tested []string
-	for _, ex := range examples {
+	for _, ex := range slices.Concat(examples, guides) {
 		tested = append(tested, ex.file)
 	}
-	tested = append(tested, imports...)
+	tested = append(append(tested, imports...), guidesElsewhere...)
 	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
 		if filepath.Ext(path) == ".tf" && !slices.Contains(tested, filepath.ToSlash(path)) {
 			t.Errorf("no test applies %s", path)

@@ -237,7 +237,16 @@ func (w *workspace) run(name string, args ...string) (output string, code int) {
 func (w *workspace) hold(lockID, owner string) string {
 	w.t.Helper()
 	dir := "/_zklocking/" + lockID
-	w.space.Create("/_zklocking", nil, zktest.Persistent)
-	w.space.Create(dir, nil, zktest.Persistent)
-	return w.space.Create(dir+"/"+strings.Repeat("0", 32)+"__lock__", []byte(owner), zktest.EphemeralSequential)
+	for _, path := range []string{"/_zklocking", dir} {
+		if !w.space.Exists(path) {
+			w.space.Create(path, nil, zktest.Persistent)
+		}
+	}
+	return w.join(lockID, owner)
+}
+
+// join makes another client queue for a lock that is held, and returns its znode.
+func (w *workspace) join(lockID, owner string) string {
+	w.t.Helper()
+	return w.space.Create("/_zklocking/"+lockID+"/"+strings.Repeat("0", 32)+"__lock__", []byte(owner), zktest.EphemeralSequential)
 }

@@ -1,0 +1,15 @@
+# Reserved by whoever is on call, with hold_until = "destroyed" in another configuration.
+data "clocker_lock" "window" {
+  lockid = "change-window"
+}
+
+resource "terraform_data" "change" {
+  provisioner "local-exec" { command = "./rollout.sh" }
+
+  lifecycle {
+    precondition {
+      condition     = data.clocker_lock.window.held
+      error_message = "Nobody has opened a change window."
+    }
+  }
+}

@@ -1,0 +1,3 @@
+resource "terraform_data" "rollout" {
+  provisioner "local-exec" { command = "./rollout.sh" }
+}

@@ -1,0 +1,154 @@
+package examples_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// guides are examples of the guides that are applied like all others.
+var guides = []example{
+	{
+		file:  "guides/serializing-rollouts/main.tf",
+		needs: ephemeralBlocks,
+		says:  "looks good",
+	},
+	{
+		file:  "guides/serializing-rollouts/slots.tf",
+		needs: ephemeralBlocks,
+		says:  "rolled out",
+	},
+	{
+		file:  "guides/serializing-rollouts/two-locks.tf",
+		needs: ephemeralBlocks,
+		says:  "rolled out",
+	},
+	{
+		file: "guides/gating/look-again.tf",
+		says: "rolled out",
+		then: changes,
+	},
+	{
+		file: "guides/gating/check.tf",
+		says: "Apply complete!",
+		then: changes, // a data source in a check is read in each apply
+	},
+	{
+		file: "guides/operating/queue.tf",
+		says: `queue = ""`,
+	},
+}
+
+// guidesElsewhere are those with a test of their own below.
+var guidesElsewhere = []string{
+	"guides/serializing-rollouts/module.tf",
+	"guides/serializing-rollouts/web/main.tf",
+	"guides/gating/reserved.tf",
+}
+
+// TestModule guards a whole module.
+func TestModule(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, ephemeralBlocks)
+	if err := os.Mkdir(filepath.Join(w.dir, "web"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	config := read(t, "guides/serializing-rollouts/module.tf")
+	w.write("main.tf", strings.Replace(config, "lockwait = 1800", "lockwait = 0", 1))
+	w.write("web/main.tf", read(t, "guides/serializing-rollouts/web/main.tf"))
+	if output, code := w.run(w.cli, "get", "-no-color"); code != 0 {
+		t.Fatal(output)
+	}
+	other := w.hold("web-rollout", "somebody else")
+	output := w.refuse("Lock Is Held")
+	if strings.Contains(output, "rolled out") {
+		t.Errorf("the module does not wait for its lock:\n%s", output)
+	}
+	w.space.Delete(other)
+	w.write("main.tf", config)
+	w.apply("rolled out")
+	w.plan(noChanges)
+	w.destroy()
+}
+
+// TestLookAgain is the precondition of a rollout while somebody works by hand, who
+// came after the plan.
+func TestLookAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, versions{})
+	w.write("main.tf", read(t, "guides/gating/look-again.tf"))
+	if output, code := w.run(w.cli, "plan", "-no-color", "-input=false", "-out=saved.tfplan"); code != 0 {
+		t.Fatal(output)
+	}
+	other := w.hold("web-maintenance", "carol")
+	if output, code := w.run(w.cli, "apply", "-no-color", "-input=false", "saved.tfplan"); code == 0 || !strings.Contains(output, "maintains web by hand: carol") {
+		t.Errorf("apply: exit code %d:\n%s", code, output)
+	}
+	w.space.Delete(other)
+	w.space.Delete("/_zklocking/web-maintenance")
+	w.apply("rolled out")
+	w.destroy()
+}
+
+// TestReserved lets nobody in until there is a reservation.
+func TestReserved(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, versions{})
+	w.write("main.tf", read(t, "guides/gating/reserved.tf"))
+	w.refuse("Nobody has opened a change window.")
+	other := w.hold("change-window", "on call")
+	w.apply("rolled out")
+	w.destroy()
+	w.space.Delete(other)
+	w.space.Delete("/_zklocking/change-window")
+}
+
+// TestStuck warns of a lock that is held for long, and of nothing else.
+func TestStuck(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, versions{})
+	w.write("main.tf", read(t, "guides/gating/check.tf"))
+	const warning = "held for more than two hours"
+	other := w.hold("web-rollout", "somebody who came just now")
+	if output := w.apply("Apply complete!"); strings.Contains(output, warning) {
+		t.Errorf("warned of a lock that was taken just now:\n%s", output)
+	}
+	w.space.Delete(other)
+	other = w.hold("web-rollout", `{"v":1,"owner":"carol","since":"2020-02-29T12:00:00Z"}`)
+	if output := w.apply("Apply complete!"); !strings.Contains(output, warning) || !strings.Contains(output, "carol") {
+		t.Errorf("did not warn:\n%s", output)
+	}
+	w.space.Delete(other)
+	w.space.Delete("/_zklocking/web-rollout")
+	w.destroy()
+}
+
+// TestQueue shows who holds a lock and who waits.
+func TestQueue(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, versions{})
+	w.write("main.tf", read(t, "guides/operating/queue.tf"))
+	holder := w.hold("web-rollout", "alice@build1")
+	waiter := w.join("web-rollout", "bob@build2")
+	output := w.apply("Apply complete!")
+	for _, want := range []string{"holds  20", "  alice@build1  ", "waits  20", "  bob@build2  "} {
+		if !strings.Contains(output, want) {
+			t.Errorf("%q is not in\n%s", want, output)
+		}
+	}
+	w.space.Delete(holder)
+	w.space.Delete(waiter)
+	w.space.Delete("/_zklocking/web-rollout")
+	w.destroy()
+}
+
+// refuse is apply where that has to fail.
+func (w *workspace) refuse(says string) string {
+	w.t.Helper()
+	output, code := w.run(w.cli, "apply", "-auto-approve", "-no-color", "-input=false")
+	if code == 0 || !strings.Contains(output, says) {
+		w.t.Errorf("apply: exit code %d, want a failure and %q in\n%s", code, says, output)
+	}
+	return output
+}
