@@ -53,6 +53,7 @@ type Sessions func(context.Context) (*zookeeper.Session, error)
 //   - an [*OwnRunError] as soon as contenders of the same run are before us that
 //     keep us from it,
 //   - a [*DisagreeError] if another contender takes it for another kind of lock,
+//   - an [ErrRequest] if there can be no such lock,
 //   - the context's cause when ctx ended,
 //   - else what ZooKeeper or the connection to it said.
 //
@@ -61,6 +62,9 @@ type Sessions func(context.Context) (*zookeeper.Session, error)
 // removed as soon as it can be, or ends with its session. One that may be durable
 // already is waited for longer, as no session's end would remove it.
 func Acquire(ctx context.Context, sessions Sessions, req Request) (*Lock, error) {
+	if err := req.validate(); err != nil {
+		return nil, err
+	}
 	a := &attempt{Request: req, sessions: sessions}
 	if req.Wait >= 0 {
 		a.deadline = time.Now().Add(req.Wait)

@@ -153,11 +153,11 @@ func (c *candidate) misled(ctx context.Context) (string, error) {
 
 // Lookup reads one contender. ok is false if its znode is not there.
 func Lookup(ctx context.Context, s *zookeeper.Session, znode string) (entry Entry, ok bool, err error) {
-	dir, name := split(znode)
-	c, ok := ParseContender(name)
-	if !ok {
-		return Entry{}, false, fmt.Errorf("locker: %s is no contender", znode)
+	if err := validateZnode(znode); err != nil {
+		return Entry{}, false, err
 	}
+	dir, name := split(znode)
+	c, _ := ParseContender(name)
 	e, err := readEntry(ctx, s, dir, c)
 	if err != nil || e == nil {
 		return Entry{}, false, err
@@ -204,6 +204,9 @@ func RemoveDurable(ctx context.Context, sessions Sessions, znode string) error {
 // DescribeDurable replaces what a durable lock tells those who wait for it. It
 // is [ErrNotDurable] if the znode is anything else, or nothing.
 func DescribeDurable(ctx context.Context, s *zookeeper.Session, znode, info string) error {
+	if err := validateZnode(znode); err != nil {
+		return err
+	}
 	for {
 		node, err := insist(ctx, s, func() (zookeeper.Node, error) { return s.Get(ctx, znode) })
 		if errors.Is(err, zookeeper.ErrNoNode) {

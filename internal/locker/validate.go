@@ -1,0 +1,71 @@
+package locker
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+// ErrRequest says that a [Request] asks for what cannot be: nothing was sent to
+// ZooKeeper.
+var ErrRequest = errors.New("locker: not a request for a lock")
+
+// validate says what is wrong with a request.
+func (r Request) validate() error {
+	err := func() error {
+		if err := ValidateLockID(r.LockID); err != nil {
+			return fmt.Errorf("the lockid %q: %w", r.LockID, err)
+		}
+		if err := validateDir(r.Dir); err != nil {
+			return err
+		}
+		plain := r.Mode == "" || r.Mode == Exclusive
+		switch {
+		case r.Wait < 0 && r.Wait != NoLimit:
+			return fmt.Errorf("the wait %v", r.Wait)
+		case r.Slots < 0:
+			return fmt.Errorf("%d slots", r.Slots)
+		case !plain && r.Mode != Shared:
+			return fmt.Errorf("the mode %q", r.Mode)
+		case !plain && r.Slots > 0:
+			return fmt.Errorf("the mode %q with slots", r.Mode)
+		case r.Layout != "" && r.Layout != Standard && r.Layout != Curator:
+			return fmt.Errorf("the layout %q", r.Layout)
+		case r.Layout == Curator && (!plain || r.Slots > 0):
+			return fmt.Errorf("the layout %q for other than an exclusive lock", r.Layout)
+		}
+		return nil
+	}()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	return nil
+}
+
+// validateDir says what is wrong with a lock's directory.
+func validateDir(dir string) error {
+	if dir == "/" {
+		return errors.New("the directory is the root")
+	}
+	if err := zookeeper.ValidatePath(dir); err != nil {
+		return fmt.Errorf("the directory: %w", err)
+	}
+	return nil
+}
+
+// validateZnode says what is wrong with the path of a contender.
+func validateZnode(znode string) error {
+	dir, name := split(znode)
+	err := validateDir(dir)
+	if err == nil {
+		err = zookeeper.ValidateName(name)
+	}
+	if _, ok := ParseContender(name); err == nil && !ok {
+		err = fmt.Errorf("%q is no contender's name", name)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: znode %q: %w", ErrRequest, znode, err)
+	}
+	return nil
+}
