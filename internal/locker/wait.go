@@ -21,7 +21,7 @@ func (c *candidate) wait(ctx context.Context) error {
 	}
 	watches := newWatches(c.session)
 	defer watches.stop()
-	over := c.Wait == 0
+	over := !c.deadline.IsZero() && !time.Now().Before(c.deadline)
 	agreed := false
 	for {
 		// Taken before the look: a connection that breaks after it wakes us.
@@ -43,14 +43,15 @@ func (c *candidate) wait(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := c.refuseOwnRun(ctx, place); err != nil {
+		err = c.refuseOwnRun(ctx, place)
+		if err == nil && over {
+			err = c.busy(ctx, place)
+		}
+		if err != nil && !c.again(ctx, err) {
 			return err
 		}
-		if over {
-			if err := c.busy(ctx, place); err != nil {
-				return err
-			}
-			continue // the holder has just left
+		if err != nil || over {
+			continue // or the holder has just left
 		}
 		next, err := watches.add(ctx, c.dir, before)
 		if err != nil {
