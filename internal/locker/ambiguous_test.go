@@ -4,50 +4,52 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
-// answerLost breaks the connection when the first request of op has been carried
-// out and its answer is on the way.
-func (p *proxy) answerLost(op uint32) <-chan struct{} {
-	lost := make(chan struct{})
-	var once sync.Once
-	p.rule(func(pk packet) (what fate) {
-		if pk.op == op && pk.answer {
-			once.Do(func() {
-				close(lost)
-				what = breakOff
-			})
-		}
-		return what
+// ofKind matches the requests of one kind.
+func ofKind(op zktest.Op) func(zktest.Packet) bool {
+	return func(p zktest.Packet) bool { return p.Op == op }
+}
+
+// ping is what the client library sends by itself.
+const ping zktest.Op = 11
+
+// catchNth catches the n-th request from now on, or the reply to it, until it is
+// called off.
+func catchNth(p *zktest.Proxy, side zktest.Side, n int) (caught *zktest.Caught, callOff func()) {
+	var seen, off atomic.Int32
+	caught = p.Catch(side, func(packet zktest.Packet) bool {
+		return packet.Op != ping && off.Load() == 0 && seen.Add(1) == int32(n) //nolint:gosec // a few
 	})
-	return lost
+	return caught, func() { off.Store(1) }
 }
 
 func TestTheAnswerToACreationIsLost(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		prepare func(*zktest.Space)
-		op      uint32
+		op      zktest.Op
 	}{
-		"with the directory": {func(*zktest.Space) {}, opMulti},
-		"in the directory":   {func(s *zktest.Space) { s.Create(testDir, nil, zktest.Persistent) }, opCreate},
+		"with the directory": {func(*zktest.Space) {}, zktest.OpMulti},
+		"in the directory":   {func(s *zktest.Space) { s.Create(testDir, nil, zktest.Persistent) }, zktest.OpCreate},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			space := zktest.NewSpace(t)
 			space.Create(DefaultRoot, nil, zktest.Persistent)
 			test.prepare(space)
-			p := newProxy(t, space.Addr())
-			c := newClient(t, p.addr)
+			proxy := zktest.NewProxy(t, space.Server())
+			c := newClient(t, proxy.Addr())
 			id := c.session().ID()
-			lost := p.answerLost(test.op)
-			l := c.lock(dirOf(space))
-			await(t, "the loss of the answer", lost)
+			caught := proxy.Catch(zktest.Reply, ofKind(test.op))
+			w := c.start(c.request(dirOf(space)))
+			caught.Wait()
+			caught.Lose()
+			l := w.get()
 
 			children := space.Children(testDir)
 			if len(children) != 1 || l.Znode() != space.Path(testDir+"/"+children[0]) {
@@ -66,20 +68,21 @@ func TestTheAnswerToACreationIsLost(t *testing.T) {
 
 func TestTheAnswerToAReleaseIsLost(t *testing.T) {
 	t.Parallel()
-	for name, op := range map[string]uint32{"with the directory": opMulti, "of the contender alone": opDelete} {
+	for name, op := range map[string]zktest.Op{"with the directory": zktest.OpMulti, "of the contender alone": zktest.OpDelete} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			space := zktest.NewSpace(t)
-			p := newProxy(t, space.Addr())
-			c, other := newClient(t, p.addr), newClient(t, space.Addr())
+			proxy := zktest.NewProxy(t, space.Server())
+			c, other := newClient(t, proxy.Addr()), newClient(t, space.Addr())
 			l := c.lock(dirOf(space))
 			var w *pending
-			if op == opDelete {
+			if op == zktest.OpDelete {
 				w = other.queue(other.request(dirOf(space)))
 			}
-			lost := p.answerLost(op)
+			caught := proxy.Catch(zktest.Reply, ofKind(op))
+			caught.Lose()
 			release(t, l)
-			await(t, "the loss of the answer", lost)
+			caught.Wait()
 			if w != nil {
 				release(t, w.get())
 			}
@@ -90,52 +93,47 @@ func TestTheAnswerToAReleaseIsLost(t *testing.T) {
 	}
 }
 
-// Whichever packet is lost, there is one contender, one holder, and nothing left.
+// Whichever packet is lost with its connection, there is one contender, one
+// holder, and nothing left.
 func TestTheConnectionBreaksAnywhere(t *testing.T) {
 	t.Parallel()
-	for _, waiting := range []bool{false, true} {
-		for _, answer := range []bool{false, true} {
+	for _, side := range []zktest.Side{zktest.Request, zktest.Reply} {
+		for _, waits := range []bool{false, true} {
 			name := fmt.Sprintf("%s of one who %s",
-				map[bool]string{false: "a request", true: "an answer"}[answer],
-				map[bool]string{false: "is alone", true: "waits"}[waiting])
+				[]string{"a request", "a reply"}[side], map[bool]string{false: "is alone", true: "waits"}[waits])
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				space := zktest.NewSpace(t)
-				p := newProxy(t, space.Addr())
-				c, other := newClient(t, p.addr), newClient(t, space.Addr())
+				proxy := zktest.NewProxy(t, space.Server())
+				c, other := newClient(t, proxy.Addr()), newClient(t, space.Addr())
 				c.session()
-				for n := 1; ; n++ {
-					var broken atomic.Bool
-					p.rule(func(pk packet) fate {
-						if pk.n == n && pk.answer == answer && broken.CompareAndSwap(false, true) {
-							return breakOff
-						}
-						return passOn
-					})
-					if waiting {
-						l := other.lock(dirOf(space))
+				for n, broken := 1, true; broken; n++ {
+					caught, callOff := catchNth(proxy, side, n)
+					caught.Lose()
+					var l *Lock
+					if waits {
+						before := other.lock(dirOf(space))
 						w := c.queue(c.request(dirOf(space)))
-						release(t, l)
+						release(t, before)
 						l = w.get()
-						if children := space.Children(testDir); len(children) != 1 {
-							t.Errorf("broken at %d: the directory has %q", n, children)
-						}
-						release(t, l)
 					} else {
-						l := c.lock(dirOf(space))
-						if children := space.Children(testDir); len(children) != 1 {
-							t.Errorf("broken at %d: the directory has %q", n, children)
-						}
-						release(t, l)
+						l = c.lock(dirOf(space))
 					}
+					if children := space.Children(testDir); len(children) != 1 {
+						t.Errorf("broken at %d: the directory has %q", n, children)
+					}
+					release(t, l)
+					callOff()
 					if tree := space.Tree(); !slices.Equal(tree, []string{DefaultRoot}) {
 						t.Fatalf("broken at %d: there is %q", n, tree)
 					}
-					if !broken.Load() {
+					select {
+					case <-caught.Hit():
+					default:
+						broken = false // there are not so many
 						if n < 3 {
 							t.Errorf("there were %d packets", n-1)
 						}
-						return
 					}
 				}
 			})
@@ -146,44 +144,36 @@ func TestTheConnectionBreaksAnywhere(t *testing.T) {
 // Whenever an acquire is cancelled, nothing of it is left.
 func TestAnAcquireIsCancelledAnywhere(t *testing.T) {
 	t.Parallel()
-	for _, answer := range []bool{false, true} {
-		t.Run(map[bool]string{false: "at a request", true: "at an answer"}[answer], func(t *testing.T) {
+	for _, side := range []zktest.Side{zktest.Request, zktest.Reply} {
+		t.Run([]string{"at a request", "at a reply"}[side], func(t *testing.T) {
 			t.Parallel()
 			space := zktest.NewSpace(t)
-			p := newProxy(t, space.Addr())
-			c, holder := newClient(t, p.addr), newClient(t, space.Addr())
+			proxy := zktest.NewProxy(t, space.Server())
+			c, holder := newClient(t, proxy.Addr()), newClient(t, space.Addr())
 			c.session()
 			l := holder.lock(dirOf(space))
-			for n := 1; ; n++ {
-				reached := make(chan struct{})
-				p.rule(func(pk packet) fate {
-					if pk.n == n && pk.answer == answer {
-						close(reached)
-					}
-					return passOn
-				})
+			for n, more := 1, true; more; n++ {
+				caught, callOff := catchNth(proxy, side, n)
 				w := c.start(c.request(dirOf(space)))
 				select {
-				case <-reached:
-				case <-w.waiting:
+				case <-caught.Hit():
+				case <-w.waiting: // there are not so many until it waits
+					more = false
+					callOff()
+					if n < 5 {
+						t.Errorf("there were %d packets", n-1)
+					}
 				}
 				w.cancel(errCancelled)
+				caught.Pass()
 				if got, err := w.end(); got != nil || !errors.Is(err, errCancelled) {
 					t.Errorf("cancelled at %d: %v, %v", n, got, err)
 				}
 				if children := space.Children(testDir); len(children) != 1 {
 					t.Fatalf("cancelled at %d: the directory has %q", n, children)
 				}
-				select {
-				case <-reached:
-				default: // there were not so many packets until it waited, and left
-					if n < 5 {
-						t.Errorf("there were %d packets", n-1)
-					}
-					release(t, l)
-					return
-				}
 			}
+			release(t, l)
 		})
 	}
 }
@@ -193,28 +183,21 @@ func TestAnAcquireIsCancelledAnywhere(t *testing.T) {
 func TestAnAcquireIsCancelledWhileTheServerIsSilent(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	p := newProxy(t, space.Addr())
-	c := newClient(t, p.addr)
+	space.Create(DefaultRoot, nil, zktest.Persistent)
+	proxy := zktest.NewProxy(t, space.Server())
+	c := newClient(t, proxy.Addr())
 	c.session()
-	reached, goOn, removed := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	var multis atomic.Int32
-	p.rule(func(pk packet) fate {
-		switch {
-		case pk.op != opMulti:
-		case !pk.answer && pk.n == 1:
-			close(reached)
-			<-goOn
-		case pk.answer && multis.Add(1) == 2: // made it, removed it
-			close(removed)
-		}
-		return passOn
-	})
-	space.Create(DefaultRoot, nil, zktest.Persistent) // so that it is made at once
+	creation := proxy.Catch(zktest.Request, ofKind(zktest.OpMulti))
 	w := c.start(c.request(dirOf(space)))
-	await(t, "the request", reached)
+	creation.Wait()
 	w.leave()
-	close(goOn)
-	await(t, "the removal", removed)
+	created := proxy.Catch(zktest.Reply, ofKind(zktest.OpMulti))
+	removed := proxy.Catch(zktest.Reply, ofKind(zktest.OpMulti))
+	creation.Pass()
+	created.Pass()
+	created.Wait()
+	removed.Pass()
+	removed.Wait()
 	if tree := space.Tree(); !slices.Equal(tree, []string{DefaultRoot}) {
 		t.Errorf("there is %q", tree)
 	}

@@ -108,23 +108,21 @@ func TestLeavingTheQueueLeavesWhatIsNotOurs(t *testing.T) {
 func TestReleaseFailsAndIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	p := newProxy(t, space.Addr())
-	l := newClient(t, p.addr).lock(dirOf(space))
+	proxy := zktest.NewProxy(t, space.Server())
+	l := newClient(t, proxy.Addr()).lock(dirOf(space))
 	ctx, cancel := context.WithCancelCause(t.Context())
-	p.rule(func(pk packet) fate {
-		if pk.op == opMulti && !pk.answer {
-			cancel(errCancelled)
-			return lose
-		}
-		return passOn
-	})
+	caught := proxy.Catch(zktest.Request, ofKind(zktest.OpMulti))
+	go func() {
+		<-caught.Hit()
+		cancel(errCancelled)
+	}()
 	if err := l.Release(ctx); !errors.Is(err, errCancelled) || !strings.Contains(err.Error(), l.Znode()) {
 		t.Errorf("the release ended by %v", err)
 	}
 	if n := len(space.Children(testDir)); n != 1 {
 		t.Errorf("there are %d contenders", n)
 	}
-	p.rule(func(packet) fate { return passOn })
+	caught.Lose()
 	release(t, l)
 	if space.Exists(testDir) {
 		t.Error("the directory was left")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -193,8 +194,8 @@ func TestTheSessionExpiresWhileWaiting(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	l := newClient(t, space.Addr()).lock(dirOf(space))
-	p := newProxy(t, space.Addr())
-	c := newClient(t, p.addr)
+	proxy := zktest.NewProxy(t, space.Server())
+	c := newClient(t, proxy.Addr())
 	c.session()
 	req := c.request(dirOf(space))
 	req.Wait = 2 * time.Second
@@ -204,7 +205,7 @@ func TestTheSessionExpiresWhileWaiting(t *testing.T) {
 		select {
 		case <-w.waiting:
 			sessions[c.session().ID()] = true
-			p.expire()
+			proxy.Expire()
 		case <-w.done:
 			waiting = false
 		case <-bounded(t).Done():
@@ -226,11 +227,11 @@ func TestANewSessionGetsTheLock(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	l := newClient(t, space.Addr()).lock(dirOf(space))
-	p := newProxy(t, space.Addr())
-	c := newClient(t, p.addr)
+	proxy := zktest.NewProxy(t, space.Server())
+	c := newClient(t, proxy.Addr())
 	w := c.queue(c.request(dirOf(space)))
 	old := c.session().ID()
-	p.expire()
+	proxy.Expire()
 	w.looks()
 	release(t, l)
 	l = w.get()
@@ -246,13 +247,12 @@ func TestTheHolderLeavesWhileTheConnectionIsDown(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	l := newClient(t, space.Addr()).lock(dirOf(space))
-	p := newProxy(t, space.Addr())
-	c := newClient(t, p.addr)
+	proxy := zktest.NewProxy(t, space.Server())
+	c := newClient(t, proxy.Addr())
 	w := c.queue(c.request(dirOf(space)))
-	p.handover.Lock() // no new connection
-	p.hangUp()
+	proxy.Refuse()
 	release(t, l)
-	p.handover.Unlock()
+	proxy.Accept()
 	release(t, w.get())
 }
 
@@ -261,23 +261,22 @@ func TestNoVerdict(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	l := newClient(t, space.Addr()).lock(dirOf(space))
-	p := newProxy(t, space.Addr())
-	c := newClient(t, p.addr)
+	proxy := zktest.NewProxy(t, space.Server())
+	c := newClient(t, proxy.Addr())
 	req := c.request(dirOf(space))
 	req.Wait = 50 * time.Millisecond
-	c.session()
-	p.rule(func(pk packet) fate {
-		if pk.n > 1 || pk.answer {
-			return lose
-		}
-		return passOn
+	var looks atomic.Int32
+	last := proxy.Catch(zktest.Request, func(p zktest.Packet) bool {
+		return p.Op == zktest.OpChildren && looks.Add(1) == 2
 	})
-	got, err := Acquire(bounded(t), c.sessions, req)
-	if got != nil || !errors.Is(err, errNoVerdict) {
+	w := c.start(req)
+	last.Wait()
+	proxy.Refuse()
+	last.Lose()
+	if got, err := w.end(); got != nil || !errors.Is(err, errNoVerdict) {
 		t.Errorf("the acquire ended with %v, %v", got, err)
 	}
-	p.rule(func(packet) fate { return passOn })
-	p.hangUp()
+	proxy.Accept()
 	space.WaitChildren(testDir, 1)
 	release(t, l)
 }
