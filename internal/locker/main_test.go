@@ -3,6 +3,7 @@ package locker
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -185,3 +186,16 @@ func dirOf(space *zktest.Space) string {
 
 // testDir is the same as helpers of the space call it.
 const testDir = DefaultRoot + "/test"
+
+// newSeed logs the seed that it returns.
+func newSeed(tb testing.TB) uint64 {
+	tb.Helper()
+	seed := rand.Uint64() //nolint:gosec // for a test
+	tb.Logf("the seed is %d", seed)
+	return seed
+}
+
+// seeded gives the same numbers for the same seed and stream.
+func seeded(seed, stream uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, stream)) //nolint:gosec // for a test
+}

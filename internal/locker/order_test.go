@@ -3,7 +3,6 @@ package locker
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -39,9 +38,10 @@ func TestContendersOrder(t *testing.T) {
 			for _, n := range test.want {
 				want = append(want, fmt.Sprintf("lock-%010d", n))
 			}
+			r := seeded(newSeed(t), 0)
 			for range 20 {
 				names := slices.Clone(want)
-				rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+				r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 				queue, others := Contenders(names)
 				if got := namesOf(queue); !slices.Equal(got, want) || len(others) != 0 {
 					t.Fatalf("%q is %q and %q, want %q", names, got, others, want)
@@ -114,8 +114,7 @@ func FuzzContenders(f *testing.F) {
 			t.Fatalf("of %q there are %q", names, all)
 		}
 		shuffled := slices.Clone(names)
-		r := rand.New(rand.NewPCG(seed, 0))
-		r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		seeded(seed, 0).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 		again, _ := Contenders(shuffled)
 		if !slices.Equal(queue, again) {
 			t.Fatalf("the queue is %q or %q", namesOf(queue), namesOf(again))

@@ -3,7 +3,6 @@ package locker
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -71,34 +70,25 @@ func TestAWaiterBeforeUsLeaves(t *testing.T) {
 // who stood behind the one that left is woken.
 func TestLeavingInAnyOrder(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("the seed is %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := seeded(newSeed(t), 0)
 	space := zktest.NewSpace(t)
 	for range 15 {
-		const waiters = 6
-		l, queue := crowd(t, space, waiters)
-		looks := make([]int, waiters) // further ones
+		l, queue := crowd(t, space, 6)
 		left := []int{0, 1, 2, 3, 4, 5}
-		for len(left) > 0 || l != nil {
-			i := r.IntN(len(left)+1) - 1 // -1 is the holder
-			if i < 0 {
-				if l != nil {
-					release(t, l)
-					l = nil
+		for {
+			if i := r.IntN(len(left) + 1); i < len(left) {
+				queue[left[i]].leave()
+				left = slices.Delete(left, i, i+1)
+				if i < len(left) {
+					queue[left[i]].looks()
 				}
+			} else {
+				release(t, l)
 				if len(left) == 0 {
 					break
 				}
 				l = queue[left[0]].get()
 				left = left[1:]
-			} else {
-				queue[left[i]].leave()
-				left = slices.Delete(left, i, i+1)
-				if i < len(left) {
-					queue[left[i]].looks()
-					looks[left[i]]++
-				}
 			}
 			for _, i := range left {
 				select {
