@@ -30,12 +30,13 @@ installed() { "$root/bin/zkserver"; }
 # from_image copies the distribution out of the official image: tests that pause
 # and kill servers run it on this machine, given Java.
 from_image() {
-    local home=$root/bin/zookeeper container image
+    local version home container
+    version=${ZOOKEEPER_VERSION:-$(sed -n 's/.*ZOOKEEPER_VERSION:-\([0-9.]*\)}.*/\1/p' "$root/docker-compose.yml")}
+    home=$root/bin/zookeeper-$version
     if [ ! -d "$home/lib" ]; then
-        image=$(sed -n 's/^ *image: *//p' "$root/docker-compose.yml")
-        container=$(docker create "$image")
+        container=$(docker create "zookeeper:$version")
         mkdir -p "$home/conf"
-        docker cp "$container:/apache-$(tr : - <<<"$image")-bin/lib" "$home/lib" >&2
+        docker cp "$container:/apache-zookeeper-$version-bin/lib" "$home/lib" >&2
         docker cp "$container:/conf/." "$home/conf" >&2
         docker rm "$container" >/dev/null
     fi
