@@ -54,6 +54,8 @@ type Sessions func(context.Context) (*zookeeper.Session, error)
 //     keep us from it,
 //   - a [*DisagreeError] if another contender takes it for another kind of lock,
 //   - an [ErrRequest] if there can be no such lock,
+//   - an [ErrNotReserved] if the lock is to be the session's user's alone, but its
+//     directory is everyone's,
 //   - the context's cause when ctx ended,
 //   - else what ZooKeeper or the connection to it said.
 //
@@ -159,6 +161,9 @@ func (a *attempt) contend(ctx context.Context, s *zookeeper.Session) (*candidate
 	case <-c.enqueued:
 	case <-ctx.Done():
 		return c, context.Cause(ctx)
+	}
+	if err == nil && !first {
+		err = c.reserved(ctx)
 	}
 	if err == nil && !first {
 		err = c.wait(ctx)

@@ -3,6 +3,7 @@ package locker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
@@ -24,11 +25,17 @@ func (c *candidate) enqueue(ctx context.Context) (first bool, err error) {
 		case err == nil:
 			c.node, c.token, c.plain = nameOf(results[1].Path), results[2].Stat.Mzxid, true
 			return true, nil
-		case errors.Is(err, zookeeper.ErrNodeExists):
+		case errors.Is(err, zookeeper.ErrNodeExists), errors.Is(err, zookeeper.ErrNoAuth):
+			// Whether we may create the directory is looked at first, also where it
+			// is there.
+			refused := err
 			var path string
 			path, err = c.session.Create(ctx, c.dir+"/"+c.prefix, c.Data.encode(), zookeeper.EphemeralSequential)
 			c.node = nameOf(path)
 			if errors.Is(err, zookeeper.ErrNoNode) {
+				if errors.Is(refused, zookeeper.ErrNoAuth) {
+					return false, missing(c.dir, refused)
+				}
 				continue // its last contender took the directory along
 			}
 		case errors.Is(err, zookeeper.ErrNoNode):
@@ -55,6 +62,8 @@ func (c *candidate) makeParents(ctx context.Context, path string) error {
 		switch {
 		case err == nil, errors.Is(err, zookeeper.ErrNodeExists):
 			return nil
+		case errors.Is(err, zookeeper.ErrNoAuth):
+			return missing(parent, err)
 		case !errors.Is(err, zookeeper.ErrNoNode):
 			return err
 		}
@@ -63,6 +72,11 @@ func (c *candidate) makeParents(ctx context.Context, path string) error {
 		}
 	}
 	return nil
+}
+
+// missing explains why a znode that is not there was not created.
+func missing(path string, err error) error {
+	return fmt.Errorf("%s does not exist, and this client may not create it: %w", path, err)
 }
 
 // find looks for our contender after a lost reply, waiting for the connection

@@ -16,6 +16,9 @@ var (
 	// ErrDisagree says that another contender takes the lock for another kind: see
 	// [DisagreeError].
 	ErrDisagree = errors.New("locker: contenders disagree about the lock")
+	// ErrNotReserved says that everyone can break the lock, though it is to be the
+	// user's alone: its directory was there already, and is open to all.
+	ErrNotReserved = errors.New("locker: the lock's directory is open to everyone")
 	// ErrNodeGone says that the contender's znode was deleted by someone else.
 	ErrNodeGone = errors.New("locker: contender deleted by someone else")
 	// ErrSilence says that no server answered for a whole session timeout, so

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -120,6 +121,18 @@ func (s *Session) Stat(ctx context.Context, path string) (*Stat, error) {
 		}
 		return stat, err
 	})
+}
+
+// OpenToAll tells whether everyone may create or delete children of a znode, or
+// change who may.
+func (s *Session) OpenToAll(ctx context.Context, path string) (bool, error) {
+	acl, err := call(ctx, s, "get the ACL of", path, func() ([]zk.ACL, error) {
+		acl, _, err := s.conn.GetACL(path)
+		return acl, err
+	})
+	return slices.ContainsFunc(acl, func(entry zk.ACL) bool {
+		return entry.Scheme == "world" && entry.Perms&(zk.PermCreate|zk.PermDelete|zk.PermAdmin) != 0
+	}), err
 }
 
 // Set replaces the data of a znode that has the given version; [ErrBadVersion]

@@ -35,6 +35,7 @@ type Config struct {
 type Session struct {
 	conn      *zk.Conn
 	acl       []zk.ACL
+	creator   bool
 	transport *transport
 	ended     <-chan struct{} // the library's loops are gone
 	lost      chan struct{}
@@ -95,7 +96,7 @@ func start(cfg Config) (*Session, error) {
 		answered:  time.Now(),
 	}
 	if cfg.Creator {
-		s.acl = creatorACL
+		s.acl, s.creator = creatorACL, true
 	}
 	// The callback runs on the library's own goroutine before it acts on the
 	// event, which may be before Connect has returned.
@@ -194,6 +195,9 @@ func (s *Session) Timeout() time.Duration {
 	_, timeout := s.transport.negotiated()
 	return timeout
 }
+
+// Creator tells whether what the session creates is its user's alone to change.
+func (s *Session) Creator() bool { return s.creator }
 
 // Answered is when the latest of the answered requests was sent: the server
 // keeps the session at least until that instant plus [Session.Timeout].
