@@ -75,9 +75,10 @@ type Queue struct {
 // readers bounds how many znodes are read at once.
 const readers = 32
 
-// Inspect looks at the lock in directory dir, which is a semaphore if slots is
-// not 0. A directory that is not there is a lock that nobody holds. The look is
-// not atomic: contenders that leave while it lasts may be missing.
+// Inspect looks at the lock in directory dir. Whether it is a semaphore, and of how
+// many slots, is what its contenders say; slots is for a semaphore whose contenders
+// do not. A directory that is not there is a lock that nobody holds. The look is not
+// atomic: contenders that leave while it lasts may be missing.
 func Inspect(ctx context.Context, s *zookeeper.Session, dir string, slots int) (Queue, error) {
 	listing, err := insist(ctx, s, func() (zookeeper.Listing, error) { return s.Children(ctx, dir) })
 	if errors.Is(err, zookeeper.ErrNoNode) {
@@ -92,6 +93,7 @@ func Inspect(ctx context.Context, s *zookeeper.Session, dir string, slots int) (
 		return Queue{}, fmt.Errorf("locker: inspect: %w", err)
 	}
 	queue := Queue{Unrecognized: others}
+	slots = slotsOf(entries, slots)
 	for i, entry := range entries {
 		switch {
 		case entry == nil:
@@ -102,6 +104,22 @@ func Inspect(ctx context.Context, s *zookeeper.Session, dir string, slots int) (
 		}
 	}
 	return queue, nil
+}
+
+// slotsOf is the number of slots that the first contender says that says one. If none
+// does, it is the caller's for a semaphore, and 0 where there is none.
+func slotsOf(entries []*Entry, believed int) int {
+	slots := 0
+	for _, entry := range entries {
+		if entry == nil || entry.Mode != Semaphore {
+			continue
+		}
+		if entry.Slots > 0 {
+			return entry.Slots
+		}
+		slots = believed
+	}
+	return slots
 }
 
 // read gets the contenders' znodes side by side; nil for one that has left.
