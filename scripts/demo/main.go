@@ -36,7 +36,12 @@ func main() {
 		return
 	}
 	file := flag.String("record", "", "also write what happened, as JSON, to this `file`")
+	record := flag.String("draw", "", "run nothing, but print a picture (SVG) of what is recorded in this `file`")
 	flag.Parse()
+	if *record != "" {
+		exitOn(draw(*record))
+		return
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
