@@ -64,3 +64,53 @@ func TestHolderThatEndsEarlyInterruptsTheRunOnce(t *testing.T) {
 		})
 	}
 }
+
+// Provider configurations have a process and a holder each. What all of them lose
+// at the same time still interrupts the run once.
+func TestLossOfSeveralHoldersInterruptsTheRunOnce(t *testing.T) {
+	t.Parallel()
+	server := zktest.Own(t, zktest.Options{})
+	space := zktest.NewSpaceOn(t, server)
+	gate := newGate(t)
+	config := []string{provider(space, "session_timeout = 2"), guarded("work", "a0", `"1"`, gate.work())}
+	var last string
+	for _, name := range []string{"a0", "a1", "a2"} {
+		config = append(config, strings.Replace(provider(space, "session_timeout = 2"), "{", "{\n  alias = \""+name+"\"", 1))
+		config = append(config, lock(name, `lockid = "`+name+`"`, "provider = clocker."+name, last))
+		last = "depends_on = [clocker_lock." + name + "]"
+	}
+	config[1] = guarded("work", "a2", `"1"`, gate.work())
+	// Takes a while to end, as the server does not answer.
+	holdForeign(space)
+	config = append(config, lock("waiting", "lockwait = -1", "provider = clocker.a0"))
+	w := newWorkspace(t, config...)
+	apply := w.apply()
+	gate.awaitBegun()
+	space.WaitChildren(lockDir, 2)
+	if _, holders := w.processes(); len(holders) != 3 {
+		t.Fatalf("there are %d holders, want 3", len(holders))
+	}
+	if err := server.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	apply.fail()
+	if text := apply.stdout(); !strings.Contains(text, "Interrupt received") || strings.Contains(text, "Two interrupts received") {
+		t.Error("the run was not interrupted once")
+	}
+	for _, name := range []string{"a0", "a1", "a2"} {
+		if n := strings.Count(apply.stderr(), `lock "`+name+`"`); n != 1 {
+			t.Errorf("the loss of %s was told %d times", name, n)
+		}
+	}
+	gate.end()
+	w.awaitNoProcess()
+	if err := server.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a0", "a1", "a2"} {
+		space.WaitChildren("/_zklocking/"+name, 0)
+		space.Delete("/_zklocking/" + name)
+	}
+	space.WaitChildren(lockDir, 0) // the space's own session is over too
+	space.Delete(lockDir)
+}

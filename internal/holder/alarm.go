@@ -3,6 +3,9 @@ package holder
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -17,6 +20,7 @@ const wordTime = time.Second
 type alarm struct {
 	run       run.Run
 	interrupt sync.Once
+	claimed   string // file that tells the other holders
 }
 
 // lost says so on Terraform's standard error, and interrupts Terraform, once, if
@@ -32,10 +36,43 @@ func (a *alarm) lost(loss Loss, interrupt bool) {
 		return
 	}
 	a.interrupt.Do(func() {
+		if !a.claim() {
+			return
+		}
 		if err := a.run.Interrupt(); err != nil && !errors.Is(err, run.ErrEnded) {
 			a.say(fmt.Sprintf("clocker: this run could not be interrupted (%v) and goes on unguarded.\n", err))
 		}
 	})
+}
+
+// claim tells whether this run has yet to be interrupted, and takes that upon us.
+// A run has a holder for each of its provider configurations, and all of them lose
+// their locks when ZooKeeper is away, but a second interrupt ends Terraform at
+// once, its state unwritten. Where no file can be made we interrupt all the same.
+func (a *alarm) claim() bool {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return true
+	}
+	dir = filepath.Join(dir, "clocker")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return true
+	}
+	file, err := os.OpenFile(filepath.Join(dir, "interrupted-"+a.run.ID), os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // a run id is hexadecimal
+	if err != nil {
+		return !errors.Is(err, fs.ErrExist)
+	}
+	a.claimed = file.Name()
+	_ = file.Close()
+	return true
+}
+
+// runEnded forgets the claim: there is no run to interrupt any more.
+func (a *alarm) runEnded() {
+	a.interrupt.Do(func() {})
+	if a.claimed != "" {
+		_ = os.Remove(a.claimed)
+	}
 }
 
 // say writes one message to the run's standard error. Where that is not to be

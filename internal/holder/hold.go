@@ -64,10 +64,12 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser) {
 			if !alive {
 				return nil, ErrEnded
 			}
-			local := NewLocal(r, (&alarm{run: r}).lost)
+			alarm := &alarm{run: r}
+			local := NewLocal(r, alarm.lost)
 			holding.Store(local)
 			go func() {
 				if r.Wait(ctx) == nil {
+					alarm.runEnded()
 					end()
 				}
 			}()

@@ -11,7 +11,7 @@ import (
 // inherited are the environment variables that a holder process needs. It gets
 // no others: the provider's environment holds credentials.
 var inherited = []string{
-	"HOME", "USER", "TMPDIR", "TMP", "TEMP", "SystemRoot", "SYSTEMROOT",
+	"HOME", "XDG_CACHE_HOME", "USER", "TMPDIR", "TMP", "TEMP", "SystemRoot", "SYSTEMROOT",
 	"GODEBUG", "GOTRACEBACK", "GORACE", "GOCOVERDIR", "GOMAXPROCS",
 	"RES_OPTIONS", "LOCALDOMAIN", "SSL_CERT_FILE", "SSL_CERT_DIR",
 }
