@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Mode is how a contender wants the lock.
@@ -60,6 +61,9 @@ var (
 	// unknownMarker ends in a number as the server appends it ("%010d"): ten
 	// places, of which a minus takes one unless the number needs them all.
 	unknownMarker = regexp.MustCompile(`(?:-[12]\d{9}|-\d{9}|\d{10})$`)
+	// unnumbered are the children of Kazoo's semaphore, which are UUIDs and may
+	// happen to end in ten digits.
+	unnumbered = regexp.MustCompile(`^[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$`)
 )
 
 // ParseContender recognizes a contender of any known client by its name. A
@@ -69,7 +73,7 @@ func ParseContender(name string) (c Contender, ok bool) {
 	end := -1
 	var best marker
 	for _, m := range markers {
-		if i := strings.LastIndex(name, m.text); i >= 0 && i+len(m.text) > end {
+		if i := strings.LastIndex(name, m.text); i >= 0 && i+len(m.text) > end && !insideWord(name, i) {
 			end, best = i+len(m.text), m
 		}
 	}
@@ -88,10 +92,16 @@ func ParseContender(name string) (c Contender, ok bool) {
 			}
 		}
 	}
-	if n, ok := parseSequence(unknownMarker.FindString(name)); ok {
+	if n, ok := parseSequence(unknownMarker.FindString(name)); ok && !unnumbered.MatchString(name) {
 		return Contender{name, n, Exclusive}, true
 	}
 	return Contender{}, false
+}
+
+// insideWord tells whether the marker at name[i:] is the end of a longer word, as in
+// "thread-": to take a stranger for a reader would be to pass it.
+func insideWord(name string, i int) bool {
+	return i > 0 && strings.HasPrefix(name[i:], "read-") && unicode.IsLetter(rune(name[i-1]))
 }
 
 func parseSequence(s string) (int32, bool) {
