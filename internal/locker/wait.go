@@ -43,15 +43,14 @@ func (c *candidate) wait(ctx context.Context) error {
 			}
 			continue
 		}
-		err = c.refuseOwnRun(ctx, place)
-		if err == nil && over {
-			err = c.busy(ctx, place)
-		}
-		if err != nil && !c.again(ctx, err) {
+		if err := c.refuseOwnRun(ctx, place); err != nil {
 			return err
 		}
-		if err != nil || over {
-			continue // or the holder has just left
+		if over {
+			if err := c.busy(ctx, place); err != nil {
+				return err
+			}
+			continue // the holder has just left
 		}
 		next, err := watches.add(ctx, c.dir, before)
 		if err != nil {
