@@ -23,6 +23,9 @@ const (
 	releasers = 64
 )
 
+// errUnconfirmed says that a request may have been carried out, or not.
+var errUnconfirmed = errors.New("holder: ZooKeeper did not confirm it within the connect timeout")
+
 // Local holds locks in this process.
 type Local struct {
 	run    run.Run
@@ -70,10 +73,8 @@ func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
 		return Grant{}, err
 	}
 	defer l.pending.Done()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) })() //nolint:contextcheck // ends with either
-
+	ctx, cancel := l.while(ctx)
+	defer cancel()
 	req.Lock.Data.Run, req.Lock.Data.Host, req.Lock.Data.PID = l.run.ID, l.run.Host, l.run.PID
 	lock, err := locker.Acquire(ctx, l.sessions(req.Ensemble), req.Lock)
 	if err != nil {
@@ -84,6 +85,28 @@ func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
 		return Grant{}, err
 	}
 	return Grant{Znode: lock.Znode(), Token: lock.Token()}, nil
+}
+
+// while is ctx for as long as l lives.
+func (l *Local) while(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) }) //nolint:contextcheck // ends with either
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// patiently is ctx for as long as l lives, and for no longer than a server that is
+// away is worth waiting for: whoever gave the order waits too, and so would Close,
+// which tries for itself.
+func (l *Local) patiently(ctx context.Context, ensemble zookeeper.Config) (context.Context, context.CancelFunc) {
+	ctx, stop := l.while(ctx)
+	ctx, cancel := context.WithTimeoutCause(ctx, ensemble.ConnectTimeout, errUnconfirmed)
+	return ctx, func() {
+		cancel()
+		stop()
+	}
 }
 
 func (l *Local) sessions(ensemble zookeeper.Config) locker.Sessions {
@@ -155,13 +178,11 @@ func (l *Local) forsake(cause string) {
 func (h *held) give(ctx context.Context) error {
 	h.once.Do(func() { close(h.released) })
 	<-h.watched
-	if err := h.Release(ctx); err != nil {
-		return err
-	}
+	err := h.Release(ctx)
 	if h.loss != nil {
 		return &LostError{*h.loss}
 	}
-	return nil
+	return err
 }
 
 // letGo releases a lock that came too late. Where ZooKeeper cannot be reached in
@@ -176,9 +197,12 @@ func letGo(ctx context.Context, lock *locker.Lock) {
 	_ = lock.Release(ctx)
 }
 
-// Release implements [Holder]. After any error but a [*LostError] the lock is
-// still in the books and can be released again.
+// Release implements [Holder]. It waits for the server no longer than the
+// ensemble's connect timeout. After any error but a [*LostError] the lock is still
+// in the books and can be released again.
 func (l *Local) Release(ctx context.Context, znode Znode) error {
+	ctx, cancel := l.patiently(ctx, znode.Ensemble)
+	defer cancel()
 	if znode.Durable {
 		return locker.RemoveDurable(ctx, l.sessions(znode.Ensemble), znode.Path)
 	}
@@ -200,6 +224,8 @@ func (l *Local) Release(ctx context.Context, znode Znode) error {
 
 // Describe implements [Holder].
 func (l *Local) Describe(ctx context.Context, znode Znode, info string) error {
+	ctx, cancel := l.patiently(ctx, znode.Ensemble)
+	defer cancel()
 	session, err := l.pool.Session(ctx, znode.Ensemble)
 	if err != nil {
 		return err

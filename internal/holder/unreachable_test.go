@@ -1,0 +1,111 @@
+package holder
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+// away is a space behind a proxy, by which its server can be gone.
+func away(t *testing.T) (*zktest.Space, *zktest.Proxy, func(lockID string) Request) {
+	t.Helper()
+	space := zktest.NewSpace(t)
+	proxy := zktest.NewProxy(t, space.Server())
+	return space, proxy, func(lockID string) Request {
+		req := request(t, space, lockID, 0)
+		req.Ensemble.Servers = []string{proxy.Addr()}
+		return req
+	}
+}
+
+// A lock that could not be let go of in time is still held, and is let go of the
+// next time.
+func TestReleaseWithoutAServer(t *testing.T) {
+	t.Parallel()
+	for name, durable := range map[string]bool{"until the run ends": false, "durable": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			space, proxy, req := away(t)
+			local := newLocal(t, self(t))
+			r := req("held")
+			r.Lock.Durable = durable
+			grant := take(t, local, r)
+			znode := Znode{Ensemble: r.Ensemble, Path: grant.Znode, Durable: durable}
+			impatient := znode
+			impatient.Ensemble.ConnectTimeout = time.Second
+			proxy.Refuse()
+			err := local.Release(t.Context(), impatient)
+			if lost := (*LostError)(nil); err == nil || errors.As(err, &lost) || errors.Is(err, ErrEnded) {
+				t.Errorf("released without a server: %v", err)
+			}
+			proxy.Accept()
+			if len(space.Children(dir("held"))) != 1 {
+				t.Error("the lock is not held any more")
+			}
+			if err := local.Release(t.Context(), znode); err != nil {
+				t.Error(err)
+			}
+			if space.Exists(dir("held")) {
+				t.Error("the lock was left")
+			}
+		})
+	}
+}
+
+// A release that waits for a server does not keep the holder from its end.
+func TestCloseDuringAReleaseWithoutAServer(t *testing.T) {
+	t.Parallel()
+	space, proxy, req := away(t)
+	local := NewLocal(self(t), nil)
+	r := req("held")
+	r.Ensemble.SessionTimeout = 2 * time.Second
+	grant := take(t, local, r)
+	caught := proxy.Catch(zktest.Request, func(p zktest.Packet) bool { return p.Op == zktest.OpMulti })
+	released := make(chan error, 1)
+	go func() {
+		released <- local.Release(t.Context(), Znode{Ensemble: r.Ensemble, Path: grant.Znode})
+	}()
+	caught.Wait()
+	proxy.Refuse()
+	caught.Lose()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_ = local.Close() // says that it could not release the lock
+	}()
+	if err := await(t, "the end of the release", released); !errors.Is(err, ErrEnded) {
+		t.Errorf("the release ended with %v", err)
+	}
+	await(t, "the end of the close", closed)
+	space.WaitChildren(dir("held"), 0) // with the session
+	space.Delete(dir("held"))
+}
+
+// A lock that was lost is told to be lost by the release, whether that comes
+// through or not.
+func TestReleaseOfALostLockWithoutAServer(t *testing.T) {
+	t.Parallel()
+	space, proxy, req := away(t)
+	told := make(chan Loss, 1)
+	local := NewLocal(self(t), func(loss Loss, _ bool) { told <- loss })
+	r := req("held")
+	r.Ensemble.SessionTimeout, r.Ensemble.ConnectTimeout = 2*time.Second, time.Second
+	grant := take(t, local, r)
+	proxy.Refuse()
+	loss := await(t, "the loss", told)
+	err := local.Release(t.Context(), Znode{Ensemble: r.Ensemble, Path: grant.Znode})
+	lost := (*LostError)(nil)
+	if !errors.As(err, &lost) || lost.Loss != loss {
+		t.Errorf("the release says %v, want the loss %v", err, loss)
+	}
+	if local.Held() != 0 {
+		t.Error("a lost lock is in the books")
+	}
+	if err := local.Close(); err != nil {
+		t.Error(err)
+	}
+	space.WaitChildren(dir("held"), 0)
+	space.Delete(dir("held"))
+}
