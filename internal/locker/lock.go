@@ -23,12 +23,16 @@ type Lock struct {
 	contender
 	token int64
 
-	stop     context.CancelFunc // of the watch over it
-	watching sync.WaitGroup
-	lost     chan struct{}
+	life context.Context // ends when the lock is lost, by the reason
+	lose context.CancelCauseFunc
 
-	mu      sync.Mutex
-	lostErr error
+	// Of the watch over it, which is a timer rather than a goroutine: thousands of
+	// locks may be held.
+	watched context.Context
+	stop    context.CancelFunc
+	looking sync.Mutex // held by a look, and where the watch begins and ends
+	next    *time.Timer
+	forget  func() bool // no look when the session is lost
 
 	releasing sync.Mutex
 	released  bool
@@ -50,11 +54,18 @@ func (c *contender) path() string { return c.dir + "/" + c.node }
 // newLock keeps the lock under watch, for longer than the ctx that it was waited
 // for with.
 func newLock(ctx context.Context, c contender, token int64) *Lock {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	l := &Lock{contender: c, token: token, stop: cancel, lost: make(chan struct{})}
-	if !c.durable {
-		l.watching.Go(func() { l.watch(ctx) })
+	ctx = context.WithoutCancel(ctx)
+	l := &Lock{contender: c, token: token}
+	l.life, l.lose = context.WithCancelCause(ctx)
+	if c.durable {
+		return l
 	}
+	l.watched, l.stop = context.WithCancel(ctx)
+	l.looking.Lock()
+	defer l.looking.Unlock()
+	// The request whose answer gave us the lock may have been sent long ago.
+	l.next = time.AfterFunc(time.Until(c.session.Answered().Add(l.third())), l.look)
+	l.forget = c.session.OnLost(l.look)
 	return l
 }
 
@@ -73,39 +84,52 @@ func (l *Lock) Token() int64 { return l.token }
 // Lost is closed when the lock may no longer be ours though we did not release
 // it; [Lock.Err] tells why. It is closed no later than the server can give the
 // lock to another, unless this process is kept from running.
-func (l *Lock) Lost() <-chan struct{} { return l.lost }
+func (l *Lock) Lost() <-chan struct{} { return l.life.Done() }
+
+// OnLost has f called, in a goroutine of its own, when Lost is closed. stop keeps
+// it from being called and is false if that has happened already, or stop has.
+func (l *Lock) OnLost(f func()) (stop func() bool) { return context.AfterFunc(l.life, f) }
 
 // Err is nil while the lock is held, and after Lost was closed the reason:
 // [ErrNodeGone], [ErrSilence] or the session's end.
-func (l *Lock) Err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.lostErr
+func (l *Lock) Err() error { return context.Cause(l.life) }
+
+// third is how long the watch may go without asking.
+func (l *Lock) third() time.Duration { return l.session.Timeout() / 3 }
+
+// look asks for the lock's znode, which it does at least every third of the session
+// timeout, and gives the lock up when it is gone, or when no answer has come for
+// the whole timeout, counted from the sending of the last answered request.
+func (l *Lock) look() {
+	l.looking.Lock()
+	defer l.looking.Unlock()
+	if l.watched.Err() != nil {
+		return
+	}
+	l.next.Reset(l.third())
+	err := l.ask(l.watched)
+	if err == nil || l.watched.Err() != nil {
+		return
+	}
+	l.lose(err)
+	l.endWatch()
 }
 
-// watch asks for the lock's znode at least every third of the session timeout
-// and gives the lock up when it is gone, or when no answer has come for the
-// whole timeout, counted from the sending of the last answered request.
-func (l *Lock) watch(ctx context.Context) {
-	third := l.session.Timeout() / 3
-	// The request whose answer gave us the lock may have been sent long ago.
-	next := time.NewTimer(time.Until(l.session.Answered().Add(third)))
-	defer next.Stop()
-	for {
-		select {
-		case <-next.C:
-		case <-l.session.Lost():
-		case <-ctx.Done():
-			return
-		}
-		next.Reset(third)
-		if err := l.ask(ctx); err != nil {
-			if ctx.Err() == nil {
-				l.lose(err)
-			}
-			return
-		}
+// unwatch ends the watch, also a look under way.
+func (l *Lock) unwatch() {
+	if l.durable {
+		return
 	}
+	l.stop()
+	l.looking.Lock()
+	defer l.looking.Unlock()
+	l.endWatch()
+}
+
+func (l *Lock) endWatch() {
+	l.stop()
+	l.next.Stop()
+	l.forget()
 }
 
 // ask returns nil if the server says that the lock is ours, and why it is not
@@ -131,21 +155,11 @@ func (l *Lock) ask(ctx context.Context) error {
 	}
 }
 
-func (l *Lock) lose(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.lostErr == nil {
-		l.lostErr = err
-		close(l.lost)
-	}
-}
-
 // Release gives the lock up: it deletes exactly our znode, and the directory if
 // that leaves it empty. It returns nil once the server has confirmed it or the
 // session is over, and can be called again after an error.
 func (l *Lock) Release(ctx context.Context) error {
-	l.stop()
-	l.watching.Wait()
+	l.unwatch()
 	l.releasing.Lock()
 	defer l.releasing.Unlock()
 	if l.released {

@@ -208,7 +208,7 @@ func call[T any](ctx context.Context, s *Session, op, path string, request func(
 	case a = <-done:
 	case <-ctx.Done():
 		a.err = context.Cause(ctx)
-	case <-s.lost:
+	case <-s.Lost():
 		a.err = s.Err()
 	}
 	if a.err == nil || Answered(a.err) {

@@ -38,14 +38,14 @@ type Session struct {
 	creator   bool
 	transport *transport
 	ended     <-chan struct{} // the library's loops are gone
-	lost      chan struct{}
+	life      context.Context // ends when the session is lost, by the reason
+	lose      context.CancelCauseFunc
 	closeOnce sync.Once
 
 	mu       sync.Mutex
 	ready    bool
 	changed  chan struct{} // closed and replaced when ready changes
-	lostErr  error
-	answered time.Time // when the last answered request was sent
+	answered time.Time     // when the last answered request was sent
 }
 
 // Open waits for a session with any of the servers, at most
@@ -91,10 +91,10 @@ func start(cfg Config) (*Session, error) {
 	s := &Session{
 		transport: t,
 		acl:       openACL,
-		lost:      make(chan struct{}),
 		changed:   make(chan struct{}),
 		answered:  time.Now(),
 	}
+	s.life, s.lose = context.WithCancelCause(context.Background())
 	if cfg.Creator {
 		s.acl, s.creator = creatorACL, true
 	}
@@ -165,24 +165,15 @@ func (s *Session) setReady(ready bool) {
 	s.changed = make(chan struct{})
 }
 
-func (s *Session) lose(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.lostErr == nil {
-		s.lostErr = err
-		close(s.lost)
-	}
-}
-
 // Lost is closed when the session has ended; [Session.Err] tells why.
-func (s *Session) Lost() <-chan struct{} { return s.lost }
+func (s *Session) Lost() <-chan struct{} { return s.life.Done() }
+
+// OnLost has f called, in a goroutine of its own, when Lost is closed. stop keeps
+// it from being called and is false if that has happened already, or stop has.
+func (s *Session) OnLost(f func()) (stop func() bool) { return context.AfterFunc(s.life, f) }
 
 // Err is nil while the session lives, [ErrSessionExpired] or [ErrClosed] after.
-func (s *Session) Err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.lostErr
-}
+func (s *Session) Err() error { return context.Cause(s.life) }
 
 // ID is the session's id at the server: the ephemeralOwner of its znodes.
 func (s *Session) ID() int64 {
@@ -221,9 +212,9 @@ func (s *Session) Changed() <-chan struct{} {
 func (s *Session) Ready(ctx context.Context) error {
 	for {
 		s.mu.Lock()
-		ready, changed, err := s.ready, s.changed, s.lostErr
+		ready, changed := s.ready, s.changed
 		s.mu.Unlock()
-		if err != nil {
+		if err := s.Err(); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -234,7 +225,7 @@ func (s *Session) Ready(ctx context.Context) error {
 		}
 		select {
 		case <-changed:
-		case <-s.lost:
+		case <-s.Lost():
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -247,7 +238,7 @@ func (s *Session) Ready(ctx context.Context) error {
 func (s *Session) Close() error {
 	s.closeOnce.Do(func() {
 		s.mu.Lock()
-		connected := s.ready && s.lostErr == nil
+		connected := s.ready && s.Err() == nil
 		s.mu.Unlock()
 		s.lose(ErrClosed)
 		s.transport.stop()
