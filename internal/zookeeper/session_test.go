@@ -113,7 +113,7 @@ func TestPausedServer(t *testing.T) {
 	})
 	t.Run("opening says that the server is silent", func(t *testing.T) {
 		cfg := config(server.Addr())
-		cfg.ConnectTimeout = 200 * time.Millisecond
+		cfg.ConnectTimeout = time.Second
 		s, err := Open(bounded(t), cfg)
 		_ = connectError(t, s, err)
 		if !errors.Is(err, errHandshake) {
