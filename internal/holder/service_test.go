@@ -145,8 +145,11 @@ func TestFailureKeepsTheKind(t *testing.T) {
 		context.Canceled,
 		ErrEnded,
 		zookeeper.ErrNoAuth,
+		zookeeper.ErrAuthRequired,
 		zookeeper.ErrInvalidACL,
 		locker.ErrNotDurable,
+		locker.ErrNotReserved,
+		locker.ErrRequest,
 	} {
 		t.Run(fmt.Sprintf("%T %v", err, err), func(t *testing.T) {
 			wrapped := fmt.Errorf("locker: some lock: %w", err)

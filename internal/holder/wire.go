@@ -72,7 +72,11 @@ type connectFailure struct {
 
 // sentinels are the errors without content by which callers tell errors apart.
 // Both ends of the pipe are the same executable, so an index will do.
-var sentinels = []error{context.Canceled, ErrEnded, zookeeper.ErrNoAuth, zookeeper.ErrInvalidACL, locker.ErrNotDurable}
+var sentinels = []error{
+	context.Canceled, ErrEnded,
+	zookeeper.ErrNoAuth, zookeeper.ErrAuthRequired, zookeeper.ErrInvalidACL,
+	locker.ErrNotDurable, locker.ErrNotReserved, locker.ErrRequest,
+}
 
 func newFailure(err error) *Failure {
 	if err == nil {

@@ -85,7 +85,7 @@ func (c *client) locate(p place, diags *diag.Diagnostics) (t target, ok bool) {
 				"Leave out mode and slots, or set layout = %q.", locker.Curator, locker.Standard))
 		return t, false
 	}
-	if servers.IsUnknown() || p.lockID.IsUnknown() {
+	if servers.IsUnknown() || p.lockID.IsUnknown() || c.settings.lockRoot.IsUnknown() || c.settings.security.unknown {
 		return t, false
 	}
 	connect, err := zookeeper.ParseConnectString(servers.ValueString())
@@ -119,7 +119,7 @@ func (c *client) ensemble(servers []string) zookeeper.Config {
 func unknownZooKeeper(diags *diag.Diagnostics) {
 	if !diags.HasError() {
 		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "ZooKeeper Not Known Yet",
-			"The zookeeper argument, of this block or of the provider, is not known before apply, but is needed now. Set it to a value that is known at plan.")
+			"The zookeeper argument of this block or the provider, or another argument of the provider, is not known before apply, but is needed now. Set it to a value that is known at plan.")
 	}
 }
 

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,8 +41,8 @@ func explain(what string, t target, err error) diag.Diagnostic {
 			fmt.Sprintf("%v\n\nAll who share a lock must ask for the same number of slots, or for none.", err))
 	case errors.As(err, &connect):
 		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "ZooKeeper Cannot Be Reached",
-			fmt.Sprintf("%s of lock %q failed: no session could be had with %s.\n\nCheck the connect string, that a server of the ensemble is up, and that this machine may connect to it.%s\n\nCause: %v",
-				what, t.lockID, strings.Join(connect.Servers, ", "), paragraph(connect.Hint), connect.Cause))
+			fmt.Sprintf("%s of lock %q failed: no session could be had with %s.\n\n%s\n\nCause: %v",
+				what, t.lockID, strings.Join(connect.Servers, ", "), cmp.Or(connect.Hint, checkConnection), connect.Cause))
 	case errors.As(err, &lost):
 		return diag.NewErrorDiagnostic("Lock Was Lost",
 			fmt.Sprintf("Lock %q was lost at %s, while this run should have held it: %s\n\n"+
@@ -49,7 +50,16 @@ func explain(what string, t target, err error) diag.Diagnostic {
 				t.lockID, lost.At.Format(time.RFC3339), lost.Cause))
 	case errors.Is(err, zookeeper.ErrNoAuth):
 		return diag.NewAttributeErrorDiagnostic(lockID, "No Permission For Lock",
-			fmt.Sprintf("%s of lock %q failed: ZooKeeper does not let this client change %s. Ask whoever owns the znode to widen its ACL.%s", what, t.lockID, t.dir, origin))
+			fmt.Sprintf("%s of lock %q failed: ZooKeeper does not let this client change %s. %s\n\n"+
+				"A lock that was taken with acl = %q is its user's alone: nobody else can take, release or break it, but the data source shows everyone who holds it. "+
+				"Connect as that user, or ask whoever owns the znode to widen its ACL.%s", what, t.lockID, t.dir, whoWeAre(t.ensemble), aclCreator, origin))
+	case errors.Is(err, zookeeper.ErrAuthRequired):
+		return diag.NewErrorDiagnostic("ZooKeeper Wants To Know Its Clients",
+			fmt.Sprintf("%s of lock %q failed: the servers serve nobody whom they do not know. %s%s", what, t.lockID, whoWeAre(t.ensemble), origin))
+	case errors.Is(err, locker.ErrNotReserved):
+		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Is Open To Everyone",
+			fmt.Sprintf("%s of lock %q failed: acl is %q, but %s was there already and everyone may change it, so anyone could take or break the lock. "+
+				"All who share a lock have to use the same acl. Once nobody holds the lock, delete its directory, or restrict its ACL.%s", what, t.lockID, aclCreator, t.dir, origin))
 	case errors.Is(err, zookeeper.ErrInvalidACL):
 		return diag.NewErrorDiagnostic("User Not Known To ZooKeeper",
 			fmt.Sprintf("%s of lock %q failed: acl is %q, but the servers take this client for nobody, so that there is nobody to reserve the lock for. "+
@@ -80,10 +90,17 @@ func busyDetail(busy *locker.BusyError) string {
 	return b.String()
 }
 
-// paragraph sets a text off from the one before it.
-func paragraph(text string) string {
-	if text == "" {
-		return ""
+// checkConnection is the advice where the cause asks for no other.
+const checkConnection = "Check the connect string, that a server of the ensemble is up, and that this machine may connect to it."
+
+// whoWeAre says for whom the servers take a client.
+func whoWeAre(cfg zookeeper.Config) string {
+	switch {
+	case cfg.Auth.Username != "":
+		return fmt.Sprintf("It is the user %q. ZooKeeper does not check passwords: with another one that is another user.", cfg.Auth.Username)
+	case cfg.TLS != nil && cfg.TLS.Cert != "":
+		return "It is whom the servers take the client certificate for, if they do; it has no username."
+	default:
+		return "It is nobody: set username and password, or a client certificate in tls."
 	}
-	return "\n\n" + text
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -46,6 +47,11 @@ type tlsModel struct {
 	KeyFile            types.String `tfsdk:"key_file"`
 	ServerName         types.String `tfsdk:"server_name"`
 	InsecureSkipVerify types.Bool   `tfsdk:"insecure_skip_verify"`
+}
+
+// unknown tells whether a part of it will be known at apply only.
+func (m *tlsModel) unknown() bool {
+	return m != nil && (m.CAFile.IsUnknown() || m.CertFile.IsUnknown() || m.KeyFile.IsUnknown() || m.ServerName.IsUnknown() || m.InsecureSkipVerify.IsUnknown())
 }
 
 func tlsBlock() schema.Block {
@@ -91,6 +97,7 @@ type security struct {
 	auth    zookeeper.Digest
 	tls     *zookeeper.TLS // nil for plain text
 	creator bool
+	unknown bool // a part of it will be known at apply only
 }
 
 func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnostics) security {
@@ -111,9 +118,13 @@ func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnosti
 	}
 	s := security{
 		auth:    zookeeper.Digest{Username: username.ValueString(), Password: zookeeper.NewSecret(password.ValueString())},
-		tls:     resolveTLS(m.TLS, diags),
 		creator: who == aclCreator,
+		unknown: username.IsUnknown() || password.IsUnknown() || m.ACL.IsUnknown() || m.TLS.unknown(),
 	}
+	if s.unknown {
+		return s
+	}
+	s.tls = resolveTLS(m.TLS, diags)
 	if s.creator && username.IsNull() && (s.tls == nil || s.tls.Cert == "") {
 		diags.AddAttributeError(path.Root(settingACL.attribute), "ACL Needs A User",
 			fmt.Sprintf("acl is %q, which reserves what is created for the user who created it, but this provider has none. "+
@@ -181,7 +192,8 @@ func fromEnv(value types.String, s setting) types.String {
 }
 
 // readPEM returns a PEM text that is given as such or as a file's path. Neither
-// the text nor the content of a file gets into an error.
+// the text nor the content of a file gets into an error, and of a key not even the
+// path: it may be the key itself, in a form that is not understood.
 func readPEM(value types.String, s setting) (string, error) {
 	text := fromEnv(value, s).ValueString()
 	if text == "" || strings.Contains(text, "-----BEGIN ") {
@@ -190,12 +202,19 @@ func readPEM(value types.String, s setting) (string, error) {
 	if strings.ContainsAny(text, "\n\r") {
 		return "", fmt.Errorf("%s is neither a PEM text nor a file's path", s.attribute)
 	}
-	content, err := os.ReadFile(text) //nolint:gosec // the user names the file
-	if err != nil {
-		return "", fmt.Errorf("%s cannot be read: %w. Set it to the path of a PEM file, or to its text", s.attribute, err)
+	shown := text
+	if s.attribute == settingKey.attribute {
+		shown = "the file that it names"
 	}
-	if len(content) == 0 {
-		return "", fmt.Errorf("%s names an empty file, %s", s.attribute, text)
+	content, err := os.ReadFile(text) //nolint:gosec // the user names the file
+	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
+		err = failed.Err
+	}
+	if err == nil && len(content) == 0 {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %s cannot be read: %w. Set it to the path of a PEM file, or to its text", s.attribute, shown, err)
 	}
 	return string(content), nil
 }

@@ -1,0 +1,221 @@
+package provider
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+// secretText must not be seen anywhere.
+const secretText = "hunter2-marker"
+
+func text(s string) types.String { return types.StringValue(s) }
+
+func TestResolveSecurity(t *testing.T) {
+	authority := zktest.NewAuthority(t)
+	client := authority.Client(t, "team")
+	caFile := zktest.WriteSecret(t, "ca.pem", authority.CA)
+	certFile := zktest.WriteSecret(t, "cert.pem", client.Cert)
+	keyFile := zktest.WriteSecret(t, "key.pem", client.Key)
+	user := zookeeper.Digest{Username: "alice", Password: zookeeper.NewSecret(secretText)}
+	mutual := zookeeper.TLS{CA: authority.CA, Cert: client.Cert, Key: zookeeper.NewSecret(client.Key), ServerName: "zk"}
+	for name, test := range map[string]struct {
+		model providerModel
+		env   map[string]string
+		want  security
+		warns string
+	}{
+		"nothing": {},
+		"user": {
+			model: providerModel{Username: text("alice"), Password: text(secretText)},
+			want:  security{auth: user},
+		},
+		"user of the environment": {
+			env:  map[string]string{"CLOCKER_USERNAME": "alice", "CLOCKER_PASSWORD": secretText},
+			want: security{auth: user},
+		},
+		"user of both": {
+			model: providerModel{Username: text("alice")},
+			env:   map[string]string{"CLOCKER_USERNAME": "bob", "CLOCKER_PASSWORD": secretText},
+			want:  security{auth: user},
+		},
+		"creator": {
+			model: providerModel{Username: text("alice"), Password: text(secretText), ACL: text("creator")},
+			want:  security{auth: user, creator: true},
+		},
+		"creator of the environment": {
+			env:  map[string]string{"CLOCKER_USERNAME": "alice", "CLOCKER_PASSWORD": secretText, "CLOCKER_ACL": "creator"},
+			want: security{auth: user, creator: true},
+		},
+		"open against the environment": {
+			model: providerModel{ACL: text("open")},
+			env:   map[string]string{"CLOCKER_ACL": "creator"},
+		},
+		"empty tls": {
+			model: providerModel{TLS: &tlsModel{}},
+			want:  security{tls: &zookeeper.TLS{}},
+		},
+		"tls of files, creator by certificate": {
+			model: providerModel{ACL: text("creator"), TLS: &tlsModel{CAFile: text(caFile), CertFile: text(certFile), KeyFile: text(keyFile), ServerName: text("zk")}},
+			want:  security{tls: &mutual, creator: true},
+		},
+		"tls of PEM texts": {
+			model: providerModel{TLS: &tlsModel{CAFile: text(authority.CA), CertFile: text(client.Cert), KeyFile: text(client.Key), ServerName: text("zk")}},
+			want:  security{tls: &mutual},
+		},
+		"tls of the environment": {
+			env: map[string]string{
+				"CLOCKER_TLS_CA_FILE": caFile, "CLOCKER_TLS_CERT_FILE": client.Cert, "CLOCKER_TLS_KEY_FILE": keyFile,
+				"CLOCKER_TLS_SERVER_NAME": "zk", "CLOCKER_TLS_INSECURE_SKIP_VERIFY": "false",
+			},
+			want: security{tls: &mutual},
+		},
+		"tls of the configuration and the environment": {
+			model: providerModel{TLS: &tlsModel{ServerName: text("zk"), InsecureSkipVerify: types.BoolValue(false)}},
+			env: map[string]string{
+				"CLOCKER_TLS_CA_FILE": caFile, "CLOCKER_TLS_CERT_FILE": certFile, "CLOCKER_TLS_KEY_FILE": keyFile,
+				"CLOCKER_TLS_SERVER_NAME": "other", "CLOCKER_TLS_INSECURE_SKIP_VERIFY": "true",
+			},
+			want: security{tls: &mutual},
+		},
+		"unverified": {
+			model: providerModel{TLS: &tlsModel{InsecureSkipVerify: types.BoolValue(true)}},
+			want:  security{tls: &zookeeper.TLS{InsecureSkipVerify: true}},
+			warns: "tls.insecure_skip_verify",
+		},
+		"unverified by the environment": {
+			env:   map[string]string{"CLOCKER_TLS_INSECURE_SKIP_VERIFY": "1"},
+			want:  security{tls: &zookeeper.TLS{InsecureSkipVerify: true}},
+			warns: "tls.insecure_skip_verify",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for variable, value := range test.env {
+				t.Setenv(variable, value)
+			}
+			var diags diag.Diagnostics
+			got := resolveSecurity(t.Context(), test.model, &diags)
+			if (got.tls == nil) != (test.want.tls == nil) || got.tls != nil && *got.tls != *test.want.tls {
+				t.Errorf("the TLS is %+v, want %+v", got.tls, test.want.tls)
+			}
+			got.tls = test.want.tls
+			if got != test.want {
+				t.Errorf("resolved %+v, want %+v", got, test.want)
+			}
+			var warned []string
+			for _, d := range diags {
+				if at, ok := d.(diag.DiagnosticWithPath); ok && d.Severity() == diag.SeverityWarning {
+					warned = append(warned, at.Path().String())
+				} else {
+					t.Error(d)
+				}
+			}
+			if strings.Join(warned, " ") != test.warns {
+				t.Errorf("warned of %q, want %q", warned, test.warns)
+			}
+		})
+	}
+}
+
+func TestResolveSecurityThatCannotBe(t *testing.T) {
+	authority := zktest.NewAuthority(t)
+	client, other := authority.Client(t, "team"), authority.Client(t, "other")
+	// Keys in forms that nobody understands.
+	raw := strings.Join(strings.Split(client.Key, "\n")[1:3], "")
+	missing := filepath.Join(t.TempDir(), "missing.pem")
+	for name, test := range map[string]struct {
+		model providerModel
+		env   map[string]string
+		err   string // attribute of the only error
+		says  string
+	}{
+		"no password":                    {model: providerModel{Username: text("alice")}, err: "password", says: "CLOCKER_PASSWORD"},
+		"no password in the environment": {env: map[string]string{"CLOCKER_USERNAME": "alice"}, err: "password"},
+		"no username":                    {model: providerModel{Password: text(secretText)}, err: "username", says: "CLOCKER_USERNAME"},
+		"no username in the environment": {env: map[string]string{"CLOCKER_PASSWORD": secretText}, err: "username"},
+		"username that is two":           {env: map[string]string{"CLOCKER_USERNAME": "a:b", "CLOCKER_PASSWORD": secretText}, err: "username", says: "CLOCKER_USERNAME"},
+		"unknown acl":                    {env: map[string]string{"CLOCKER_ACL": "mine"}, err: "acl", says: "CLOCKER_ACL"},
+		"acl without a user":             {model: providerModel{ACL: text("creator")}, err: "acl", says: "needs a user"},
+		"acl with encryption only":       {model: providerModel{ACL: text("creator"), TLS: &tlsModel{CAFile: text(authority.CA)}}, err: "acl"},
+		"ca_file that is missing":        {model: providerModel{TLS: &tlsModel{CAFile: text(missing)}}, err: "tls.ca_file", says: missing},
+		"cert_file that is missing":      {env: map[string]string{"CLOCKER_TLS_CERT_FILE": missing}, err: "tls.cert_file", says: "no such file"},
+		"key_file that is missing":       {model: providerModel{TLS: &tlsModel{KeyFile: text(missing)}}, err: "tls.key_file", says: "cannot be read"},
+		"ca_file that is a directory":    {model: providerModel{TLS: &tlsModel{CAFile: text(t.TempDir())}}, err: "tls.ca_file", says: "cannot be read"},
+		"ca_file that is empty":          {model: providerModel{TLS: &tlsModel{CAFile: text(zktest.WriteSecret(t, "empty", ""))}}, err: "tls.ca_file", says: "empty"},
+		"ca_file that is no PEM":         {model: providerModel{TLS: &tlsModel{CAFile: text(zktest.WriteSecret(t, "no", "no"))}}, err: "tls.ca_file", says: "no PEM certificate"},
+		"key that is no PEM":             {model: providerModel{TLS: &tlsModel{KeyFile: text(raw)}}, err: "tls.key_file"},
+		"key of several lines, no PEM":   {model: providerModel{TLS: &tlsModel{KeyFile: text(raw + "\n" + raw)}}, err: "tls.key_file", says: "neither"},
+		"key with its line breaks lost":  {model: providerModel{TLS: &tlsModel{CertFile: text(client.Cert), KeyFile: text(strings.ReplaceAll(client.Key, "\n", `\n`))}}, err: "tls.cert_file"},
+		"certificate without its key":    {model: providerModel{TLS: &tlsModel{CertFile: text(client.Cert)}}, err: "tls.key_file"},
+		"key without its certificate":    {model: providerModel{TLS: &tlsModel{KeyFile: text(client.Key)}}, err: "tls.cert_file"},
+		"another's key":                  {model: providerModel{TLS: &tlsModel{CertFile: text(client.Cert), KeyFile: text(other.Key)}}, err: "tls.cert_file", says: "does not match"},
+		"insecure_skip_verify, or not":   {env: map[string]string{"CLOCKER_TLS_INSECURE_SKIP_VERIFY": "maybe"}, err: "tls.insecure_skip_verify", says: "maybe"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for variable, value := range test.env {
+				t.Setenv(variable, value)
+			}
+			var diags diag.Diagnostics
+			resolveSecurity(t.Context(), test.model, &diags)
+			if len(diags) != 1 || diags[0].Severity() != diag.SeverityError {
+				t.Fatalf("%d diagnostics, want an error: %v", len(diags), diags)
+			}
+			at, ok := diags[0].(diag.DiagnosticWithPath)
+			if !ok || at.Path().String() != test.err || !strings.Contains(strings.ToLower(at.Summary()+" "+at.Detail()), strings.ToLower(test.says)) {
+				t.Errorf("the error is %v, want one on %s with %q", diags[0], test.err, test.says)
+			}
+			for _, secret := range []string{secretText, raw, "BEGIN"} {
+				if strings.Contains(fmt.Sprint(diags), secret) {
+					t.Errorf("the error shows a secret: %v", diags)
+				}
+			}
+		})
+	}
+}
+
+// What is not known before apply is no error, whatever it will be.
+func TestResolveSecurityThatIsUnknown(t *testing.T) {
+	t.Parallel()
+	for name, model := range map[string]providerModel{
+		"username": {Username: types.StringUnknown(), Password: text(secretText)},
+		"password": {Username: text("alice"), Password: types.StringUnknown()},
+		"acl":      {ACL: types.StringUnknown()},
+		"ca":       {TLS: &tlsModel{CAFile: types.StringUnknown()}},
+		"cert":     {ACL: text("creator"), TLS: &tlsModel{CertFile: types.StringUnknown(), KeyFile: types.StringUnknown()}},
+		"key":      {TLS: &tlsModel{CertFile: text("/nowhere"), KeyFile: types.StringUnknown()}},
+		"name":     {TLS: &tlsModel{ServerName: types.StringUnknown()}},
+		"verify":   {TLS: &tlsModel{InsecureSkipVerify: types.BoolUnknown()}},
+	} {
+		var diags diag.Diagnostics
+		if s := resolveSecurity(t.Context(), model, &diags); !s.unknown || len(diags) > 0 {
+			t.Errorf("%s: unknown %t, %v", name, s.unknown, diags)
+		}
+	}
+}
+
+// None of the types that hold secrets shows them, however it is printed.
+func TestSettingsShowNoSecret(t *testing.T) {
+	t.Parallel()
+	authority := zktest.NewAuthority(t)
+	team := authority.Client(t, "team")
+	var diags diag.Diagnostics
+	s := settings{security: resolveSecurity(t.Context(), providerModel{
+		Username: text("alice"), Password: text(secretText),
+		TLS: &tlsModel{CertFile: text(team.Cert), KeyFile: text(team.Key)},
+	}, &diags)}
+	c := &client{settings: s}
+	for _, value := range []any{s, s.security, *s.security.tls, c, *c, c.ensemble(nil), target{ensemble: c.ensemble(nil)}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
+			if shown := fmt.Sprintf(verb, value); strings.Contains(shown, secretText) || strings.Contains(shown, "PRIVATE KEY") {
+				t.Errorf("%s of %T shows a secret: %s", verb, value, shown)
+			}
+		}
+	}
+}
