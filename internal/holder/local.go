@@ -90,7 +90,7 @@ func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
 // while is ctx for as long as l lives.
 func (l *Local) while(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) }) //nolint:contextcheck // ends with either
+	stop := context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) })
 	return ctx, func() {
 		stop()
 		cancel(nil)
