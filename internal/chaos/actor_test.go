@@ -1,0 +1,224 @@
+//go:build unix
+
+package chaos
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+// Why holds end.
+const (
+	endedByRelease = "released"
+	endedByLoss    = "lost"
+	endedByRun     = "the run ended"
+)
+
+// actor is one run after the other, with a proxy of its own before the server.
+type actor struct {
+	c     *chaos
+	name  string
+	begin func(*actor) *life
+	proxy *zktest.Proxy
+	calm  sync.Mutex // held while its connection or its process is disturbed
+
+	mu   sync.Mutex
+	life *life
+}
+
+// life is one run.
+type life struct {
+	holder interface {
+		holder.Holder
+		Close() error
+	}
+	process *processRun // whose holder is a process of its own
+
+	shaken atomic.Bool // its holder was made to end, so that requests may fail
+
+	mu    sync.Mutex
+	ended bool
+	holds map[string]*hold // that end with it, by znode
+	lost  map[string]bool  // znodes said to be lost
+}
+
+func newLife() *life { return &life{holds: map[string]*hold{}, lost: map[string]bool{}} }
+
+func newActor(c *chaos, name string, begin func(*actor) *life) *actor {
+	a := &actor{c: c, name: name, begin: begin, proxy: zktest.NewProxy(c.t, c.server)}
+	a.life = begin(a)
+	return a
+}
+
+func (a *actor) current() *life {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.life
+}
+
+// enter begins a hold, unless it is over already: its loss may have come first,
+// or the end of its run.
+func (l *life) enter(h *hold, znode string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended || l.lost[znode] {
+		return false
+	}
+	l.holds[znode] = h
+	h.lock.witness.enter(h)
+	return true
+}
+
+// lose is told by the holder.
+func (l *life) lose(znode string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost[znode] = true
+	if h := l.holds[znode]; h != nil {
+		h.lock.witness.leave(h, endedByLoss)
+	}
+}
+
+// end ends all that is held, because the run ends: what it guards is done.
+func (l *life) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	l.leave()
+}
+
+func (l *life) leave() {
+	for _, h := range l.holds {
+		h.lock.witness.leave(h, endedByRun)
+	}
+}
+
+// next ends the present life and begins another, for which the workers wait.
+func (a *actor) next(old *life, dropped bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	old.end()
+	old.shaken.Store(true)
+	if dropped {
+		a.proxy.Refuse()
+	}
+	err := old.holder.Close()
+	if lost := (*holder.LostError)(nil); err != nil && !dropped && !errors.As(err, &lost) && !errors.Is(err, context.DeadlineExceeded) {
+		a.c.report("%s: close: %v", a.name, err)
+	}
+	if old.process != nil {
+		old.process.kill()
+	}
+	if dropped {
+		a.proxy.Accept()
+	}
+	a.life = a.begin(a)
+}
+
+// step takes a lock, holds it and lets it go.
+func (a *actor) step(s step) {
+	life := a.current()
+	lock := a.c.locks[s.lock]
+	ctx, cancel := context.WithCancel(a.c.ctx)
+	defer cancel()
+	fault := a.disturb(s, life, cancel)
+	defer fault.stop()
+
+	fault.moment(waiting)
+	grant, err := life.holder.Acquire(ctx, holder.Request{
+		Ensemble: a.c.ensemble(a.proxy.Addr()),
+		Lock: locker.Request{
+			LockID: lock.id, Dir: a.c.space.Path(lock.dir), Wait: s.wait, Slots: lock.slots, Durable: s.durable,
+			Mode: map[bool]locker.Mode{true: s.mode}[lock.slots == 0],
+			Data: locker.Data{Owner: a.name},
+		},
+	})
+	if err != nil {
+		a.refused(s, life, err)
+		return
+	}
+	a.c.acquired()
+	h := &hold{lock: lock, who: a.name, mode: s.mode, token: grant.Token, begin: time.Now()}
+	if s.durable {
+		lock.witness.enter(h)
+	} else if !life.enter(h, grant.Znode) {
+		a.release(life, grant, s, h)
+		return
+	}
+	fault.moment(holding)
+	a.hold(h, s.hold, fault)
+	fault.moment(releasing)
+	lock.witness.leave(h, endedByRelease)
+	a.c.history.add(h)
+	a.release(life, grant, s, h)
+}
+
+// hold writes until it is time to go, and what was to go wrong has, or until the
+// lock is lost.
+func (a *actor) hold(h *hold, d time.Duration, fault *disturbance) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	over := false
+	for h.lock.witness.write(h) {
+		if over && fault.done() {
+			return
+		}
+		select {
+		case <-timer.C:
+			over = true
+		case <-tick.C:
+		}
+	}
+	fault.wait()
+}
+
+// refused judges why a lock was not had.
+func (a *actor) refused(s step, l *life, err error) {
+	switch {
+	case a.c.ctx.Err() != nil:
+	case errors.Is(err, locker.ErrBusy) && s.wait >= 0:
+		a.c.count("not free in time")
+	case errors.Is(err, locker.ErrOwnRun):
+		a.c.count("taken by the same run")
+	case errors.Is(err, context.Canceled) && s.fault == cancelled:
+		a.c.count("cancelled")
+	case l.shaken.Load(): // whatever it was about just then
+		a.c.count("holder ended")
+		wait(a.c.ctx, restTime, nil)
+	default:
+		a.c.report("%s: acquire for %v: %v", a.name, s, err)
+	}
+}
+
+// release lets go until that is confirmed.
+func (a *actor) release(l *life, grant holder.Grant, s step, h *hold) {
+	znode := holder.Znode{Ensemble: a.c.ensemble(a.proxy.Addr()), Path: grant.Znode, Durable: s.durable}
+	for {
+		err := l.holder.Release(context.WithoutCancel(a.c.ctx), znode)
+		lost := (*holder.LostError)(nil)
+		switch {
+		case err == nil:
+			return
+		case errors.As(err, &lost) && !s.durable:
+			a.c.count("lost")
+			return
+		case l.shaken.Load() && !s.durable:
+			return
+		case l.shaken.Load() && (errors.Is(err, holder.ErrEnded) || errors.Is(err, zookeeper.ErrClosed)):
+			l = a.current() // any run can release what is durable
+		default:
+			a.c.report("%s: release %v: %v", a.name, h, err)
+			return
+		}
+	}
+}

@@ -1,0 +1,194 @@
+//go:build unix
+
+package chaos
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
+)
+
+// foreignTimeout is the session timeout of foreign clients, longer than any fault
+// of the server: they play fair and are not themselves tested.
+const foreignTimeout = 30 * time.Second
+
+// style is how another client's contenders are named. All of them look at the
+// queue again when they are woken.
+type style struct {
+	name                       string
+	guid                       bool // 32 hex digits before the name, for each contender
+	exclusive, shared, counted string
+	tidy                       bool // removes the directory behind itself
+}
+
+var styles = []style{
+	{name: "Kazoo", guid: true, exclusive: "__lock__", shared: "__rlock__"},
+	{name: "gem", exclusive: "ex", shared: "sh", counted: "sem", tidy: true},
+	{name: "go-zookeeper", guid: true, exclusive: "-lock-"},
+}
+
+// foreignClient takes and releases locks in a recipe of its own.
+type foreignClient struct {
+	c    *chaos
+	conn *zk.Conn
+	style
+}
+
+var openACL = zk.WorldACL(zk.PermAll)
+
+// foreign lets one client contend for locks until enough were taken.
+func (c *chaos) foreign(conn *zk.Conn, s style) {
+	f := &foreignClient{c, conn, s}
+	random := generator(c.seed, s.name)
+	for c.ctx.Err() == nil {
+		lock, shared, rest := c.locks[random.IntN(len(c.locks))], random.IntN(2) == 0, between(random, 0, 30*time.Millisecond)
+		prefix, mode := s.exclusive, locker.Exclusive
+		switch {
+		case lock.slots > 0:
+			prefix, mode = s.counted, locker.Semaphore
+		case shared && lock.id == readersLock:
+			prefix, mode = s.shared, locker.Shared
+		}
+		if prefix != "" {
+			if err := f.take(lock, prefix, mode); err != nil {
+				c.report("%s: %v", s.name, err)
+			}
+		}
+		wait(c.ctx, rest, nil)
+	}
+}
+
+// take takes a lock, writes and lets it go.
+func (f *foreignClient) take(l *lock, prefix string, mode locker.Mode) error {
+	dir := f.c.space.Path(l.dir)
+	if f.guid {
+		var id [16]byte
+		for i := range id {
+			id[i] = byte(rand.Uint32()) //nolint:gosec // a part of it will do
+		}
+		prefix = hex.EncodeToString(id[:]) + prefix
+	}
+	node, err := f.create(dir, prefix)
+	if err != nil {
+		return err
+	}
+	stat, err := f.await(dir, node, l.slots, mode)
+	if err == nil {
+		h := &hold{lock: l, who: f.name, mode: mode, token: stat.Czxid, begin: time.Now()}
+		l.witness.enter(h)
+		for range 3 {
+			l.witness.write(h)
+		}
+		l.witness.leave(h, endedByRelease)
+		f.c.history.add(h)
+		f.c.count("by a foreign client")
+	}
+	gone := f.retry(func() error {
+		if err := f.conn.Delete(dir+"/"+node, -1); !errors.Is(err, zk.ErrNoNode) {
+			return err
+		}
+		return nil
+	})
+	if f.tidy {
+		_ = f.conn.Delete(dir, -1)
+	}
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, gone)
+}
+
+// create joins the queue.
+func (f *foreignClient) create(dir, prefix string) (node string, err error) {
+	err = f.retry(func() error {
+		// A reply may have been lost before.
+		if nodes, _, err := f.conn.Children(dir); err == nil {
+			for _, name := range nodes {
+				_, stat, err := f.conn.Exists(dir + "/" + name)
+				if err != nil {
+					return err
+				}
+				if stat.EphemeralOwner == f.conn.SessionID() {
+					node = name
+					return nil
+				}
+			}
+		}
+		path, err := f.conn.Create(dir+"/"+prefix, []byte(f.name), zk.FlagEphemeral|zk.FlagSequence, openACL)
+		if errors.Is(err, zk.ErrNoNode) {
+			if _, err := f.conn.Create(dir, nil, 0, openACL); err != nil && !errors.Is(err, zk.ErrNodeExists) {
+				return err
+			}
+			return errAgain
+		}
+		node = path[strings.LastIndexByte(path, '/')+1:]
+		return err
+	})
+	return node, err
+}
+
+var errAgain = fmt.Errorf("foreign: %w", zk.ErrConnectionClosed)
+
+// await waits until the contender is the first, or among the first of a semaphore,
+// or has none but readers before it.
+func (f *foreignClient) await(dir, node string, slots int, mode locker.Mode) (*zk.Stat, error) {
+	var own *zk.Stat
+	err := f.retry(func() error {
+		for {
+			nodes, _, changed, err := f.conn.ChildrenW(dir)
+			if err != nil {
+				return err
+			}
+			there, stat, err := f.conn.Exists(dir + "/" + node)
+			if err != nil {
+				return err
+			}
+			if !there || stat.EphemeralOwner != f.conn.SessionID() {
+				return fmt.Errorf("%s/%s is not there any more", dir, node)
+			}
+			own = stat
+			before := 0
+			for _, other := range nodes {
+				if number(other) < number(node) && (mode != locker.Shared || !reads(other)) {
+					before++
+				}
+			}
+			if before < max(slots, 1) {
+				return nil
+			}
+			select {
+			case <-changed:
+			case <-f.c.ctx.Done():
+				return context.Canceled
+			}
+		}
+	})
+	return own, err
+}
+
+// number is the sequence number, which does not wrap here.
+func number(node string) string { return node[max(0, len(node)-10):] }
+
+func reads(node string) bool {
+	return strings.Contains(node, "__rlock__") || strings.HasPrefix(node, "sh")
+}
+
+// retry repeats a request until it was answered.
+func (f *foreignClient) retry(request func() error) error {
+	for {
+		err := request()
+		if !slices.ContainsFunc([]error{zk.ErrConnectionClosed, zk.ErrNoServer}, func(lost error) bool { return errors.Is(err, lost) }) {
+			return err
+		}
+		wait(context.Background(), time.Millisecond, nil)
+	}
+}

@@ -1,0 +1,19 @@
+//go:build unix
+
+package chaos
+
+import (
+	"os"
+	"testing"
+
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == holder.Command {
+		holder.Hold()
+		return
+	}
+	zktest.Main(m)
+}

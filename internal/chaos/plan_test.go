@@ -1,0 +1,168 @@
+//go:build unix
+
+package chaos
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
+)
+
+// fault is what goes wrong during one step of one run. What it says of its moment
+// is when it begins: it may well outlast that.
+type fault string
+
+const (
+	noFault fault = ""
+
+	cutWaiting   fault = "connection cut while waiting"
+	cutHolding   fault = "connection cut while holding"
+	cutReleasing fault = "connection cut while releasing"
+
+	createUnheard   fault = "create request lost"
+	createUnsure    fault = "create reply lost"
+	promotionUnsure fault = "promotion reply lost" // only where a lock is to be durable
+	releaseUnheard  fault = "release request lost"
+	releaseUnsure   fault = "release reply lost"
+
+	aloneWaiting fault = "no connection for a while, while waiting"
+	aloneHolding fault = "no connection for a while, while holding"
+	lostWaiting  fault = "no connection for longer than the session, while waiting"
+	lostHolding  fault = "no connection for longer than the session, while holding"
+
+	cancelled  fault = "cancelled while waiting"
+	runEnds    fault = "run ends"
+	runDropped fault = "run drops its sessions"
+
+	holderKilled     fault = "holder process killed"
+	holderTerminated fault = "holder process told to end"
+	holderStopped    fault = "holder process stopped for a while"
+	terraformKilled  fault = "process of the run killed"
+)
+
+// Faults of servers, which all runs share.
+const (
+	serverPaused fault = "server paused for less than a session"
+	serverFrozen fault = "server paused for longer than a session"
+	serverKilled fault = "server killed and restarted"
+)
+
+// kind is one of runs: what it does, and what can befall it. What passes quickly
+// stands among its faults more often.
+type kind struct {
+	name    string
+	durable bool // takes durable locks too
+	faults  []fault
+}
+
+var (
+	steadyRuns = kind{"steady", true, []fault{
+		cutWaiting, cutWaiting, cutHolding, cutHolding, cutReleasing, cutReleasing,
+		createUnheard, createUnheard, createUnsure, createUnsure,
+		promotionUnsure, promotionUnsure, promotionUnsure, promotionUnsure,
+		releaseUnheard, releaseUnheard, releaseUnsure, releaseUnsure,
+		aloneWaiting, aloneHolding, lostWaiting, lostHolding,
+		cancelled, cancelled, cancelled,
+		runEnds, runEnds,
+	}}
+	// A durable lock of these would be left, for an operator to free: they can end
+	// between the promotion and the answer to it.
+	roughRuns = kind{"rough", false, []fault{
+		cutWaiting, cutHolding, cutReleasing, createUnsure, releaseUnsure,
+		lostWaiting, lostHolding, cancelled,
+		runEnds, runEnds, runDropped, runDropped,
+	}}
+	processRuns = kind{"process", false, []fault{
+		cutWaiting, cutHolding, cutReleasing, createUnsure, releaseUnsure,
+		aloneHolding, lostHolding, cancelled,
+		holderKilled, holderKilled, holderTerminated, holderStopped, terraformKilled,
+	}}
+	serverFaults = []fault{serverPaused, serverFrozen, serverKilled}
+)
+
+// step is one lock to take, to hold and to release, and what goes wrong.
+type step struct {
+	lock    int
+	mode    locker.Mode
+	durable bool
+	wait    time.Duration // locker.NoLimit, or how long
+	hold    time.Duration
+	fault   fault
+	delay   time.Duration // of a fault, from the beginning of its moment
+}
+
+// faultEvery is how many steps there are for one with a fault.
+const faultEvery = 24
+
+// plan is the endless sequence of steps of one worker. It is made of nothing but
+// the seed and the worker's name: what the worker meets does not change it.
+type plan struct {
+	random *rand.Rand
+	kind   kind
+	locks  []*lock
+}
+
+func newPlan(seed uint64, worker string, k kind, locks []*lock) *plan {
+	return &plan{random: generator(seed, worker), kind: k, locks: locks}
+}
+
+// generator is the source of chance of one name.
+func generator(seed uint64, name string) *rand.Rand {
+	const prime = 1099511628211 // FNV-1a, to spread names
+	hash := uint64(14695981039346656037)
+	for _, b := range []byte(name) {
+		hash = (hash ^ uint64(b)) * prime
+	}
+	return rand.New(rand.NewPCG(seed, hash)) //nolint:gosec // to be repeated, not to be secret
+}
+
+// next draws every part of a step, whether it is used or not, so that a step
+// never shifts those after it.
+func (p *plan) next() step {
+	r := p.random
+	s := step{
+		lock:  r.IntN(len(p.locks)),
+		mode:  locker.Exclusive,
+		wait:  locker.NoLimit,
+		hold:  between(r, 0, 3*time.Millisecond),
+		delay: between(r, 0, 8*time.Millisecond),
+	}
+	sort, patience, wait, long := r.IntN(10), r.IntN(10), between(r, 0, 400*time.Millisecond), between(r, 3*time.Millisecond, 40*time.Millisecond)
+	faulty, which := r.IntN(faultEvery), r.IntN(len(p.kind.faults))
+	lock := p.locks[s.lock]
+	switch {
+	case lock.slots > 0:
+		s.mode = locker.Semaphore
+	case lock.id == readersLock && sort < 6:
+		s.mode = locker.Shared
+	case sort == 9:
+		s.durable = p.kind.durable
+	}
+	if patience == 0 {
+		s.wait = wait
+	}
+	if patience == 1 {
+		s.wait = 0
+	}
+	if sort == 5 {
+		s.hold = long
+	}
+	if faulty == 0 {
+		s.fault = p.kind.faults[which]
+		s.durable = s.durable || s.fault == promotionUnsure && lock.slots == 0
+		if s.fault == cancelled {
+			s.wait = locker.NoLimit
+		}
+	}
+	return s
+}
+
+func between(r *rand.Rand, least, most time.Duration) time.Duration {
+	return least + time.Duration(r.Int64N(int64(most-least)))
+}
+
+func (s step) String() string {
+	return fmt.Sprintf("%d %s durable=%t wait=%v hold=%v %q after %v", s.lock, s.mode, s.durable, s.wait, s.hold, s.fault, s.delay)
+}
