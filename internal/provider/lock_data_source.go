@@ -102,7 +102,12 @@ func (d *lockDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	t, ok := d.client.locate(place{lockID: model.LockID, zookeeper: model.ZooKeeper, slots: model.Slots}, &resp.Diagnostics)
+	// Who only looks names no contender, so that a layout of the provider that cannot
+	// name those of a semaphore is nothing to it.
+	t, ok := d.client.locate(place{
+		lockID: model.LockID, zookeeper: model.ZooKeeper, slots: model.Slots,
+		layout: types.StringValue(string(locker.Standard)),
+	}, &resp.Diagnostics)
 	if !ok {
 		unknownZooKeeper(&resp.Diagnostics)
 		return
