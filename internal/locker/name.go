@@ -26,6 +26,9 @@ const (
 	semaphorePrefix = semaphoreMark + "-"
 )
 
+// curatorMarker ends them in Curator's layout.
+const curatorMarker = "-lock-"
+
 // runIDLength is that of a run's id, in hex digits.
 const runIDLength = 16
 
@@ -42,7 +45,7 @@ func newPrefix(req Request) string {
 	}
 	switch {
 	case req.Layout == Curator:
-		return exclusivePrefix + id + "-lock-"
+		return exclusivePrefix + id + curatorMarker
 	case req.Slots > 0:
 		return semaphorePrefix + id + "__lock__"
 	case req.Mode == Shared:
@@ -50,6 +53,14 @@ func newPrefix(req Request) string {
 	default:
 		return exclusivePrefix + id + "__lock__"
 	}
+}
+
+// Layout is how a contender of ours is named.
+func (c Contender) Layout() Layout {
+	if strings.Contains(c.Name, curatorMarker) {
+		return Curator
+	}
+	return Standard
 }
 
 // ofRun tells whether a contender's name is one that newPrefix gave to a run.

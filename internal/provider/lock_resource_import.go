@@ -69,14 +69,8 @@ func (r *lockResource) ImportState(ctx context.Context, req resource.ImportState
 			fmt.Sprintf("%q cannot name a lock: %v. Import a durable lock by its lockid.", m.LockID.ValueString(), err))
 		return
 	}
-	t, ok := r.client.locate(m.place(), &resp.Diagnostics)
+	t, queue, ok := r.find(ctx, m, &resp.Diagnostics)
 	if !ok {
-		unknownZooKeeper(&resp.Diagnostics)
-		return
-	}
-	queue, err := r.client.inspect(ctx, t)
-	if err != nil {
-		resp.Diagnostics.Append(explain("Importing", t, err))
 		return
 	}
 	if len(queue.Holders) != 1 || !queue.Holders[0].Durable || queue.Holders[0].Session != 0 {
@@ -86,8 +80,49 @@ func (r *lockResource) ImportState(ctx context.Context, req resource.ImportState
 	entry := queue.Holders[0]
 	m.setHeld(holder.Grant{Znode: entry.Znode, Token: entry.FencingToken()})
 	m.Info = said(entry.Info)
+	r.describe(&m, entry)
 	r.identify(ctx, m, resp.Identity, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+}
+
+// find looks at the lock, and where nobody holds it at the semaphore of that name,
+// which has a directory of its own.
+func (r *lockResource) find(ctx context.Context, m lockResourceModel, diags *diag.Diagnostics) (t target, queue locker.Queue, ok bool) {
+	look := func(slots types.Int64) (t target, queue locker.Queue, ok bool) {
+		p := m.place()
+		p.slots, p.layout = slots, types.StringValue(string(locker.Standard)) // no contender is named
+		if t, ok = r.client.locate(p, diags); !ok {
+			unknownZooKeeper(diags)
+			return t, queue, false
+		}
+		queue, err := r.client.inspect(ctx, t)
+		if err != nil {
+			diags.Append(explain("Importing", t, err))
+		}
+		return t, queue, err == nil
+	}
+	t, queue, ok = look(types.Int64Null())
+	if !ok || len(queue.Holders) > 0 {
+		return t, queue, ok
+	}
+	if s, semaphore, ok := look(types.Int64Value(1)); !ok || len(semaphore.Holders) > 0 {
+		return s, semaphore, ok
+	}
+	return t, queue, true
+}
+
+// describe makes the model say how the holder took the lock, so that the plan has
+// nothing to replace.
+func (r *lockResource) describe(m *lockResourceModel, holder locker.Entry) {
+	switch holder.Mode {
+	case locker.Shared:
+		m.Mode = types.StringValue(string(locker.Shared))
+	case locker.Semaphore:
+		m.Slots = types.Int64Value(int64(holder.Slots))
+	}
+	if layout := string(holder.Layout()); layout != orElse(r.client.settings.layout, string(defaultLayout)) {
+		m.Layout = types.StringValue(layout)
+	}
 }
 
 func notDurable(t target, queue locker.Queue) string {
@@ -98,6 +133,6 @@ func notDurable(t target, queue locker.Queue) string {
 	for i, h := range queue.Holders {
 		holders[i] = "  - " + h.String()
 	}
-	return fmt.Sprintf("Lock %q is held, but not by a durable lock of this provider, which is all that can be imported:\n%s\n\n"+
+	return fmt.Sprintf("Lock %q is held, but not by a single durable lock of this provider, which is all that can be imported:\n%s\n\n"+
 		"A lock that ends with its run or session cannot be taken over. Create the resource, with a lockwait, once it is free.", t.lockID, strings.Join(holders, "\n"))
 }
