@@ -70,19 +70,24 @@ var (
 // child without a number is none. A number behind an unknown marker is taken
 // for an exclusive contender: waiting for a stranger is safer than passing it.
 func ParseContender(name string) (c Contender, ok bool) {
-	end := -1
-	var best marker
-	for _, m := range markers {
-		if i := strings.LastIndex(name, m.text); i >= 0 && i+len(m.text) > end && !insideWord(name, i) {
-			end, best = i+len(m.text), m
-		}
+	digits := len(name)
+	for digits > 0 && '0' <= name[digits-1] && name[digits-1] <= '9' {
+		digits--
 	}
-	if end >= 0 {
-		if n, ok := parseSequence(name[end:]); ok {
-			if strings.HasPrefix(name, semaphoreMark+"-") {
-				best.mode = Semaphore
+	// A minus before the digits ends a marker, or else is the number's sign.
+	for end := digits; end >= max(0, digits-1); end-- {
+		n, ok := parseSequence(name[end:])
+		if !ok {
+			continue
+		}
+		for _, m := range markers {
+			if !strings.HasSuffix(name[:end], m.text) || insideWord(name, end-len(m.text)) {
+				continue
 			}
-			return Contender{name, n, best.mode}, true
+			if strings.HasPrefix(name, semaphoreMark+"-") {
+				return Contender{name, n, Semaphore}, true
+			}
+			return Contender{name, n, m.mode}, true
 		}
 	}
 	for _, m := range prefixes {
@@ -125,14 +130,15 @@ func Contenders(names []string) (queue []Contender, others []string) {
 		}
 	}
 	slices.Sort(others)
-	byPlace := func(first uint32) func(a, b Contender) int {
-		return func(a, b Contender) int {
-			return cmp.Or(cmp.Compare(place(a)-first, place(b)-first), cmp.Compare(a.Name, b.Name))
+	slices.SortFunc(queue, func(a, b Contender) int {
+		if d := cmp.Compare(place(a), place(b)); d != 0 {
+			return d
 		}
-	}
-	slices.SortFunc(queue, byPlace(0))
-	if len(queue) > 1 {
-		slices.SortFunc(queue, byPlace(firstPlace(queue)))
+		return cmp.Compare(a.Name, b.Name)
+	})
+	first := firstPlace(queue)
+	if i := slices.IndexFunc(queue, func(c Contender) bool { return place(c) == first }); i > 0 {
+		queue = slices.Concat(queue[i:], queue[:i])
 	}
 	return queue, others
 }

@@ -62,6 +62,7 @@ func (c *candidate) wait(ctx context.Context) error {
 		if c.Waiting != nil {
 			c.Waiting(Waiting{Place: c.rank(place), Next: next})
 		}
+		c.queued = nil // as long as the queue, and each of those who wait would keep one
 		select {
 		case name := <-watches.fired:
 			watches.drop(name)
