@@ -32,10 +32,9 @@ type Local struct {
 	onLoss func(Loss, bool)
 	pool   zookeeper.Pool
 
-	life     context.Context // ends with Close
-	end      context.CancelCauseFunc
-	pending  sync.WaitGroup // acquires
-	watching sync.WaitGroup // over held locks
+	life    context.Context // ends with Close
+	end     context.CancelCauseFunc
+	pending sync.WaitGroup // acquires
 
 	mu    sync.Mutex
 	locks map[lockKey]*held
@@ -52,11 +51,11 @@ func keyOf(z Znode) lockKey {
 // held is a lock in the books.
 type held struct {
 	*locker.Lock
-	req      Request
-	released chan struct{} // closed by the first try to release it
-	once     sync.Once
-	loss     *Loss // set before watched is closed
-	watched  chan struct{}
+	req     Request
+	forget  func() bool // its loss
+	release sync.Once
+	loss    *Loss         // set before watched is closed
+	watched chan struct{} // closed by the loss, or by the first try to release it
 }
 
 // NewLocal returns a holder that works for r and lives until Close. onLoss, if
@@ -140,20 +139,15 @@ func (l *Local) keep(ctx context.Context, req Request, lock *locker.Lock) error 
 	if lock.Durable() {
 		return nil
 	}
-	h := &held{Lock: lock, req: req, released: make(chan struct{}), watched: make(chan struct{})}
+	h := &held{Lock: lock, req: req, watched: make(chan struct{})}
+	h.forget = lock.OnLost(func() { l.lost(h) })
 	l.locks[keyOf(Znode{Ensemble: req.Ensemble, Path: lock.Znode()})] = h
-	l.watching.Go(func() { l.watch(h) })
 	return nil
 }
 
-// watch reports the loss of a lock that was not released.
-func (l *Local) watch(h *held) {
+// lost reports the loss of a lock that was not released.
+func (l *Local) lost(h *held) {
 	defer close(h.watched)
-	select {
-	case <-h.released:
-		return
-	case <-h.Lost():
-	}
 	h.loss = &Loss{LockID: h.req.Lock.LockID, Znode: h.Znode(), At: time.Now(), Cause: h.Err().Error()}
 	l.report(h, *h.loss)
 }
@@ -176,7 +170,11 @@ func (l *Local) forsake(cause string) {
 
 // give releases the lock, and then says whether it had been lost before.
 func (h *held) give(ctx context.Context) error {
-	h.once.Do(func() { close(h.released) })
+	h.release.Do(func() {
+		if h.forget() {
+			close(h.watched)
+		}
+	})
 	<-h.watched
 	err := h.Release(ctx)
 	if h.loss != nil {
@@ -271,7 +269,6 @@ func (l *Local) Close() error {
 	for err := range errs {
 		all = append(all, err)
 	}
-	l.watching.Wait()
 	l.pool.Close()
 	return errors.Join(all...)
 }
