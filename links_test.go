@@ -1,0 +1,97 @@
+package main
+
+import (
+	"io/fs"
+	"net/url"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	repository = os.DirFS(".")
+
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	anchor  = regexp.MustCompile(`<a id="([^"]+)">`)
+	fenced  = regexp.MustCompile("(?ms)^```.*?^```$")
+	noSlug  = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
+)
+
+// TestLinks follows each link from one page of the repository to another, headings
+// included.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	pages := 0
+	err := fs.WalkDir(repository, ".", func(page string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (page == "bin" || page == "dist" || page == ".git"):
+			return fs.SkipDir
+		case path.Ext(page) != ".md":
+			return nil
+		}
+		pages++
+		for _, match := range link.FindAllStringSubmatch(prose(t, page), -1) {
+			target, err := url.Parse(match[1])
+			if err != nil {
+				t.Errorf("%s: %v", page, err)
+				continue
+			}
+			if target.Scheme == "" {
+				follow(t, page, target)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pages == 0 {
+		t.Error("found no page")
+	}
+}
+
+// follow goes from a page to where a link leads.
+func follow(t *testing.T, from string, target *url.URL) {
+	t.Helper()
+	to := from
+	if target.Path != "" {
+		to = path.Join(path.Dir(from), target.Path)
+	}
+	if _, err := fs.Stat(repository, to); err != nil {
+		t.Errorf("%s: %v", from, err)
+		return
+	}
+	if target.Fragment != "" && !slices.Contains(anchors(prose(t, to)), target.Fragment) {
+		t.Errorf("%s: %s has no heading #%s", from, to, target.Fragment)
+	}
+}
+
+// prose is a page without its blocks of code.
+func prose(t *testing.T, file string) string {
+	t.Helper()
+	text, err := fs.ReadFile(repository, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fenced.ReplaceAllString(strings.ReplaceAll(string(text), "\r\n", "\n"), "")
+}
+
+// anchors are what the headings of a page are called in links, and what a page
+// names in HTML.
+func anchors(page string) []string {
+	var all []string
+	for _, match := range heading.FindAllStringSubmatch(page, -1) {
+		slug := noSlug.ReplaceAllString(strings.ToLower(match[1]), "")
+		all = append(all, strings.ReplaceAll(slug, " ", "-"))
+	}
+	for _, match := range anchor.FindAllStringSubmatch(page, -1) {
+		all = append(all, match[1])
+	}
+	return all
+}
