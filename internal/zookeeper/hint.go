@@ -38,6 +38,8 @@ func hint(err error, config *TLS) string {
 		return "The servers do not take this client's username and password."
 	case config == nil && closed(err):
 		return "The server hung up without an answer. That port may want TLS: then set tls. Or " + refusal
+	case config == nil && errors.Is(err, errHandshake):
+		return "The server may be stopped or too busy. Or that port may want TLS: then set tls."
 	case config == nil && errors.Is(err, errNotZooKeeper):
 		return "Something else than ZooKeeper listens there, or that port wants TLS: then set tls."
 	case config != nil:

@@ -108,6 +108,7 @@ func TestTLSMistakes(t *testing.T) {
 		{"a stranger's certificate", encrypted(mutual, stranger), otherCert},
 		{"a stranger's certificate, TLS 1.3", encrypted(mutual13, stranger), otherCert},
 		{"plain text to a TLS port", config(addr), wantsTLS},
+		{"plain text to a port that says nothing", config(listen(t, func(net.Conn) {})), "that port may want TLS: then set tls"},
 		{"TLS to a plain text port", encrypted(zktest.NewSpace(t).Addr(), TLS{CA: servers.CA}), speaksNoTLS},
 		{"TLS to Netty's plain text port", encrypted(plain.Addr(), TLS{CA: servers.CA}), speaksNoTLS},
 		{"TLS to something else", encrypted(listen(t, func(c net.Conn) { _, _ = fmt.Fprintln(c, "220 mail.example.com") }), TLS{CA: servers.CA}), speaksNoTLS},
