@@ -38,6 +38,16 @@ var guides = []example{
 		file: "guides/operating/queue.tf",
 		says: `queue = ""`,
 	},
+	{
+		file: "guides/sharing/curator.tf",
+		says: "rolled out",
+		then: changes,
+	},
+	{
+		file: "guides/migrating/held.tf",
+		says: "The lock lock-test1 exists and is held",
+		then: changes,
+	},
 }
 
 // guidesElsewhere are those with a test of their own below.
@@ -45,6 +55,7 @@ var guidesElsewhere = []string{
 	"guides/serializing-rollouts/module.tf",
 	"guides/serializing-rollouts/web/main.tf",
 	"guides/gating/reserved.tf",
+	"guides/fencing/main.tf",
 }
 
 // TestModule guards a whole module.
