@@ -48,12 +48,14 @@ func TestTheAnswerToACreationIsLost(t *testing.T) {
 			caught := proxy.Catch(zktest.Reply, ofKind(test.op))
 			w := c.start(c.request(dirOf(space)))
 			caught.Wait()
+			made := space.Children(testDir)
 			caught.Lose()
 			l := w.get()
 
+			// The one that was made, and so its place in the queue.
 			children := space.Children(testDir)
-			if len(children) != 1 || l.Znode() != space.Path(testDir+"/"+children[0]) {
-				t.Errorf("the lock is %s, the directory has %q", l.Znode(), children)
+			if len(made) != 1 || !slices.Equal(children, made) || l.Znode() != space.Path(testDir+"/"+made[0]) {
+				t.Fatalf("the lock is %s, the directory had %q and has %q", l.Znode(), made, children)
 			}
 			if _, stat := space.Get(testDir + "/" + children[0]); stat.Czxid != l.Token() || stat.EphemeralOwner != id {
 				t.Errorf("the lock of session %#x has token %d, the contender is %+v", id, l.Token(), stat)

@@ -39,6 +39,21 @@ func TestDataOfUsualLengthIsKept(t *testing.T) {
 	}
 }
 
+func TestDataIsCutToTheByte(t *testing.T) {
+	t.Parallel()
+	cut := false
+	for n := range 2 * MaxData {
+		b := Data{Owner: strings.Repeat("o", n)}.encode()
+		if len(b) > MaxData {
+			t.Fatalf("an owner of %d bytes gives %d", n, len(b))
+		}
+		cut = cut || len(decodeData(b).Owner) < n
+	}
+	if !cut {
+		t.Error("nothing was cut")
+	}
+}
+
 func FuzzDataEncode(f *testing.F) {
 	f.Add("anna", "info", "run", "host", "client", int64(0), 1, true)
 	f.Add(strings.Repeat("\x00", 2000), strings.Repeat(`"`, 2000), strings.Repeat("\u2028", 500), "\xff", strings.Repeat("<", 999), int64(1)<<62, -1, false)

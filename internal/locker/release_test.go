@@ -14,12 +14,17 @@ import (
 func TestReleaseTwice(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	l := newClient(t, space.Addr()).lock(dirOf(space))
+	proxy := zktest.NewProxy(t, space.Server())
+	l := newClient(t, proxy.Addr()).lock(dirOf(space))
+	requests := record(proxy)
 	var releases sync.WaitGroup
 	for range 5 {
 		releases.Go(func() { release(t, l) })
 	}
 	releases.Wait()
+	if got := requests.take(); len(got) != 1 {
+		t.Errorf("five releases of one lock took %v", got)
+	}
 	next := newClient(t, space.Addr()).lock(dirOf(space))
 	release(t, l)
 	if n := len(space.Children(testDir)); n != 1 {
