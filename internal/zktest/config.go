@@ -47,7 +47,7 @@ func zooCfg(options Options, dir string, port int, quorum map[string]string) []b
 		"admin.enableServer":     "false",
 		"4lw.commands.whitelist": "*",
 		// So that a Space can look at and clear away what a test has reserved.
-		"DigestAuthenticationProvider.superDigest": superUser + ":" + superDigest(),
+		"DigestAuthenticationProvider.superDigest": superUser + ":" + digest(superUser, superPassword),
 	}
 	maps.Copy(lines, quorum)
 	maps.Copy(lines, options.Config)
@@ -65,8 +65,9 @@ const (
 	superPassword = "zktest"
 )
 
-func superDigest() string {
-	sum := sha1.Sum([]byte(superUser + ":" + superPassword)) //nolint:gosec // as ZooKeeper has it
+// digest is what ZooKeeper keeps of a user's password.
+func digest(username, password string) string {
+	sum := sha1.Sum([]byte(username + ":" + password)) //nolint:gosec // as ZooKeeper has it
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 

@@ -43,6 +43,29 @@ func (s *Space) Get(path string) ([]byte, *zk.Stat) {
 	return data, stat
 }
 
+// ACL returns who may do what with a znode: for each scheme:id its permissions, of
+// "cdrwa".
+func (s *Space) ACL(path string) map[string]string {
+	s.tb.Helper()
+	rights := []struct {
+		bit    int32
+		letter string
+	}{{zk.PermCreate, "c"}, {zk.PermDelete, "d"}, {zk.PermRead, "r"}, {zk.PermWrite, "w"}, {zk.PermAdmin, "a"}}
+	acl := map[string]string{}
+	s.do("get the ACL of", path, func() error {
+		entries, _, err := s.Conn().GetACL(s.Path(path))
+		for _, entry := range entries {
+			for _, right := range rights {
+				if entry.Perms&right.bit != 0 {
+					acl[entry.Scheme+":"+entry.ID] += right.letter
+				}
+			}
+		}
+		return err
+	})
+	return acl
+}
+
 // Set overwrites the data of a znode.
 func (s *Space) Set(path string, data []byte) {
 	s.tb.Helper()

@@ -1,6 +1,7 @@
 package zktest
 
 import (
+	"context"
 	"maps"
 	"net"
 	"path/filepath"
@@ -32,5 +33,20 @@ func OwnSecure(tb testing.TB, options Options, identity Identity, clients *Autho
 	}
 	maps.Copy(config, options.Config)
 	options.Config = config
-	return Own(tb, options), net.JoinHostPort(loopback, strconv.Itoa(port))
+	server, addr = Own(tb, options), net.JoinHostPort(loopback, strconv.Itoa(port))
+	// The server opens this port after the other one.
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	defer cancel()
+	err = poll(ctx, func() error {
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", addr)
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return server, addr
 }

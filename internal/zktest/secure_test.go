@@ -48,6 +48,9 @@ func TestSpaceDeletesWhatIsReserved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if acl := s.ACL("/_zklocking/a"); len(acl) != 1 || acl["digest:owner:"+digest("owner", "password")] != "cdrwa" {
+		t.Errorf("the ACL is %v", acl)
+	}
 	s.Delete("/_zklocking/a")
 	recorder.finish()
 	if len(recorder.errors) != 0 {
