@@ -137,7 +137,11 @@ func (l *Lock) endWatch() {
 func (l *Lock) ask(ctx context.Context) error {
 	for {
 		until, cancel := context.WithDeadlineCause(ctx, l.session.Answered().Add(l.session.Timeout()), ErrSilence)
-		stat, err := l.session.Stat(until, l.Znode())
+		err := l.session.Confirm(until, l.third()/2)
+		var stat *zookeeper.Stat
+		if err == nil {
+			stat, err = l.session.Stat(until, l.Znode())
+		}
 		silent := until.Err() != nil
 		cancel()
 		switch {

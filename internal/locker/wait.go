@@ -38,10 +38,12 @@ func (c *candidate) wait(ctx context.Context) error {
 		}
 		before := blockers(c.queued, place, c.Slots)
 		if len(before) == 0 {
-			if agreed {
-				return nil
+			if !agreed {
+				continue
 			}
-			continue
+			// What the look was answered by may have been cut off from its ensemble,
+			// which may have ended our session. Once this is answered, it had not.
+			return c.confirm(ctx)
 		}
 		if err := c.refuseOwnRun(ctx, place); err != nil {
 			return err
@@ -163,6 +165,14 @@ func (c *candidate) refuseOwnRun(ctx context.Context, place int) error {
 		left++
 	}
 	return nil
+}
+
+// confirm returns nil if our session was alive lately by the leader's word.
+func (c *candidate) confirm(ctx context.Context) error {
+	_, err := insist(ctx, c.session, func() (struct{}, error) {
+		return struct{}{}, c.session.Confirm(ctx, c.session.Timeout()/3)
+	})
+	return err
 }
 
 // rank is our place among those who wait, from 1.

@@ -182,8 +182,17 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 	return holder.Grant{}, false
 }
 
+// errNoLook is why a look at a lock was given up.
+var errNoLook = errors.New("ZooKeeper did not answer in time")
+
+// lookTime bounds a look at a lock: the time to connect, which has an error of its
+// own, and as much again for the answers.
+func lookTime(t target) time.Duration { return 2 * t.ensemble.ConnectTimeout }
+
 // lookup reads the contender at znode, with ok = false if it is not there.
 func (c *client) lookup(ctx context.Context, t target, znode string) (entry locker.Entry, ok bool, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, lookTime(t), errNoLook)
+	defer cancel()
 	session, err := c.runtime.Sessions.Session(ctx, t.ensemble)
 	if err != nil {
 		return locker.Entry{}, false, err
@@ -193,6 +202,8 @@ func (c *client) lookup(ctx context.Context, t target, znode string) (entry lock
 
 // inspect looks at the lock.
 func (c *client) inspect(ctx context.Context, t target) (locker.Queue, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, lookTime(t), errNoLook)
+	defer cancel()
 	session, err := c.runtime.Sessions.Session(ctx, t.ensemble)
 	if err != nil {
 		return locker.Queue{}, err

@@ -53,14 +53,14 @@ type Result struct {
 // Create makes a znode and returns its path, which for a sequential one has the
 // server's number at its end.
 func (s *Session) Create(ctx context.Context, path string, data []byte, kind int32) (string, error) {
-	return call(ctx, s, "create", path, func() (string, error) {
+	return confirmed(ctx, s, "create", path, func() (string, error) {
 		return s.conn.Create(path, data, kind, s.acl)
 	})
 }
 
 // Delete removes a znode of whatever version.
 func (s *Session) Delete(ctx context.Context, path string) error {
-	_, err := call(ctx, s, "delete", path, func() (struct{}, error) {
+	_, err := confirmed(ctx, s, "delete", path, func() (struct{}, error) {
 		return struct{}{}, s.conn.Delete(path, -1)
 	})
 	return err
@@ -138,14 +138,14 @@ func (s *Session) OpenToAll(ctx context.Context, path string) (bool, error) {
 // Set replaces the data of a znode that has the given version; [ErrBadVersion]
 // if it has another.
 func (s *Session) Set(ctx context.Context, path string, data []byte, version int32) error {
-	_, err := call(ctx, s, "set", path, func() (*Stat, error) { return s.conn.Set(path, data, version) })
+	_, err := confirmed(ctx, s, "set", path, func() (*Stat, error) { return s.conn.Set(path, data, version) })
 	return err
 }
 
 // Sync waits until the connected server has seen all that the ensemble had
 // committed: a list after it cannot miss an earlier create of this session.
 func (s *Session) Sync(ctx context.Context, path string) error {
-	_, err := call(ctx, s, "sync", path, func() (string, error) { return s.conn.Sync(path) })
+	_, err := confirmed(ctx, s, "sync", path, func() (string, error) { return s.conn.Sync(path) })
 	return err
 }
 
@@ -160,7 +160,7 @@ func (s *Session) Multi(ctx context.Context, ops ...Op) ([]Result, error) {
 		}
 		requests[i] = op.request
 	}
-	return call(ctx, s, "multi", opPath(ops), func() ([]Result, error) {
+	return confirmed(ctx, s, "multi", opPath(ops), func() ([]Result, error) {
 		responses, err := s.conn.Multi(requests...)
 		results := make([]Result, len(responses))
 		for i, r := range responses {
@@ -197,7 +197,6 @@ func call[T any](ctx context.Context, s *Session, op, path string, request func(
 		value T
 		err   error
 	}
-	sent := time.Now()
 	done := make(chan answer, 1)
 	go func() {
 		value, err := request()
@@ -211,9 +210,7 @@ func call[T any](ctx context.Context, s *Session, op, path string, request func(
 	case <-s.Lost():
 		a.err = s.Err()
 	}
-	if a.err == nil || Answered(a.err) {
-		s.noteAnswer(sent)
-	} else {
+	if a.err != nil && !Answered(a.err) {
 		if errors.Is(a.err, ErrSessionExpired) {
 			// Said in an answer, on a connection that still stands.
 			s.expire()
@@ -227,6 +224,18 @@ func call[T any](ctx context.Context, s *Session, op, path string, request func(
 		a.err = fmt.Errorf("zookeeper: %s %s: %w", op, path, a.err)
 	}
 	return a.value, a.err
+}
+
+// confirmed is call for a request that the leader has to answer, be it by a
+// refusal, and which so proves that the session is alive. A read proves nothing:
+// a server that is cut off from its leader goes on answering those for a while.
+func confirmed[T any](ctx context.Context, s *Session, op, path string, request func() (T, error)) (T, error) {
+	sent := time.Now()
+	value, err := call(ctx, s, op, path, request)
+	if err == nil || Answered(err) {
+		s.noteAnswer(sent)
+	}
+	return value, err
 }
 
 func (s *Session) noteAnswer(sent time.Time) {

@@ -138,13 +138,19 @@ func TestErrorsNameTheRequest(t *testing.T) {
 			if !errors.Is(err, ErrNoNode) || !strings.Contains(err.Error(), "zookeeper: "+verb+" "+path) {
 				t.Errorf("the error is %v", err)
 			}
-			if !s.Answered().After(answered) {
-				t.Error("a refusal is no answer")
+			// Reads are answered without the leader.
+			read := slices.Contains([]string{"get", "watch", "stat", "list"}, verb)
+			if moved := s.Answered().After(answered); moved == read {
+				t.Errorf("the refusal moved the time of the last answer: %t", moved)
 			}
 		})
 	}
-	if err := s.Sync(bounded(t), path); err != nil {
-		t.Error(err)
+	answered := s.Answered()
+	if err := s.Confirm(bounded(t), time.Hour); err != nil || !s.Answered().Equal(answered) {
+		t.Errorf("what was confirmed an instant ago was asked for: %v", err)
+	}
+	if err := s.Confirm(bounded(t), 0); err != nil || !s.Answered().After(answered) {
+		t.Errorf("the leader was not asked: %v", err)
 	}
 }
 
@@ -157,7 +163,7 @@ func TestAnsweredIsWhenTheRequestWasSent(t *testing.T) {
 	sent := make(chan time.Time, 1)
 	go func() {
 		defer close(done)
-		_, _ = call(bounded(t), s, "wait", "/", func() (int, error) {
+		_, _ = confirmed(bounded(t), s, "wait", "/", func() (int, error) {
 			sent <- time.Now()
 			<-answer
 			return 0, nil
@@ -165,7 +171,7 @@ func TestAnsweredIsWhenTheRequestWasSent(t *testing.T) {
 	}()
 	latest := <-sent
 	// Sent later, answered earlier: an earlier one must not turn it back.
-	if _, err := s.Stat(bounded(t), "/"); err != nil {
+	if err := s.Sync(bounded(t), "/"); err != nil {
 		t.Fatal(err)
 	}
 	second := s.Answered()

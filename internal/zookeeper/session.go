@@ -190,12 +190,21 @@ func (s *Session) Timeout() time.Duration {
 // Creator tells whether what the session creates is its user's alone to change.
 func (s *Session) Creator() bool { return s.creator }
 
-// Answered is when the latest of the answered requests was sent: the server
-// keeps the session at least until that instant plus [Session.Timeout].
+// Answered is when the latest request was sent that the leader has answered: the
+// ensemble keeps the session at least until that instant plus [Session.Timeout].
 func (s *Session) Answered() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.answered
+}
+
+// Confirm asks the leader for a sign of life if the latest, [Session.Answered],
+// is older than that.
+func (s *Session) Confirm(ctx context.Context, age time.Duration) error {
+	if time.Since(s.Answered()) < age {
+		return nil
+	}
+	return s.Sync(ctx, "/")
 }
 
 // Changed returns a channel that is closed at the next loss or return of the
