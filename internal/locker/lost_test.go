@@ -45,10 +45,15 @@ func TestLockIsLostWithItsSession(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	proxy := zktest.NewProxy(t, space.Server())
-	c := newClient(t, proxy.Addr())
+	c := newClientWith(t, proxy.Addr(), time.Minute)
 	l := c.lock(dirOf(space))
 	proxy.Expire()
-	await(t, "the loss", l.Lost())
+	// Told by the session: the lock itself would ask after 20 seconds only.
+	select {
+	case <-l.Lost():
+	case <-time.After(10 * time.Second):
+		t.Fatal("the session is over, and the lock is believed in")
+	}
 	if !errors.Is(l.Err(), zookeeper.ErrSessionExpired) {
 		t.Errorf("lost by %v", l.Err())
 	}
