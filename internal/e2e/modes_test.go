@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
@@ -28,6 +29,15 @@ func TestTwoOfThreeRunsHoldASlot(t *testing.T) {
 			}
 			gates[0].awaitBegun()
 			gates[1].awaitBegun()
+			// Whoever is blocked watches the holders.
+			holder := space.Path(dir) + "/sem-"
+			eventually(t, "the third run waits or works", func() bool {
+				watches, err := space.Server().FourLetter(t.Context(), "wchp")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return gates[2].hasBegun() || strings.Contains(watches, holder)
+			})
 			if gates[2].hasBegun() {
 				t.Fatal("a third run works while both slots are held")
 			}
