@@ -1,0 +1,127 @@
+package provider
+
+import (
+	"fmt"
+	"regexp"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/compare"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+const durable = `hold_until = "destroyed"`
+
+// persistent checks that the lock's znode belongs to no session.
+func (r *rig) persistent(s *terraform.State) error {
+	if err := r.there(lockDir)(s); err != nil {
+		return err
+	}
+	name := r.space.Children(lockDir)[0]
+	if _, stat := r.space.Get(lockDir + "/" + name); stat.EphemeralOwner != 0 {
+		return fmt.Errorf("%s ends with the session %#x", name, stat.EphemeralOwner)
+	}
+	return nil
+}
+
+// A durable lock is held until it is destroyed, whatever runs there are; a later
+// run changes it in place and lets it go.
+func TestAccDurableLockOutlivesItsRun(t *testing.T) {
+	r := newRig(t)
+	znodes, tokens := statecheck.CompareValue(compare.ValuesSame()), statecheck.CompareValue(compare.ValuesSame())
+	step := func(action plancheck.ResourceActionType, arguments ...string) resource.TestStep {
+		return resource.TestStep{
+			PreConfig:         r.nextRun,
+			Config:            r.config(lock(append(arguments, durable)...)),
+			ConfigPlanChecks:  planAction(action),
+			ConfigStateChecks: append(stateHeld(), znodes.AddStateValue(theLock, znode), tokens.AddStateValue(theLock, token)),
+			Check:             r.persistent,
+		}
+	}
+	resource.ParallelTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: r.factories(),
+		Steps: []resource.TestStep{
+			step(plancheck.ResourceActionCreate),
+			step(plancheck.ResourceActionNoop),
+			step(plancheck.ResourceActionUpdate, `info = "new"`),
+			step(plancheck.ResourceActionUpdate, `info = "new"`, "lockwait = 5"),
+			{PreConfig: r.nextRun, RefreshState: true}, // expects that there is nothing to do
+		},
+		CheckDestroy: r.gone(lockDir),
+	})
+}
+
+// A durable lock whose znode somebody deletes is created again, and waits its
+// turn.
+func TestAccDurableLockWhoseZnodeWasDeleted(t *testing.T) {
+	r := newRig(t)
+	znodes := statecheck.CompareValue(compare.ValuesDiffer())
+	var other string
+	steal := func() {
+		r.nextRun()
+		other = r.space.Create(lockDir+"/lock-", []byte("another client"), zktest.EphemeralSequential)
+		r.space.Delete(lockDir + "/" + r.space.Children(lockDir)[0])
+	}
+	resource.ParallelTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: r.factories(),
+		Steps: []resource.TestStep{{
+			Config:            r.config(lock(durable)),
+			ConfigStateChecks: append(stateHeld(), znodes.AddStateValue(theLock, znode)),
+		}, {
+			PreConfig:   steal,
+			Config:      r.config(lock(durable)),
+			ExpectError: regexp.MustCompile(`(?s)Lock Is Held.*another client`),
+		}, {
+			PreConfig:         func() { r.space.Delete(other) },
+			Config:            r.config(lock(durable)),
+			ConfigPlanChecks:  planAction(plancheck.ResourceActionCreate),
+			ConfigStateChecks: append(stateHeld(), znodes.AddStateValue(theLock, znode)),
+			Check:             r.persistent,
+		}},
+		CheckDestroy: r.gone(lockDir),
+	})
+}
+
+// A durable lock keeps another run out, which is told who has it.
+func TestAccDurableLockKeepsOthersOut(t *testing.T) {
+	r := newRig(t)
+	second := `
+resource "clocker_lock" "b" {
+  lockid = "l"
+  depends_on = [clocker_lock.a]
+}
+`
+	resource.ParallelTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: r.factories(),
+		Steps: []resource.TestStep{{
+			Config: r.config(lock(durable, `info = "reserved"`)),
+		}, {
+			PreConfig:   r.nextRun,
+			Config:      r.config(lock(durable, `info = "reserved"`), second),
+			ExpectError: regexp.MustCompile(`(?s)clocker_lock" "b".*Lock\s"l"\sis\sheld\sby.*durable.*reserved`),
+		}},
+		CheckDestroy: r.gone(lockDir),
+	})
+}
+
+// A durable lock can be imported, by its lockid; any other says who has it.
+func TestAccDurableLockIsImported(t *testing.T) {
+	r := newRig(t)
+	resource.ParallelTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: r.factories(),
+		Steps: []resource.TestStep{{
+			Config: r.config(lock(durable, `info = "kept"`)),
+		}, {
+			Config: r.config(lock(durable, `info = "kept"`)), ResourceName: theLock,
+			ImportState: true, ImportStateId: "l", ImportStateVerify: true, ImportStateVerifyIdentifierAttribute: "lockid",
+		}, {
+			Config: r.config(lock(durable)), ResourceName: theLock,
+			ImportState: true, ImportStateId: "nobody's", ExpectError: regexp.MustCompile(`(?s)No Durable Lock To Import.*Nobody`),
+		}},
+		CheckDestroy: r.gone(lockDir),
+	})
+}
