@@ -92,6 +92,7 @@ func TestReleasedLockIsNotLost(t *testing.T) {
 	s := c.session()
 	proxy.Expire()
 	await(t, "the session's end", s.Lost())
+	release(t, c.lock(dirOf(space))) // takes longer than to be told of the loss
 	if l.Err() != nil {
 		t.Errorf("a released lock is lost by %v", l.Err())
 	}
