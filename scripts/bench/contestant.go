@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+//go:embed kazoo.py
+var kazooProgram string
+
+// contestant is a worker process from the outside.
+type contestant struct {
+	name  string // for people
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	lines *bufio.Reader
+}
+
+// pythons are where to look for a Python that has Kazoo: Debian's package is for
+// Debian's own.
+var pythons = []string{"/usr/bin/python3", "python3"}
+
+// findKazoo returns a Python that has Kazoo, and its version; nothing if there is
+// none.
+func findKazoo(ctx context.Context) (python, version string) {
+	for _, python := range pythons {
+		out, err := exec.CommandContext(ctx, python, "-c", "import kazoo.version; print(kazoo.version.__version__)").Output() //nolint:gosec // one of ours
+		if err == nil {
+			return python, strings.TrimSpace(string(out))
+		}
+	}
+	return "", ""
+}
+
+func startContestant(cmd *exec.Cmd, name string) (*contestant, error) {
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return &contestant{name, cmd, stdin, bufio.NewReader(stdout)}, nil
+}
+
+// do has the worker do something, and reads what that gave.
+func (c *contestant) do(result any, command string, arguments ...any) error {
+	if _, err := fmt.Fprintln(c.stdin, append([]any{command}, arguments...)...); err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	line, err := c.lines.ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, result)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", c.name, command, err)
+	}
+	return nil
+}
+
+// close ends the worker in its own time.
+func (c *contestant) close() {
+	_ = c.stdin.Close()
+	_ = c.cmd.Wait()
+}
