@@ -1,0 +1,239 @@
+//go:build unix
+
+package e2e
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/shirou/gopsutil/v4/process"
+)
+
+// secretsFile is where a run has its secrets from, if not from its environment.
+const secretsFile = "secrets.auto.tfvars"
+
+// A password, a key and a certificate as PEM texts are in nothing that a run
+// leaves, says or shows of itself: with variables that Terraform does not keep,
+// in no process's arguments or environment either.
+func TestSecretsOfVariables(t *testing.T) {
+	t.Parallel()
+	s := newSecure(t)
+	client, password := s.clients.Client(t, "team"), "hunter2-"+rand.Text()
+	workspaceAt := func(addr string, blocks ...string) *workspace {
+		w := newWorkspace(t, append(blocks, secretVariables, block(`provider "clocker"`, fmt.Sprintf(`
+  zookeeper       = %q
+  connect_timeout = 5
+  session_timeout = %d
+  username        = "alice"
+  password        = var.password
+  acl             = "creator"
+  tls {
+    ca_file   = %q
+    cert_file = var.cert
+    key_file  = var.key
+  }`, addr+s.Chroot(), sessionTimeout, s.servers.CA)))...)
+		write(t, filepath.Join(w.dir, secretsFile), fmt.Sprintf("password = %q\ncert = %q\nkey = %q\n", password, client.Cert, client.Key))
+		return w
+	}
+	if w := workspaceAt(s.addr); !w.knowsEphemeralVariables() {
+		t.Skip("this command line keeps all variables in its plans")
+	}
+	found := tellAll(t, s, []string{password, pemLine(client.Key), pemLine(client.Cert)}, workspaceAt)
+	for _, p := range found.processes {
+		found.search(t, p.name, p.shows)
+	}
+}
+
+// Terraform's own environment, and what it passes on, is the user's doing. The
+// holder has none of it.
+func TestSecretsOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	s := newSecure(t)
+	client, password := s.clients.Client(t, "team"), "hunter2-"+rand.Text()
+	found := tellAll(t, s, []string{password, pemLine(client.Key), pemLine(client.Cert)}, func(addr string, blocks ...string) *workspace {
+		w := newWorkspace(t, append(blocks, block(`provider "clocker"`, fmt.Sprintf("zookeeper = %q\nconnect_timeout = 5\nsession_timeout = %d", addr+s.Chroot(), sessionTimeout)))...)
+		for name, value := range map[string]string{
+			"CLOCKER_USERNAME": "alice", "CLOCKER_PASSWORD": password, "CLOCKER_ACL": "creator",
+			"CLOCKER_TLS_CA_FILE": s.servers.CA, "CLOCKER_TLS_CERT_FILE": client.Cert, "CLOCKER_TLS_KEY_FILE": client.Key,
+		} {
+			w.setenv(name, value)
+		}
+		return w
+	})
+	holders := 0
+	for _, p := range found.processes {
+		if strings.Contains(p.name, " hold") {
+			found.search(t, p.name, p.shows)
+			holders++
+		}
+	}
+	if holders == 0 {
+		t.Error("no holder was looked at")
+	}
+}
+
+const secretVariables = `
+variable "password" {
+  type      = string
+  ephemeral = true
+}
+variable "cert" {
+  type      = string
+  ephemeral = true
+}
+variable "key" {
+  type      = string
+  ephemeral = true
+}
+`
+
+// found is what is to be seen of a run by anybody.
+type found struct {
+	secrets   []string
+	processes []shown
+}
+
+// shown are the arguments and the environment of a process.
+type shown struct{ name, shows string }
+
+func (f *found) search(t *testing.T, where, text string) {
+	t.Helper()
+	for i, secret := range f.secrets {
+		if strings.Contains(text, secret) {
+			t.Errorf("secret %d of password, key and certificate is in %s", i+1, where)
+		}
+	}
+}
+
+// tellAll plans, applies, fails and destroys with all logs on, and searches what
+// that says and leaves. It returns the processes of the run for the test to judge.
+func tellAll(t *testing.T, s *secure, secrets []string, workspace func(addr string, blocks ...string) *workspace) *found {
+	t.Helper()
+	f := &found{secrets: secrets}
+	gate := newGate(t)
+	blocks := []string{
+		lock("a", `info = "a test"`), lock("durable", `lockid = "durable"`, `hold_until = "destroyed"`),
+		`data "clocker_lock" "a" { lockid = "other" }`,
+	}
+	w := workspace(s.addr, append(blocks, guarded("work", "a", `"1"`, gate.work()))...)
+	temp := t.TempDir()
+	end := func(c *command, good bool) {
+		t.Helper()
+		if code := c.wait(); (code == 0) != good {
+			t.Fatalf("%v: exit code %d", c.Args, code)
+		}
+		f.search(t, fmt.Sprint("the output of ", c.Args), c.stdout()+c.stderr())
+	}
+	w.setenv("TMPDIR", temp)
+	w.setenv("TF_LOG", "trace")
+
+	end(w.start("plan", "-input=false", "-out="+planFile), true)
+	end(w.start("show", "-json", planFile), true)
+	apply := w.apply()
+	gate.awaitBegun()
+	f.lookAtProcesses(t)
+	for _, path := range s.Tree() {
+		data, _ := s.Get(path)
+		f.search(t, "the data of "+path, string(data))
+	}
+	for _, addr := range []string{s.addr, s.Addr()} { // where the lock is held, and where nobody speaks TLS
+		other := workspace(addr, blocks...)
+		other.setenv("TF_LOG", "trace")
+		end(other.apply(), false)
+		f.searchFiles(t, filepath.Dir(other.dir))
+	}
+	gate.end()
+	end(apply, true)
+	if !strings.Contains(apply.stderr(), "[TRACE]") {
+		t.Error("nothing was logged")
+	}
+	end(w.start("show", "-json"), true)
+	f.searchFiles(t, filepath.Dir(w.dir))
+	end(w.start("destroy", "-auto-approve", "-input=false"), true)
+	f.searchFiles(t, filepath.Dir(w.dir))
+	s.WaitGone("/_zklocking/durable")
+	w.awaitNoProcess()
+	if entries, err := os.ReadDir(temp); err != nil || len(entries) > 0 {
+		t.Errorf("the directory for temporary files has %v, %v", entries, err)
+	}
+	return f
+}
+
+// lookAtProcesses keeps what this machine's processes show.
+func (f *found) lookAtProcesses(t *testing.T) {
+	t.Helper()
+	all, err := process.Processes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		// An error says that it has ended meanwhile, or is not ours to look at.
+		line, _ := p.Cmdline()
+		environ, _ := p.Environ()
+		f.processes = append(f.processes, shown{fmt.Sprintf("process %d %s", p.Pid, line), line + "\n" + strings.Join(environ, "\n")})
+	}
+}
+
+// searchFiles searches all files in a directory but that with the secrets, and in
+// archives, as plans are, what they contain.
+func (f *found) searchFiles(t *testing.T, dir string) {
+	t.Helper()
+	files := os.DirFS(dir)
+	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() || entry.Name() == secretsFile || entry.Name() == providerFile {
+			return err
+		}
+		content, err := fs.ReadFile(files, path)
+		if err != nil {
+			return err
+		}
+		f.search(t, path, string(content))
+		archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
+		if err != nil {
+			return nil //nolint:nilerr // no archive
+		}
+		for _, member := range archive.File {
+			r, err := member.Open()
+			if err != nil {
+				return err
+			}
+			text, err := io.ReadAll(r)
+			if err != nil {
+				return err
+			}
+			f.search(t, path+" in "+member.Name, string(text))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// pemLine is a line of a PEM text that no other has: the one before the last of
+// its content, where a key or a signature stands.
+func pemLine(pem string) string {
+	lines := strings.Split(strings.TrimSpace(pem), "\n")
+	return lines[len(lines)-3]
+}
+
+// knowsEphemeralVariables is true from Terraform 1.10 and OpenTofu 1.11.
+func (w *workspace) knowsEphemeralVariables() bool {
+	w.t.Helper()
+	version := w.start("version")
+	version.succeed()
+	var name string
+	var minor int
+	if _, err := fmt.Sscanf(version.stdout(), "%s v1.%d", &name, &minor); err != nil {
+		w.t.Fatalf("%s: %v", version.stdout(), err)
+	}
+	return minor >= 10 && name == "Terraform" || minor >= 11
+}
