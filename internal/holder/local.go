@@ -137,6 +137,10 @@ func (l *Local) keep(ctx context.Context, req Request, lock *locker.Lock) error 
 		return context.Cause(ctx)
 	}
 	if lock.Durable() {
+		// Nobody would know of it: no state will be written.
+		if alive, err := l.run.Alive(); err == nil && !alive {
+			return ErrEnded
+		}
 		return nil
 	}
 	h := &held{Lock: lock, req: req, watched: make(chan struct{})}

@@ -192,8 +192,10 @@ func (c *contender) remove(ctx context.Context) error {
 		switch {
 		case err == nil, errors.Is(err, zookeeper.ErrNoNode), !c.durable && c.session.Err() != nil:
 			return nil
-		case c.session.Err() == nil && !zookeeper.Disconnected(err), ctx.Err() != nil:
+		case c.session.Err() == nil && !zookeeper.Disconnected(err):
 			return err
+		case ctx.Err() != nil:
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 	}
 }

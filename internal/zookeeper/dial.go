@@ -42,7 +42,13 @@ func (t *transport) dial(network, server string, _ time.Duration) (net.Conn, err
 // then nothing is said does not keep us from the others.
 func (t *transport) connect(network, server string) (net.Conn, error) {
 	t.reach(errResolving)
-	ctx, cancel := context.WithTimeout(t.ctx, t.attempt)
+	attempt := t.attempt
+	if _, timeout := t.negotiated(); timeout > 0 {
+		// A server that is just starting may take the connection and never answer,
+		// while the session runs out.
+		attempt = min(attempt, max(timeout/3, time.Second))
+	}
+	ctx, cancel := context.WithTimeout(t.ctx, attempt)
 	defer cancel()
 	addresses, err := t.resolve(ctx, server)
 	if err != nil {
@@ -53,7 +59,7 @@ func (t *transport) connect(network, server string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	patience := max(t.attempt/time.Duration(len(addresses)), min(t.attempt, time.Second))
+	patience := max(attempt/time.Duration(len(addresses)), min(attempt, time.Second))
 	t.reach(errSecuring)
 	conn, err := secure(t.ctx, raw, t.tls, server, patience)
 	if err != nil {

@@ -1,0 +1,92 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+// The word of the loss reaches the user wherever Terraform's standard error goes,
+// and nothing overwrites it.
+func TestLossIsToldOnStandardError(t *testing.T) {
+	t.Parallel()
+	for name, open := range sinks {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLosing(t, zktest.NewSpace(t), "clocker_lock.a")
+			path, written := open(t)
+			apply := l.startCommand(exec.Command("sh", "-c",
+				fmt.Sprintf(`exec "$0" apply -no-color -auto-approve -input=false 2>'%s'`, path), l.cli))
+			l.first.awaitBegun()
+			l.deleted()
+			apply.fail()
+			told := written()
+			l.interrupted(apply, told)
+			if !strings.Contains(told, "Error: ") {
+				t.Errorf("Terraform's own words are lost:\n%s", told)
+			}
+			deleteEmpty(l.space, lockDir)
+		})
+	}
+}
+
+// sinks are what a standard error can be, beside the pipe that it is elsewhere:
+// a path to open for writing, and what was written in the end.
+var sinks = map[string]func(t *testing.T) (path string, written func() string){
+	"file": func(t *testing.T) (string, func() string) {
+		path := filepath.Join(t.TempDir(), "stderr")
+		return path, func() string {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Error(err)
+			}
+			return string(text)
+		}
+	},
+	"terminal": terminal,
+}
+
+// terminal is a new pseudo-terminal.
+func terminal(t *testing.T) (path string, written func() string) {
+	t.Helper()
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here:", err)
+	}
+	master := os.NewFile(uintptr(fd), "terminal")
+	t.Cleanup(func() { _ = master.Close() })
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	}
+	path = "/dev/pts/" + strconv.Itoa(number)
+	var slave *os.File
+	if err == nil {
+		slave, err = os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0) // reading fails while nobody has it open
+	}
+	if err == nil {
+		err = master.SetReadDeadline(time.Now().Add(2 * patience))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := make(chan string, 1)
+	go func() {
+		all, _ := io.ReadAll(master) // ends with an error, EIO
+		text <- strings.ReplaceAll(string(all), "\r\n", "\n")
+	}()
+	return path, func() string {
+		_ = slave.Close()
+		return await(t, "the end of the terminal", text)
+	}
+}

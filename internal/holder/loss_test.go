@@ -1,0 +1,132 @@
+//go:build unix
+
+package holder
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/run"
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+// listener is a process that plays the run, and tells on standard output which
+// interrupts it gets, until a line on standard input ends it.
+const listener = `trap 'echo interrupted' INT; echo ready; until read -r _; do :; done; echo ended`
+
+// listening is a running listener.
+type listening struct {
+	run.Run
+	in       *os.File
+	heard    *os.File // standard output
+	told     *os.File // standard error
+	toldSide *os.File // its other end
+}
+
+func startListening(t *testing.T) *listening {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", listener)
+	l := &listening{}
+	var stdin, stdout *os.File
+	for _, p := range []struct{ r, w **os.File }{{&stdin, &l.in}, {&l.heard, &stdout}, {&l.told, &l.toldSide}} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = r.Close(); _ = w.Close() })
+		*p.r, *p.w = r, w
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, l.toldSide
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	_ = stdin.Close()
+	_ = stdout.Close()
+	l.hears(t, "ready")
+	var err error
+	if l.Run, err = run.Of(cmd.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// hears waits for what the run has to tell next.
+func (l *listening) hears(t *testing.T, want string) {
+	t.Helper()
+	if err := l.heard.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, len(want)+1)
+	if _, err := io.ReadFull(l.heard, line); err != nil || string(line) != want+"\n" {
+		t.Fatalf("the run tells %q, want %q: %v", line, want, err)
+	}
+}
+
+// ends lets the run end, which must not have been interrupted again.
+func (l *listening) ends(t *testing.T) {
+	t.Helper()
+	if _, err := l.in.WriteString("\n"); err != nil {
+		t.Fatal(err)
+	}
+	l.hears(t, "ended")
+}
+
+// isTold waits for a message on the run's standard error.
+func (l *listening) isTold(t *testing.T, wants ...string) {
+	t.Helper()
+	if err := l.told.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	buffer := make([]byte, 4096)
+	n, err := l.told.Read(buffer)
+	for _, want := range wants {
+		if !strings.Contains(string(buffer[:n]), want) {
+			t.Errorf("the run is told %q, which does not say %q: %v", buffer[:n], want, err)
+		}
+	}
+}
+
+// A lock that an operator deletes interrupts the run, once, tells it why, and is
+// told again to whoever releases it.
+func TestProcessTellsALoss(t *testing.T) {
+	for name, interrupt := range map[string]bool{"interrupt": true, "continue": false} {
+		t.Run(name, func(t *testing.T) {
+			space := zktest.NewSpace(t)
+			terraform := startListening(t)
+			p := newProcess(t, terraform.Run)
+			for _, lockID := range []string{"a", "b"} {
+				req := request(t, space, lockID, 0)
+				req.Interrupt = interrupt
+				req.Ensemble.SessionTimeout = 2 * time.Second
+				grant := take(t, p, req)
+				space.Delete(strings.TrimPrefix(grant.Znode, space.Chroot()))
+				says := map[bool]string{true: "Interrupting this run.", false: "goes on unguarded"}[interrupt]
+				terraform.isTold(t, "clocker: ", `"`+lockID+`"`, grant.Znode, "deleted by someone else", says)
+				if interrupt && lockID == "a" {
+					terraform.hears(t, "interrupted")
+				}
+				znode := Znode{Ensemble: req.Ensemble, Path: grant.Znode}
+				var lost *LostError
+				if err := p.Release(t.Context(), znode); !errors.As(err, &lost) || lost.LockID != lockID || lost.Znode != grant.Znode {
+					t.Errorf("release: %v, want its loss", err)
+				}
+				if err := p.Release(t.Context(), znode); err != nil {
+					t.Error("another release:", err)
+				}
+				if space.Exists(dir(lockID)) {
+					space.Delete(dir(lockID))
+				}
+			}
+			terraform.ends(t)
+		})
+	}
+}
