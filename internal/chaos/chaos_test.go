@@ -162,7 +162,7 @@ func (c *chaos) goesOn() bool { return c.ctx.Err() == nil && c.acquires.Load() <
 func beginLocal(*actor) *life {
 	l := newLife()
 	l.holder = holder.NewLocal(
-		run.Run{ID: fmt.Sprintf("%016x", rand.Uint64()), PID: os.Getpid(), Host: "chaos"}, //nolint:gosec // an id
+		anotherRun(),
 		func(loss holder.Loss, _ bool) { l.lose(loss.Znode) })
 	return l
 }
@@ -246,4 +246,14 @@ func (c *chaos) report(format string, args ...any) {
 func (c *chaos) fail(err error) {
 	c.end(err)
 	panic(err)
+}
+
+// anotherRun is a run of its own that lives as long as this process.
+func anotherRun() run.Run {
+	r, err := run.Self()
+	if err != nil {
+		panic(err)
+	}
+	r.ID = fmt.Sprintf("%016x", rand.Uint64()) //nolint:gosec // an id
+	return r
 }

@@ -45,6 +45,9 @@ type Request struct {
 type Grant struct {
 	Znode string // absolute path of the contender
 	Token int64  // see locker.Lock.Token
+	// SessionTimeout is what the server granted, which can differ from what the
+	// request asked for.
+	SessionTimeout time.Duration
 }
 
 // Znode names a contender: its path and the ensemble where it stands.

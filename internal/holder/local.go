@@ -83,7 +83,7 @@ func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
 		letGo(context.WithoutCancel(ctx), lock)
 		return Grant{}, err
 	}
-	return Grant{Znode: lock.Znode(), Token: lock.Token()}, nil
+	return Grant{Znode: lock.Znode(), Token: lock.Token(), SessionTimeout: lock.SessionTimeout()}, nil
 }
 
 // while is ctx for as long as l lives.

@@ -94,6 +94,10 @@ func (l *Lock) OnLost(f func()) (stop func() bool) { return context.AfterFunc(l.
 // [ErrNodeGone], [ErrSilence] or the session's end.
 func (l *Lock) Err() error { return context.Cause(l.life) }
 
+// SessionTimeout is the timeout that the server granted to the session that the
+// lock ends with, or that a durable one was taken with.
+func (l *Lock) SessionTimeout() time.Duration { return l.session.Timeout() }
+
 // third is how long the watch may go without asking.
 func (l *Lock) third() time.Duration { return l.session.Timeout() / 3 }
 

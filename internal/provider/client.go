@@ -172,6 +172,11 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 	var busy *locker.BusyError
 	switch {
 	case err == nil:
+		if grant.SessionTimeout != t.ensemble.SessionTimeout {
+			tflog.Info(ctx, "the server granted another session timeout", map[string]any{
+				"session_timeout": t.ensemble.SessionTimeout.String(), "granted": grant.SessionTimeout.String(),
+			})
+		}
 		tflog.Info(ctx, "lock held", map[string]any{"lockid": t.lockID, "znode": grant.Znode, "fencing_token": grant.Token, "waited": time.Since(start).Round(time.Millisecond).String()})
 		return grant, true
 	case errors.As(err, &busy) && !w.required.IsNull() && !w.required.ValueBool():
