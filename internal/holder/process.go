@@ -25,7 +25,8 @@ type Process struct {
 	alarm alarm
 
 	mu     sync.Mutex
-	client *rpc.Client // nil before the first acquire and after the process ended
+	client *rpc.Client   // nil before the first acquire and after the process ended
+	exited chan struct{} // closed when the end of the process behind client is noted
 	grants map[lockKey]grant
 	losses map[lockKey]Loss // that Release has yet to report
 }
@@ -33,6 +34,7 @@ type Process struct {
 // grant is a lock that the process behind client holds.
 type grant struct {
 	client    *rpc.Client
+	exited    <-chan struct{}
 	lockID    string
 	interrupt bool
 }
@@ -117,7 +119,7 @@ func (p *Process) note(client *rpc.Client, req Request, g Grant) error {
 	if p.client != client {
 		return fmt.Errorf("%w unexpectedly", ErrEnded)
 	}
-	p.grants[keyOf(Znode{Ensemble: req.Ensemble, Path: g.Znode})] = grant{client, req.Lock.LockID, req.Interrupt}
+	p.grants[keyOf(Znode{Ensemble: req.Ensemble, Path: g.Znode})] = grant{client, p.exited, req.Lock.LockID, req.Interrupt}
 	return nil
 }
 
@@ -128,24 +130,44 @@ func (p *Process) Release(ctx context.Context, znode Znode) error {
 		return p.request(ctx, rpcRelease, znode)
 	}
 	key := keyOf(znode)
+	if err := p.loss(key); err != nil {
+		return err
+	}
 	p.mu.Lock()
-	_, held := p.grants[key]
-	loss, lost := p.losses[key]
-	delete(p.losses, key)
+	g, held := p.grants[key]
 	p.mu.Unlock()
-	switch {
-	case lost:
-		return &LostError{loss}
-	case !held:
+	if !held {
 		return nil
 	}
-	err := p.request(ctx, rpcRelease, znode)
+	// Of the process that granted it, and of no other: a new one would know
+	// nothing of the lock, and so of its loss.
+	err := p.ask(ctx, g.client, rpcRelease, znode)
+	if errors.Is(err, ErrEnded) {
+		select {
+		case <-g.exited:
+			return p.loss(key)
+		case <-ctx.Done():
+			return err
+		}
+	}
 	if lost := (*LostError)(nil); err == nil || errors.As(err, &lost) {
 		p.mu.Lock()
 		delete(p.grants, key)
 		p.mu.Unlock()
 	}
 	return err
+}
+
+// loss reports, once, that the lock went with its holder process.
+func (p *Process) loss(key lockKey) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	loss, lost := p.losses[key]
+	if !lost {
+		return nil
+	}
+	delete(p.losses, key)
+	return &LostError{loss}
 }
 
 // ended takes note that the holder process behind client has ended, and with it
@@ -191,6 +213,10 @@ func (p *Process) request(ctx context.Context, method string, args any) error {
 	if err != nil {
 		return err
 	}
+	return p.ask(ctx, client, method, args)
+}
+
+func (p *Process) ask(ctx context.Context, client *rpc.Client, method string, args any) error {
 	var outcome Outcome
 	call := client.Go(method, args, &outcome, nil)
 	select {
@@ -229,8 +255,9 @@ func (p *Process) connect() (*rpc.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("holder: start: %w", err)
 	}
-	client := rpc.NewClient(pipe)
+	client, exited := rpc.NewClient(pipe), make(chan struct{})
 	go func() {
+		defer close(exited)
 		err := cmd.Wait() // also so that it does not become a zombie
 		p.ended(client, err == nil)
 	}()
@@ -243,7 +270,7 @@ func (p *Process) connect() (*rpc.Client, error) {
 		_ = client.Close()
 		return nil, err
 	}
-	p.client = client
+	p.client, p.exited = client, exited
 	return client, nil
 }
 

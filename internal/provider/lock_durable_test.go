@@ -125,3 +125,55 @@ func TestAccDurableLockIsImported(t *testing.T) {
 		CheckDestroy: r.gone(lockDir),
 	})
 }
+
+// A lock that ends with its run cannot be adopted, and the error says whose it is.
+func TestAccLockOfARunIsNotImported(t *testing.T) {
+	r := newRig(t)
+	resource.ParallelTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: r.factories(),
+		Steps: []resource.TestStep{{
+			Config: r.config(lock(`info = "mine"`)),
+		}, {
+			Config: r.config(lock(`info = "mine"`)), ResourceName: theLock,
+			ImportState: true, ImportStateId: "l", ExpectError: regexp.MustCompile(`(?s)No Durable Lock To Import.*process \d+.*mine`),
+		}},
+		CheckDestroy: r.gone(lockDir),
+	})
+}
+
+// The old lock is let go and the new one taken.
+func TestAccDurableLockIsReplaced(t *testing.T) {
+	for name, change := range map[string]struct {
+		arguments []string
+		dir       string
+	}{
+		"lockid":     {[]string{durable, `lockid = "other"`}, "/_zklocking/other"},
+		"hold_until": {[]string{`hold_until = "run_ends"`}, lockDir},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			znodes := statecheck.CompareValue(compare.ValuesDiffer())
+			resource.ParallelTest(t, resource.TestCase{
+				ProtoV6ProviderFactories: r.factories(),
+				Steps: []resource.TestStep{{
+					Config:            r.config(lock(durable)),
+					ConfigStateChecks: []statecheck.StateCheck{znodes.AddStateValue(theLock, znode)},
+					Check:             r.there(lockDir),
+				}, {
+					Config:            r.config(lock(change.arguments...)),
+					ConfigPlanChecks:  planAction(plancheck.ResourceActionReplace),
+					ConfigStateChecks: []statecheck.StateCheck{znodes.AddStateValue(theLock, znode)},
+					Check: func(s *terraform.State) error {
+						if change.dir != lockDir {
+							if err := r.gone(lockDir)(s); err != nil {
+								return err
+							}
+						}
+						return r.there(change.dir)(s)
+					},
+				}},
+				CheckDestroy: resource.ComposeAggregateTestCheckFunc(r.gone(lockDir), r.gone(change.dir)),
+			})
+		})
+	}
+}
