@@ -190,28 +190,32 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 // errNoLook is why a look at a lock was given up.
 var errNoLook = errors.New("ZooKeeper did not answer in time")
 
-// lookTime bounds a look at a lock: the time to connect, which has an error of its
-// own, and as much again for the answers.
-func lookTime(t target) time.Duration { return 2 * t.ensemble.ConnectTimeout }
+// look does something that only reads. It is bounded by the time to connect, which
+// has an error of its own, and as much again for the answers.
+func (c *client) look(ctx context.Context, t target, do func(context.Context, *zookeeper.Session) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*t.ensemble.ConnectTimeout, errNoLook)
+	defer cancel()
+	session, err := c.runtime.Sessions.Session(ctx, t.ensemble)
+	if err != nil {
+		return err
+	}
+	return do(ctx, session)
+}
 
 // lookup reads the contender at znode, with ok = false if it is not there.
 func (c *client) lookup(ctx context.Context, t target, znode string) (entry locker.Entry, ok bool, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, lookTime(t), errNoLook)
-	defer cancel()
-	session, err := c.runtime.Sessions.Session(ctx, t.ensemble)
-	if err != nil {
-		return locker.Entry{}, false, err
-	}
-	return locker.Lookup(ctx, session, znode)
+	err = c.look(ctx, t, func(ctx context.Context, s *zookeeper.Session) error {
+		entry, ok, err = locker.Lookup(ctx, s, znode)
+		return err
+	})
+	return entry, ok, err
 }
 
 // inspect looks at the lock.
-func (c *client) inspect(ctx context.Context, t target) (locker.Queue, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, lookTime(t), errNoLook)
-	defer cancel()
-	session, err := c.runtime.Sessions.Session(ctx, t.ensemble)
-	if err != nil {
-		return locker.Queue{}, err
-	}
-	return locker.Inspect(ctx, session, t.dir, t.slots)
+func (c *client) inspect(ctx context.Context, t target) (queue locker.Queue, err error) {
+	err = c.look(ctx, t, func(ctx context.Context, s *zookeeper.Session) error {
+		queue, err = locker.Inspect(ctx, s, t.dir, t.slots)
+		return err
+	})
+	return queue, err
 }
