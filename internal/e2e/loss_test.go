@@ -80,8 +80,12 @@ func TestLossOfSeveralHoldersInterruptsTheRunOnce(t *testing.T) {
 		last = "depends_on = [clocker_lock." + name + "]"
 	}
 	config[1] = guarded("work", "a2", `"1"`, gate.work())
-	// Takes a while to end, as the server does not answer.
-	holdForeign(space)
+	// Takes a while to end, as the server does not answer. Who is waited for has no
+	// session, which the pause might end or not.
+	space.Create("/_zklocking", nil, zktest.Persistent)
+	space.Create(lockDir, nil, zktest.Persistent)
+	const other = lockDir + "/lock-0000000000"
+	space.Create(other, nil, zktest.Persistent)
 	config = append(config, lock("waiting", "lockwait = -1", "provider = clocker.a0"))
 	w := newWorkspace(t, config...)
 	apply := w.apply()
@@ -111,6 +115,7 @@ func TestLossOfSeveralHoldersInterruptsTheRunOnce(t *testing.T) {
 		space.WaitChildren("/_zklocking/"+name, 0)
 		space.Delete("/_zklocking/" + name)
 	}
-	space.WaitChildren(lockDir, 0) // the space's own session is over too
+	space.WaitChildren(lockDir, 1)
+	space.Delete(other)
 	space.Delete(lockDir)
 }
