@@ -216,10 +216,18 @@ func (c *contender) removeOnce(ctx context.Context) error {
 	}
 	err := c.session.Delete(ctx, c.path())
 	if c.plain && (err == nil || errors.Is(err, zookeeper.ErrNoNode)) {
-		// The others may all have left meanwhile. If not, the last of them sees to it.
-		_ = c.session.Delete(ctx, c.dir)
+		c.removeDirectory(ctx)
 	}
 	return err
+}
+
+// removeDirectory deletes the directory if the others have all left meanwhile. If
+// not, the last of them sees to it. It looks first, as the next one to hold the lock
+// would wait behind a write that is refused.
+func (c *contender) removeDirectory(ctx context.Context) {
+	if stat, err := c.session.Stat(ctx, c.dir); err == nil && stat.NumChildren == 0 {
+		_ = c.session.Delete(ctx, c.dir)
+	}
 }
 
 // withdraw removes what an acquire that failed may have left: our contender, or
