@@ -1,6 +1,7 @@
 package zookeeper
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -67,7 +68,7 @@ func (t *transport) connect(network, server string) (net.Conn, error) {
 		return nil, instead(err, errSecuring)
 	}
 	t.reach(errHandshake)
-	c := &packetConn{Conn: conn, transport: t}
+	c := &packetConn{Conn: conn, transport: t, incoming: bufio.NewReader(conn)}
 	c.timer = time.AfterFunc(patience, func() {
 		t.note(errHandshake)
 		_ = raw.Close()

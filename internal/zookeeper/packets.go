@@ -1,6 +1,7 @@
 package zookeeper
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -32,7 +33,8 @@ const (
 type packetConn struct {
 	net.Conn
 	transport *transport
-	timer     *time.Timer // of the handshake
+	incoming  *bufio.Reader // of Conn
+	timer     *time.Timer   // of the handshake
 	greeted   bool
 	buffer    []byte
 	unread    []byte
@@ -69,7 +71,7 @@ func (c *packetConn) next() ([]byte, error) {
 // fill reads the next packet into the buffer.
 func (c *packetConn) fill(limit uint32) error {
 	c.buffer = append(c.buffer[:0], 0, 0, 0, 0)
-	if _, err := io.ReadFull(c.Conn, c.buffer); err != nil {
+	if _, err := io.ReadFull(c.incoming, c.buffer); err != nil {
 		return err
 	}
 	length := binary.BigEndian.Uint32(c.buffer)
@@ -77,7 +79,7 @@ func (c *packetConn) fill(limit uint32) error {
 		return fmt.Errorf("%w: an answer of %d bytes", errNotZooKeeper, length)
 	}
 	c.buffer = slices.Grow(c.buffer, int(length))[:4+length]
-	_, err := io.ReadFull(c.Conn, c.buffer[4:])
+	_, err := io.ReadFull(c.incoming, c.buffer[4:])
 	return err
 }
 

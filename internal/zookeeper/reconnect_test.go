@@ -1,6 +1,7 @@
 package zookeeper
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -85,7 +86,7 @@ func TestWatchesEndWithTheConnection(t *testing.T) {
 		tr.watches.add("/a")
 		tr.watches.add("/a")
 		tr.watches.add("/b/c")
-		conn := &packetConn{Conn: client, transport: tr, timer: time.NewTimer(0)}
+		conn := &packetConn{Conn: client, transport: tr, incoming: bufio.NewReader(client), timer: time.NewTimer(0)}
 		packets, err := readPackets(conn)
 		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("broken at %d: %v", broken, err)
