@@ -7,22 +7,23 @@ import (
 	"net/rpc"
 )
 
-// codec is net/rpc's own, but tells at once when no further request can be read:
-// the server itself waits first for the calls it has taken, which may wait for
-// long, and for nobody.
+// codec is net/rpc's own, but tells of each request in the order in which they come,
+// and at once when no further one can be read: the server itself waits first for the
+// calls it has taken, which may wait for long, and for nobody.
 type codec struct {
 	io.Closer
 	requests  *gob.Decoder
 	buffer    *bufio.Writer
 	responses *gob.Encoder
+	read      func(request any)
 	ended     func()
 }
 
 var _ rpc.ServerCodec = (*codec)(nil)
 
-func newCodec(pipe io.ReadWriteCloser, ended func()) *codec {
+func newCodec(pipe io.ReadWriteCloser, read func(request any), ended func()) *codec {
 	buffer := bufio.NewWriter(pipe)
-	return &codec{pipe, gob.NewDecoder(pipe), buffer, gob.NewEncoder(buffer), ended}
+	return &codec{pipe, gob.NewDecoder(pipe), buffer, gob.NewEncoder(buffer), read, ended}
 }
 
 // ReadRequestHeader implements [rpc.ServerCodec]. The server reads no further
@@ -36,7 +37,13 @@ func (c *codec) ReadRequestHeader(r *rpc.Request) error {
 }
 
 // ReadRequestBody implements [rpc.ServerCodec].
-func (c *codec) ReadRequestBody(body any) error { return c.requests.Decode(body) }
+func (c *codec) ReadRequestBody(body any) error {
+	err := c.requests.Decode(body)
+	if err == nil {
+		c.read(body)
+	}
+	return err
+}
 
 // WriteResponse implements [rpc.ServerCodec].
 func (c *codec) WriteResponse(r *rpc.Response, body any) error {

@@ -60,7 +60,7 @@ func recordings(f *testing.F) [][]byte {
 		args, reply any
 	}{
 		{rpcServe, ServeArgs{run.Run{ID: "0011223344556677", PID: 1 << 30, Start: 1, Host: "host"}}, &Outcome{}},
-		{rpcBegin, Request{}, &Ticket{}},
+		{rpcAcquire, AcquireArgs{Ticket: Ticket{1}}, &Outcome{}},
 		{rpcAwait, Ticket{1}, &Outcome{}},
 		{rpcCancel, Ticket{1}, &Nothing{}},
 		{rpcRelease, Znode{Path: "/a/b"}, &Outcome{}},

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"net/rpc"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/clocker/terraform-provider-clocker/internal/locker"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
@@ -22,7 +22,8 @@ type Process struct {
 	run  run.Run
 	args []string // of the holder process, for tests
 
-	alarm alarm
+	alarm   alarm
+	tickets atomic.Uint64
 
 	mu     sync.Mutex
 	client *rpc.Client   // nil before the first acquire and after the process ended
@@ -59,11 +60,7 @@ func (p *Process) Acquire(ctx context.Context, req Request) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	var ticket Ticket
-	if err := p.call(client, rpcBegin, req, &ticket); err != nil {
-		return Grant{}, err
-	}
-	outcome, err := p.await(ctx, client, ticket, req.Lock.Waiting)
+	outcome, err := p.acquire(ctx, client, req)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -78,14 +75,15 @@ func (p *Process) Acquire(ctx context.Context, req Request) (Grant, error) {
 	return outcome.Grant, nil
 }
 
-// await returns how the acquire ended, and cancels it when ctx ends.
-func (p *Process) await(ctx context.Context, client *rpc.Client, ticket Ticket, waiting func(locker.Waiting)) (Outcome, error) {
-	args := AwaitArgs{Ticket: ticket}
+// acquire returns how the acquire ended, and cancels it when ctx ends.
+func (p *Process) acquire(ctx context.Context, client *rpc.Client, req Request) (Outcome, error) {
+	ticket := Ticket{p.tickets.Add(1)}
+	method, args := rpcAcquire, any(AcquireArgs{ticket, req})
 	cancelled := ctx.Done()
 	var lastWait <-chan time.Time
 	for {
 		var outcome Outcome
-		call := client.Go(rpcAwait, args, &outcome, nil)
+		call := client.Go(method, args, &outcome, nil)
 		for answered := false; !answered; {
 			select {
 			case <-call.Done:
@@ -105,10 +103,10 @@ func (p *Process) await(ctx context.Context, client *rpc.Client, ticket Ticket, 
 		if outcome.Waiting == nil {
 			return outcome, nil
 		}
-		args.Queued = true
-		if waiting != nil {
-			waiting(*outcome.Waiting)
+		if req.Lock.Waiting != nil {
+			req.Lock.Waiting(*outcome.Waiting)
 		}
+		method, args = rpcAwait, AwaitArgs{Ticket: ticket, Queued: true}
 	}
 }
 

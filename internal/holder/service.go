@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/rpc"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
@@ -23,13 +24,14 @@ type service struct {
 
 	mu    sync.Mutex
 	local *Local // nil until the provider has said for whom to work
-	last  uint64
 	calls map[uint64]*acquire
 }
 
-// acquire is one that was begun and not yet awaited to its end.
+// acquire is one whose end has not been told yet.
 type acquire struct {
+	ctx     context.Context
 	cancel  context.CancelFunc
+	begun   atomic.Bool
 	done    chan struct{}
 	outcome Outcome
 
@@ -59,7 +61,24 @@ func serve(pipe io.ReadWriteCloser, local func(run.Run) (*Local, error)) {
 	if err := server.RegisterName(rpcName, s); err != nil {
 		panic(err) // a method has lost its form
 	}
-	server.ServeCodec(newCodec(pipe, s.hangUp))
+	server.ServeCodec(newCodec(pipe, s.register, s.hangUp))
+}
+
+// register takes note of an acquire when its request is read, since net/rpc carries
+// requests out in no order: a cancel behind it is to find it.
+func (s *service) register(request any) {
+	args, ok := request.(*AcquireArgs)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, used := s.calls[args.ID]; used {
+		return
+	}
+	a := &acquire{done: make(chan struct{}), queued: make(chan struct{})}
+	a.ctx, a.cancel = context.WithCancel(s.ctx)
+	s.calls[args.ID] = a
 }
 
 var errNotServing = errors.New("holder: no run to work for was named")
@@ -76,27 +95,28 @@ func (s *service) Serve(args ServeArgs, outcome *Outcome) error {
 	return nil
 }
 
-// Begin starts an acquire.
-func (s *service) Begin(req Request, ticket *Ticket) error {
-	local, err := s.serving()
+// Acquire starts an acquire, and then waits as Await does.
+func (s *service) Acquire(args AcquireArgs, outcome *Outcome) error {
+	a, err := s.call(args.Ticket)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.last++
-	ticket.ID = s.last
-	ctx, cancel := context.WithCancel(s.ctx)
-	a := &acquire{cancel: cancel, done: make(chan struct{}), queued: make(chan struct{})}
-	req.Lock.Waiting = a.wait
-	s.calls[ticket.ID] = a
+	if !a.begun.CompareAndSwap(false, true) {
+		return fmt.Errorf("holder: acquire %d is under way", args.ID)
+	}
+	local, err := s.serving()
+	if err != nil {
+		s.forget(args.Ticket)
+		return err
+	}
+	args.Request.Lock.Waiting = a.wait
 	go func() {
 		defer close(a.done)
-		defer cancel()
-		grant, err := local.Acquire(ctx, req)
+		defer a.cancel()
+		grant, err := local.Acquire(a.ctx, args.Request)
 		a.outcome = Outcome{Grant: grant, Failure: newFailure(err)}
 	}()
-	return nil
+	return s.tell(a, AwaitArgs{Ticket: args.Ticket}, outcome)
 }
 
 // stillWaiting is how often the caller of an acquire is told how the queue stands.
@@ -109,6 +129,10 @@ func (s *service) Await(args AwaitArgs, outcome *Outcome) error {
 	if err != nil {
 		return err
 	}
+	return s.tell(a, args, outcome)
+}
+
+func (s *service) tell(a *acquire, args AwaitArgs, outcome *Outcome) error {
 	queued := a.queued
 	if args.Queued {
 		queued = nil
@@ -118,9 +142,7 @@ func (s *service) Await(args AwaitArgs, outcome *Outcome) error {
 	select {
 	case <-a.done:
 		*outcome = a.outcome
-		s.mu.Lock()
-		delete(s.calls, args.ID)
-		s.mu.Unlock()
+		s.forget(args.Ticket)
 		return nil
 	case <-queued:
 	case <-tick.C:
@@ -178,4 +200,13 @@ func (s *service) call(ticket Ticket) (*acquire, error) {
 		return nil, fmt.Errorf("holder: no acquire %d is under way", ticket.ID)
 	}
 	return a, nil
+}
+
+func (s *service) forget(ticket Ticket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a, ok := s.calls[ticket.ID]; ok {
+		a.cancel()
+		delete(s.calls, ticket.ID)
+	}
 }

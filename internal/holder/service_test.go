@@ -186,9 +186,9 @@ func TestServiceWithoutARun(t *testing.T) {
 	client := rpc.NewClient(near)
 	defer func() { _ = client.Close() }()
 	for method, args := range map[string]any{
-		rpcBegin: Request{}, rpcRelease: Znode{}, rpcDescribe: DescribeArgs{},
+		rpcAcquire: AcquireArgs{}, rpcRelease: Znode{}, rpcDescribe: DescribeArgs{},
 	} {
-		reply := map[string]any{rpcBegin: &Ticket{}, rpcRelease: &Outcome{}, rpcDescribe: &Outcome{}}[method]
+		reply := map[string]any{rpcAcquire: &Outcome{}, rpcRelease: &Outcome{}, rpcDescribe: &Outcome{}}[method]
 		if err := client.Call(method, args, reply); err == nil || err.Error() != errNotServing.Error() {
 			t.Errorf("%s before a run was named: %v", method, err)
 		}
@@ -215,6 +215,33 @@ func TestServiceUnknownTicket(t *testing.T) {
 		}
 	}
 	take(t, p, request(t, space, "b", 0))
+}
+
+// A ticket is for one acquire at a time.
+func TestServiceTicketUsedTwice(t *testing.T) {
+	space := zktest.NewSpace(t)
+	req := request(t, space, "a", locker.NoLimit)
+	take(t, newLocal(t, otherRun(t)), req)
+	p := overPipe(t, newLocal(t, self(t)))
+	args := AcquireArgs{Ticket{7}, req}
+	var outcome Outcome
+	if err := p.client.Call(rpcAcquire, args, &outcome); err != nil || outcome.Waiting == nil {
+		t.Fatalf("the first acquire: %+v, %v", outcome, err)
+	}
+	if err := p.client.Call(rpcAcquire, args, &Outcome{}); err == nil {
+		t.Error("the same ticket was taken for another acquire")
+	}
+	space.WaitChildren(dir("a"), 2)
+	if err := p.client.Call(rpcCancel, Ticket{7}, &Nothing{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.client.Call(rpcAwait, AwaitArgs{Ticket: Ticket{7}, Queued: true}, &outcome); err != nil {
+		t.Fatal(err)
+	}
+	if err := outcome.Failure.err(); !errors.Is(err, context.Canceled) {
+		t.Errorf("the acquire ended with %v", err)
+	}
+	space.WaitChildren(dir("a"), 1)
 }
 
 func TestServiceCancelLeavesTheQueue(t *testing.T) {

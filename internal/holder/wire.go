@@ -10,13 +10,12 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// What goes over the pipe, by net/rpc. An acquire is begun, which is answered at
-// once, and then awaited, so that a cancel can never come before what it
-// cancels.
+// What goes over the pipe, by net/rpc. An acquire is answered when it has ended, or
+// when its caller is to be told that it has to queue, and is awaited from then on.
 const (
 	rpcName     = "Holder"
 	rpcServe    = rpcName + ".Serve"
-	rpcBegin    = rpcName + ".Begin"
+	rpcAcquire  = rpcName + ".Acquire"
 	rpcAwait    = rpcName + ".Await"
 	rpcCancel   = rpcName + ".Cancel"
 	rpcRelease  = rpcName + ".Release"
@@ -29,8 +28,14 @@ type Nothing struct{}
 // ServeArgs is the provider's first request: whom to work for.
 type ServeArgs struct{ Run run.Run }
 
-// Ticket names an acquire that was begun.
+// Ticket names an acquire. The provider chooses it, another one each time.
 type Ticket struct{ ID uint64 }
+
+// AcquireArgs are those of Holder.Acquire.
+type AcquireArgs struct {
+	Ticket
+	Request Request
+}
 
 // AwaitArgs are those of Holder.Await: Queued says that the caller knows already
 // that it has to wait.
