@@ -88,6 +88,9 @@ func serve(debugging bool) error {
 		return err
 	}
 	defer closeRuntime()
+	if !debugging {
+		spare()
+	}
 	return providerserver.Serve(context.Background(), provider.New(thisVersion(), rt), providerserver.ServeOpts{
 		Address: address,
 		Debug:   debugging,
