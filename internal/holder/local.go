@@ -162,12 +162,17 @@ func (l *Local) report(h *held, loss Loss) {
 	}
 }
 
-// forsake reports all locks as lost, because this holder has to end before its
-// run does. Close follows.
+// forsake reports all locks as lost that are not being released, because this holder
+// has to end before its run does. Close follows.
 func (l *Local) forsake(cause string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, h := range l.locks {
+		select {
+		case <-h.watched: // reported, or what it guarded is over
+			continue
+		default:
+		}
 		l.report(h, Loss{LockID: h.req.Lock.LockID, Znode: h.Znode(), At: time.Now(), Cause: cause})
 	}
 }

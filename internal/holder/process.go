@@ -38,6 +38,7 @@ type grant struct {
 	exited    <-chan struct{}
 	lockID    string
 	interrupt bool
+	releasing bool // what it guarded is over: to go with its process is no loss now
 }
 
 var _ Holder = (*Process)(nil)
@@ -117,7 +118,7 @@ func (p *Process) note(client *rpc.Client, req Request, g Grant) error {
 	if p.client != client {
 		return fmt.Errorf("%w unexpectedly", ErrEnded)
 	}
-	p.grants[keyOf(Znode{Ensemble: req.Ensemble, Path: g.Znode})] = grant{client, p.exited, req.Lock.LockID, req.Interrupt}
+	p.grants[keyOf(Znode{Ensemble: req.Ensemble, Path: g.Znode})] = grant{client: client, exited: p.exited, lockID: req.Lock.LockID, interrupt: req.Interrupt}
 	return nil
 }
 
@@ -128,26 +129,13 @@ func (p *Process) Release(ctx context.Context, znode Znode) error {
 		return p.request(ctx, rpcRelease, znode)
 	}
 	key := keyOf(znode)
-	if err := p.loss(key); err != nil {
+	g, held, err := p.releasing(key)
+	if err != nil || !held {
 		return err
-	}
-	p.mu.Lock()
-	g, held := p.grants[key]
-	p.mu.Unlock()
-	if !held {
-		return nil
 	}
 	// Of the process that granted it, and of no other: a new one would know
 	// nothing of the lock, and so of its loss.
-	err := p.ask(ctx, g.client, rpcRelease, znode)
-	if errors.Is(err, ErrEnded) {
-		select {
-		case <-g.exited:
-			return p.loss(key)
-		case <-ctx.Done():
-			return err
-		}
-	}
+	err = p.ask(ctx, g.client, rpcRelease, znode)
 	if lost := (*LostError)(nil); err == nil || errors.As(err, &lost) {
 		p.mu.Lock()
 		delete(p.grants, key)
@@ -156,16 +144,21 @@ func (p *Process) Release(ctx context.Context, znode Znode) error {
 	return err
 }
 
-// loss reports, once, that the lock went with its holder process.
-func (p *Process) loss(key lockKey) error {
+// releasing returns the grant, whose work is over from now on, or reports, once, that
+// the lock went with its holder process before.
+func (p *Process) releasing(key lockKey) (g grant, held bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	loss, lost := p.losses[key]
-	if !lost {
-		return nil
+	if loss, lost := p.losses[key]; lost {
+		delete(p.losses, key)
+		return grant{}, false, &LostError{loss}
 	}
-	delete(p.losses, key)
-	return &LostError{loss}
+	g, held = p.grants[key]
+	if held {
+		g.releasing = true
+		p.grants[key] = g
+	}
+	return g, held, nil
 }
 
 // ended takes note that the holder process behind client has ended, and with it
@@ -186,8 +179,11 @@ func (p *Process) ended(client *rpc.Client, inOrder bool) {
 		if g.client != client {
 			continue
 		}
-		loss := Loss{LockID: g.lockID, Znode: key.znode, At: time.Now(), Cause: "the process that held it has ended"}
 		delete(p.grants, key)
+		if g.releasing {
+			continue
+		}
+		loss := Loss{LockID: g.lockID, Znode: key.znode, At: time.Now(), Cause: "the process that held it has ended"}
 		p.losses[key] = loss
 		losses = append(losses, lost{loss, g.interrupt})
 	}

@@ -97,6 +97,50 @@ func TestProcessEndsWithTheRun(t *testing.T) {
 	}
 }
 
+// A run whose pid another process has by now has ended, though that one lives.
+func TestProcessServesNoOtherProcessWithThePid(t *testing.T) {
+	space := zktest.NewSpace(t)
+	r := startTerraform(t).Run
+	r.Start-- // of one that was there before
+	if _, err := newProcess(t, r).Acquire(t.Context(), request(t, space, "a", 0)); !errors.Is(err, ErrEnded) {
+		t.Errorf("an acquire for a run whose pid is another's: %v, want %v", err, ErrEnded)
+	}
+	awaitNoHolder(t)
+	space.WaitChildren("/_zklocking", 0)
+}
+
+// What is being released is no loss when its holder process ends: what it guarded is
+// over. Whoever releases it is told that this is not confirmed.
+func TestProcessThatEndsDuringAReleaseLosesNothing(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"terminated": syscall.SIGTERM, "killed": syscall.SIGKILL} {
+		t.Run(name, func(t *testing.T) {
+			space := zktest.NewSpace(t)
+			proxy := zktest.NewProxy(t, space.Server())
+			terraform := startListening(t)
+			p := newProcess(t, terraform.Run)
+			req := request(t, space, "a", 0)
+			req.Interrupt = true
+			req.Ensemble.Servers = []string{proxy.Addr()}
+			grant := take(t, p, req)
+			release := proxy.Catch(zktest.Request, func(p zktest.Packet) bool { return p.Op == zktest.OpMulti })
+			done := make(chan error, 1)
+			go func() { done <- p.Release(t.Context(), Znode{Ensemble: req.Ensemble, Path: grant.Znode}) }()
+			release.Wait()
+			if err := syscall.Kill(int(holder(t).Pid), signal); err != nil {
+				t.Fatal(err)
+			}
+			var lost *LostError
+			if err := await(t, "the end of the release", done); !errors.Is(err, ErrEnded) || errors.As(err, &lost) {
+				t.Errorf("release: %v, want %v, and no loss", err, ErrEnded)
+			}
+			awaitNoHolder(t)
+			release.Pass()
+			space.WaitGone(dir("a"))
+			terraform.ends(t) // and has not been interrupted
+		})
+	}
+}
+
 // The signals of a terminal are meant for Terraform.
 func TestProcessIgnoresTheTerminal(t *testing.T) {
 	space := zktest.NewSpace(t)

@@ -182,7 +182,7 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 	case errors.As(err, &busy) && !w.required.IsNull() && !w.required.ValueBool():
 		diags.AddAttributeWarning(path.Root("lockid"), "Lock Not Held", busyDetail(busy)+"\n\nrequired is false, so the run goes on with held = false.")
 	default:
-		diags.Append(explain("Taking", t, err))
+		diags.Append(explain(taking, t, err))
 	}
 	return holder.Grant{}, false
 }

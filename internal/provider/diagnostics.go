@@ -16,6 +16,15 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
+// What is done with a lock.
+const (
+	taking     = "Taking"
+	reading    = "Reading"
+	describing = "Describing"
+	releasing  = "Releasing"
+	importing  = "Importing"
+)
+
 // explain turns an error about a lock into a diagnostic that says what failed,
 // what to do, and the original error.
 func explain(what string, t target, err error) diag.Diagnostic {
@@ -64,6 +73,9 @@ func explain(what string, t target, err error) diag.Diagnostic {
 		return diag.NewErrorDiagnostic("User Not Known To ZooKeeper",
 			fmt.Sprintf("%s of lock %q failed: acl is %q, but the servers take this client for nobody, so that there is nobody to reserve the lock for. "+
 				"Check username and password, or that the servers take client certificates for users.%s", what, t.lockID, aclCreator, origin))
+	case errors.Is(err, context.Canceled) && what == releasing:
+		return diag.NewErrorDiagnostic("Interrupted",
+			fmt.Sprintf("%s of lock %q was interrupted, and ZooKeeper has not confirmed it yet: a durable lock may be held still. Destroy it again then.%s", what, t.lockID, origin))
 	case errors.Is(err, context.Canceled):
 		return diag.NewErrorDiagnostic("Interrupted",
 			fmt.Sprintf("%s of lock %q was interrupted; the lock is not held.%s", what, t.lockID, origin))

@@ -114,7 +114,7 @@ func (d *lockDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 	}
 	queue, err := d.client.inspect(ctx, t)
 	if err != nil {
-		resp.Diagnostics.Append(explain("Reading", t, err))
+		resp.Diagnostics.Append(explain(reading, t, err))
 		return
 	}
 	model.Held = types.BoolValue(len(queue.Holders) > 0)

@@ -214,7 +214,7 @@ func (r *lockResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 		entry, ok, err := r.client.lookup(ctx, t, state.Znode.ValueString())
 		switch {
 		case err != nil:
-			resp.Diagnostics.Append(explain("Reading", t, err))
+			resp.Diagnostics.Append(explain(reading, t, err))
 			return
 		case ok && (state.durable() && entry.Durable && entry.Session == 0 || entry.Run == r.client.runtime.Run.ID):
 			return
@@ -239,7 +239,7 @@ func (r *lockResource) Update(ctx context.Context, req resource.UpdateRequest, r
 	case !r.ours(ctx, req.Private, state, &resp.Diagnostics):
 		r.take(ctx, &plan, resp.Private, &resp.Diagnostics)
 	case plan.durable() && !plan.Info.Equal(state.Info):
-		r.withHolder(state, "Describing", &resp.Diagnostics, func(h holder.Holder, z holder.Znode) error {
+		r.withHolder(state, describing, &resp.Diagnostics, func(h holder.Holder, z holder.Znode) error {
 			return h.Describe(ctx, z, plan.Info.ValueString())
 		})
 	}
@@ -258,7 +258,7 @@ func (r *lockResource) Delete(ctx context.Context, req resource.DeleteRequest, r
 	if resp.Diagnostics.HasError() || !r.ours(ctx, req.Private, state, &resp.Diagnostics) {
 		return
 	}
-	r.withHolder(state, "Releasing", &resp.Diagnostics, func(h holder.Holder, z holder.Znode) error {
+	r.withHolder(state, releasing, &resp.Diagnostics, func(h holder.Holder, z holder.Znode) error {
 		return h.Release(ctx, z)
 	})
 }

@@ -97,7 +97,7 @@ func (r *lockResource) find(ctx context.Context, m lockResourceModel, diags *dia
 		}
 		queue, err := r.client.inspect(ctx, t)
 		if err != nil {
-			diags.Append(explain("Importing", t, err))
+			diags.Append(explain(importing, t, err))
 		}
 		return t, queue, err == nil
 	}
