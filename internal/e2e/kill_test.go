@@ -3,9 +3,18 @@
 package e2e
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/shirou/gopsutil/v4/process"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
@@ -54,6 +63,46 @@ func TestKilledWaitingRunLeavesNothing(t *testing.T) {
 	w.awaitNoProcess()
 	space.Delete(lockDir + "/" + other)
 	space.Delete(lockDir)
+}
+
+// A Terraform that nobody reaps has ended all the same, however it did.
+func TestZombieTerraformHasEnded(t *testing.T) {
+	t.Parallel()
+	for name, killed := range map[string]bool{"killed": true, "ended": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			space := zktest.NewSpace(t)
+			gate := newGate(t)
+			w := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.work()))
+			// cat knows nothing of the child that the shell has left it.
+			parent := w.startCommand(exec.Command("sh", "-c",
+				fmt.Sprintf(`"$0" apply -auto-approve -input=false & echo $! >pid; exec cat <'%s'`, newGate(t).open.Name()), w.cli))
+			gate.awaitBegun()
+			w.awaitNoProvider()
+			text, err := os.ReadFile(filepath.Join(w.dir, "pid"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if killed {
+				err = syscall.Kill(pid, syscall.SIGKILL)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			gate.end()
+			space.WaitGone(lockDir)
+			w.awaitNoProcess()
+			zombie := process.Process{Pid: int32(pid)} //nolint:gosec // a pid fits
+			if status, err := zombie.Status(); err != nil || !slices.Equal(status, []string{process.Zombie}) {
+				t.Errorf("Terraform is %q, want a zombie: %v", status, err)
+			}
+			parent.kill()
+		})
+	}
 }
 
 // A provider process that has nothing to do ends with a Terraform that is killed,

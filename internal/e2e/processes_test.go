@@ -16,13 +16,19 @@ import (
 // holder has nothing in its environment by which it could be found instead.
 func (w *workspace) processes() (providers, holders []*process.Process) {
 	w.t.Helper()
-	all, err := process.Processes()
+	all, err := process.Pids()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for _, p := range all {
+	own := w.executable()
+	for _, pid := range all {
 		// An error says that it has ended meanwhile or is not ours to look at.
-		if exe, _ := p.Exe(); strings.TrimSuffix(exe, " (deleted)") != w.executable() {
+		// NewProcess would look at much more, of each and every process.
+		if exe, _ := (&process.Process{Pid: pid}).Exe(); strings.TrimSuffix(exe, " (deleted)") != own {
+			continue
+		}
+		p, err := process.NewProcess(pid)
+		if err != nil {
 			continue
 		}
 		if args, _ := p.CmdlineSlice(); slices.Contains(args, "hold") {

@@ -1,0 +1,187 @@
+//go:build unix
+
+package e2e
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/shirou/gopsutil/v4/process"
+
+	"github.com/clocker/terraform-provider-clocker/internal/run"
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+// opDelete is the kind of an operation within a multi.
+const opDelete = 2
+
+// crashing is a run in which a process gets a signal.
+type crashing struct {
+	*workspace
+	crash
+	kind     kind
+	fate     fate
+	space    *zktest.Space
+	proxy    *zktest.Proxy // between the holder and the server
+	removal  *zktest.Caught
+	work     *gate
+	apply    *command // or destroy
+	name     string   // of the contender
+	other    string   // of the one that it waits behind
+	released bool     // the request to do so may pass
+}
+
+func newCrashing(t *testing.T, c crash, kind kind, fate fate) *crashing {
+	t.Helper()
+	space := zktest.NewSpace(t)
+	r := &crashing{crash: c, kind: kind, fate: fate, space: space, proxy: zktest.NewProxy(t, space.Server()), work: newGate(t)}
+	seconds := sessionTimeout
+	if fate.free == timedOut {
+		seconds = 6 // but not so short that a slow machine loses the lock before
+	}
+	arguments := []string{fmt.Sprintf("zookeeper = %q", r.proxy.Addr()+space.Chroot())}
+	if c.moment == waiting {
+		arguments = append(arguments, "lockwait = -1")
+	}
+	block, address := lock, "clocker_lock.a"
+	switch kind {
+	case destroyed:
+		block = durableLock
+	case ephemeral:
+		block, address = ephemeralLock, "ephemeral.clocker_lock.a"
+	case runEnds:
+	}
+	work := r.work.work()
+	if c.moment == releasing {
+		work = "true"
+	}
+	config := []string{provider(space, fmt.Sprintf("session_timeout = %d", seconds)), block("a", arguments...), after(address, "work", work)}
+	if c.moment == holding && c.victim != terraform && kind != ephemeral {
+		config = append(config, lock("later", `lockid = "later"`, "depends_on = [terraform_data.work]"))
+	}
+	r.workspace = newWorkspace(t, config...)
+	return r
+}
+
+// begin comes to the moment.
+func (r *crashing) begin() {
+	r.t.Helper()
+	if r.moment == waiting {
+		r.other = holdForeign(r.space)
+	}
+	if r.moment == releasing && r.kind == destroyed {
+		r.workspace.apply().succeed()
+	}
+	if r.moment == releasing {
+		r.catchRemoval()
+	}
+	if r.moment == releasing && r.kind == destroyed {
+		r.apply = r.destroy()
+	} else {
+		r.apply = r.workspace.apply()
+	}
+	switch r.moment {
+	case waiting:
+		names := r.space.WaitChildren(lockDir, 2)
+		r.name = slices.DeleteFunc(names, func(name string) bool { return name == r.other })[0]
+		r.catchRemoval()
+	case holding, alone:
+		r.work.awaitBegun()
+		r.name = r.space.WaitChildren(lockDir, 1)[0]
+		r.catchRemoval()
+		if r.kind != ephemeral && (r.victim == terraform || r.moment == alone) {
+			r.awaitNoProvider()
+		}
+	case releasing:
+		r.awaitRemoval()
+		r.name = r.space.WaitChildren(lockDir, 1)[0]
+	}
+}
+
+// catchRemoval catches the first request from now on to delete the contender, and
+// not to put a durable one in its place.
+func (r *crashing) catchRemoval() {
+	r.removal = r.proxy.Catch(zktest.Request, func(p zktest.Packet) bool {
+		deletes := p.Op == zktest.OpDelete || p.Op == zktest.OpMulti && binary.BigEndian.Uint32(p.Body) == opDelete
+		return deletes && strings.Contains(string(p.Body), r.space.Path(lockDir)+"/") && !strings.Contains(string(p.Body), `"durable":true`)
+	})
+}
+
+// awaitRemoval waits until the holder lets go.
+func (r *crashing) awaitRemoval() {
+	r.t.Helper()
+	r.removal.Wait()
+	// If it has ended by now it may have begun too early, but not the other way round.
+	untilTheEnd := r.kind == runEnds && (r.fate.free == asEver || r.moment == releasing)
+	if _, err := run.Of(r.apply.Process.Pid); (untilTheEnd || r.fate.free == atTheEnd) && !errors.Is(err, run.ErrEnded) {
+		r.t.Errorf("the lock is let go before the run has ended (%v)", err)
+	}
+}
+
+// strike sends the signal, and waits until it has taken hold as far as one can see.
+func (r *crashing) strike() {
+	r.t.Helper()
+	p := r.process()
+	if err := p.SendSignal(r.signal); err != nil {
+		r.t.Fatal(err)
+	}
+	switch {
+	case r.signal == freeze:
+		eventually(r.t, "the stop of the "+string(r.victim), func() bool {
+			status, err := p.Status()
+			return err == nil && slices.Equal(status, []string{process.Stop})
+		})
+		r.stays()
+		if r.moment == releasing {
+			r.pass()
+			r.space.WaitGone(lockDir)
+		}
+		if err := p.Resume(); err != nil {
+			r.t.Fatal(err)
+		}
+	case r.signal == kill:
+		eventually(r.t, "the end of the "+string(r.victim), func() bool {
+			_, err := run.Of(int(p.Pid))
+			return errors.Is(err, run.ErrEnded)
+		})
+	case r.fate.free != asEver && r.moment == releasing:
+		// Before it passes, or it might be over before the signal takes hold.
+		r.exits()
+	}
+}
+
+func (r *crashing) process() *process.Process {
+	r.t.Helper()
+	switch r.victim {
+	case providerVictim:
+		return r.provider()
+	case holderVictim:
+		return r.holder()
+	case terraform:
+	}
+	p, err := process.NewProcess(int32(r.apply.Process.Pid)) //nolint:gosec // a pid fits
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+// pass lets the contender be deleted.
+func (r *crashing) pass() {
+	if !r.released {
+		r.released = true
+		r.removal.Pass()
+	}
+}
+
+// stays fails the test if the contender is not there any more.
+func (r *crashing) stays() {
+	r.t.Helper()
+	if names := r.space.Children(lockDir); !slices.Contains(names, r.name) {
+		r.t.Errorf("the directory has %q, and not %q any more", names, r.name)
+	}
+}
