@@ -65,7 +65,10 @@ func (c *candidate) wait(ctx context.Context) error {
 			c.Waiting(Waiting{Place: c.rank(place), Next: next})
 		}
 		c.queued = nil // as long as the queue, and each of those who wait would keep one
+		only, event := watches.alone()
 		select {
+		case <-event:
+			watches.drop(only)
 		case name := <-watches.fired:
 			watches.drop(name)
 		case <-changed:

@@ -77,7 +77,14 @@ func TestPoolReplacesALostSession(t *testing.T) {
 	if second == first || second.ID() == id || second.Err() != nil {
 		t.Errorf("session %#x is followed by %#x, %v", id, second.ID(), second.Err())
 	}
-	await(t, "the end of the lost session's goroutines", first.ended)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range first.events {
+			// Closed when nothing of the library runs any more.
+		}
+	}()
+	await(t, "the end of the lost session's goroutines", ended)
 	if s := mustSession(t, p, cfg); s != second {
 		t.Error("the new session is not shared")
 	}

@@ -37,7 +37,7 @@ type Session struct {
 	acl       []zk.ACL
 	creator   bool
 	transport *transport
-	ended     <-chan struct{} // the library's loops are gone
+	events    <-chan zk.Event // of which none is waited for but the end: the library's loops are gone then
 	life      context.Context // ends when the session is lost, by the reason
 	lose      context.CancelCauseFunc
 	closeOnce sync.Once
@@ -106,15 +106,7 @@ func start(cfg Config) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.conn = conn
-	ended := make(chan struct{})
-	s.ended = ended
-	go func() {
-		for range events {
-			// Drained only to learn of its end.
-		}
-		close(ended)
-	}()
+	s.conn, s.events = conn, events
 	return s, nil
 }
 
@@ -258,6 +250,8 @@ func (s *Session) Close() error {
 		s.conn.Close()
 		s.transport.hangUp()
 	})
-	<-s.ended
+	for range s.events {
+		// To their end. Those before it, onEvent was told of.
+	}
 	return nil
 }
