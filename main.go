@@ -71,7 +71,7 @@ func start(args []string) error {
 		_, err := fmt.Printf("%s %s (%s %s/%s)\n", name, thisVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return err
 	case command == holder.Command:
-		holder.Hold()
+		holder.Hold(holder.OwnRun)
 		return nil
 	case command != "":
 		return fmt.Errorf("unknown command %q\n\n%s", command, usage)

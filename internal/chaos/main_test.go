@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == holder.Command {
-		holder.Hold()
+		holder.Hold(holder.AnyRun)
 		return
 	}
 	zktest.Main(m)

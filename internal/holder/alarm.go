@@ -58,7 +58,7 @@ func (a *alarm) claim() bool {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return true
 	}
-	file, err := os.OpenFile(filepath.Join(dir, "interrupted-"+a.run.ID), os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // a run id is hexadecimal
+	file, err := os.OpenFile(filepath.Join(dir, "interrupted-"+a.run.ID), os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // a run id is hexadecimal: see admit
 	if err != nil {
 		return !errors.Is(err, fs.ErrExist)
 	}

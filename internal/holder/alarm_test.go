@@ -21,6 +21,11 @@ func TestAlarmIsClaimedOnce(t *testing.T) {
 			t.Errorf("holder %d may interrupt: %t, want %t", i, got, want)
 		}
 	}
+	for path, want := range map[string]os.FileMode{alarms[0].claimed: 0o600, filepath.Dir(alarms[0].claimed): os.ModeDir | 0o700} {
+		if info, err := os.Stat(path); err != nil || info.Mode() != want {
+			t.Errorf("%s has the mode %v, want %v; %v", path, info.Mode(), want, err)
+		}
+	}
 	alarms[1].runEnded()
 	if (&alarm{run: run.Run{ID: "a"}}).claim() {
 		t.Error("the end of a holder that did not interrupt the run takes the other's claim away")

@@ -3,8 +3,11 @@ package holder
 import (
 	"bufio"
 	"encoding/gob"
+	"errors"
 	"io"
 	"net/rpc"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
 // codec is net/rpc's own, but tells of each request in the order in which they come,
@@ -12,6 +15,7 @@ import (
 // calls it has taken, which may wait for long, and for nobody.
 type codec struct {
 	io.Closer
+	input     *limited
 	requests  *gob.Decoder
 	buffer    *bufio.Writer
 	responses *gob.Encoder
@@ -23,12 +27,36 @@ var _ rpc.ServerCodec = (*codec)(nil)
 
 func newCodec(pipe io.ReadWriteCloser, read func(request any), ended func()) *codec {
 	buffer := bufio.NewWriter(pipe)
-	return &codec{pipe, gob.NewDecoder(pipe), buffer, gob.NewEncoder(buffer), read, ended}
+	input := &limited{Reader: pipe}
+	return &codec{pipe, input, gob.NewDecoder(input), buffer, gob.NewEncoder(buffer), read, ended}
+}
+
+// maxRequest is the most bytes of a request. A valid one has three PEM texts at most
+// and little else.
+const maxRequest = 4 * zookeeper.MaxPEM
+
+var errTooLong = errors.New("holder: a request is too long")
+
+// limited is a reader from which no more is to be had than is left.
+type limited struct {
+	io.Reader
+	left int
+}
+
+// Read implements [io.Reader].
+func (l *limited) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, errTooLong
+	}
+	n, err := l.Reader.Read(p[:min(len(p), l.left)])
+	l.left -= n
+	return n, err
 }
 
 // ReadRequestHeader implements [rpc.ServerCodec]. The server reads no further
 // after an error.
 func (c *codec) ReadRequestHeader(r *rpc.Request) error {
+	c.input.left = maxRequest
 	err := c.requests.Decode(r)
 	if err != nil {
 		c.ended()

@@ -2,6 +2,8 @@ package holder
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -15,7 +17,30 @@ import (
 // process instead.
 const Command = "hold"
 
-// Hold is the holder process. It serves the provider process at the other end
+// ErrStranger says that a holder process was told to work for another process than
+// the run that it belongs to.
+var ErrStranger = errors.New("holder: not the process that started the provider")
+
+// Trust says why a holder process must not work for a run, nor ever signal it; nil
+// if it may.
+type Trust func(run.Run) error
+
+// OwnRun trusts the process that started the provider that started this process,
+// which is Terraform, and no other: whoever writes to the pipe can have this
+// process signal nobody else. Its error is [ErrStranger]. Where the system does not
+// tell who started whom, the provider's word is taken.
+func OwnRun(r run.Run) error {
+	if ours, err := r.StartedOurParent(); err == nil && !ours {
+		return fmt.Errorf("%w: process %d", ErrStranger, r.PID)
+	}
+	return nil
+}
+
+// AnyRun is for tests, where the process that plays Terraform did not start the
+// one that plays the provider.
+func AnyRun(run.Run) error { return nil }
+
+// Hold is the holder process. It works for the run that trust allows, serves the provider process at the other end
 // of standard input and output, and returns when
 //   - the run has ended: all locks are released first;
 //   - SIGTERM came: the run is told that its locks are lost, and they are released;
@@ -24,13 +49,13 @@ const Command = "hold"
 // A lock that is held stays when the provider ends. SIGINT and SIGHUP are
 // ignored: they are meant for Terraform, which is still finishing then. A lock
 // that cannot be released ends with its session.
-func Hold() {
+func Hold(trust Trust) {
 	// A provider that was killed leaves a pipe without a reader, and a write to
 	// it would end this process with its locks.
 	signal.Ignore(os.Interrupt, syscall.SIGHUP, syscall.SIGPIPE)
 	terminated, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	hold(terminated, stdio{os.Stdin, os.Stdout})
+	hold(terminated, stdio{os.Stdin, os.Stdout}, trust)
 }
 
 // stdio is the pipe as one thing.
@@ -48,7 +73,7 @@ func (s stdio) Close() error {
 
 // hold serves pipe until the run ends, terminated does, or there is nothing left
 // to do.
-func hold(terminated context.Context, pipe io.ReadWriteCloser) {
+func hold(terminated context.Context, pipe io.ReadWriteCloser, trust Trust) {
 	ctx, end := context.WithCancel(terminated)
 	defer end()
 
@@ -57,12 +82,8 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser) {
 	go func() {
 		defer close(served)
 		serve(pipe, func(r run.Run) (*Local, error) {
-			alive, err := r.Alive()
-			if err != nil {
+			if err := admit(r, trust); err != nil {
 				return nil, err
-			}
-			if !alive {
-				return nil, ErrEnded
 			}
 			alarm := &alarm{run: r}
 			local := NewLocal(r, alarm.lost)
@@ -92,4 +113,19 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser) {
 		local.forsake("the process that holds it was told to end")
 	}
 	_ = local.Close() //nolint:contextcheck // ctx has ended, or nothing is held
+}
+
+// admit says why not to work for a run: it has ended, it is not what the system says
+// of that process, whatever the pipe does, or it is not trusted.
+func admit(r run.Run, trust Trust) error {
+	found, err := run.Of(r.PID)
+	switch {
+	case errors.Is(err, run.ErrEnded), err == nil && found.Start != r.Start:
+		return ErrEnded
+	case err != nil:
+		return err
+	case found != r:
+		return fmt.Errorf("%w: process %d is the run %s", ErrStranger, r.PID, found.ID)
+	}
+	return trust(r)
 }

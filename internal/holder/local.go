@@ -3,6 +3,7 @@ package holder
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -72,6 +73,9 @@ func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
 		return Grant{}, err
 	}
 	defer l.pending.Done()
+	if err := valid(req.Ensemble); err != nil {
+		return Grant{}, err
+	}
 	ctx, cancel := l.while(ctx)
 	defer cancel()
 	req.Lock.Data.Run, req.Lock.Data.Host, req.Lock.Data.PID = l.run.ID, l.run.Host, l.run.PID
@@ -84,6 +88,14 @@ func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
 		return Grant{}, err
 	}
 	return Grant{Znode: lock.Znode(), Token: lock.Token(), SessionTimeout: lock.SessionTimeout()}, nil
+}
+
+// valid says why no lock can be had with an ensemble, before anything is sent to it.
+func valid(ensemble zookeeper.Config) error {
+	if err := ensemble.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", locker.ErrRequest, err)
+	}
+	return nil
 }
 
 // while is ctx for as long as l lives.
@@ -211,6 +223,9 @@ func (l *Local) Release(ctx context.Context, znode Znode) error {
 	ctx, cancel := l.patiently(ctx, znode.Ensemble)
 	defer cancel()
 	if znode.Durable {
+		if err := valid(znode.Ensemble); err != nil {
+			return err
+		}
 		return locker.RemoveDurable(ctx, l.sessions(znode.Ensemble), znode.Path)
 	}
 	l.mu.Lock()
@@ -231,6 +246,9 @@ func (l *Local) Release(ctx context.Context, znode Znode) error {
 
 // Describe implements [Holder].
 func (l *Local) Describe(ctx context.Context, znode Znode, info string) error {
+	if err := valid(znode.Ensemble); err != nil {
+		return err
+	}
 	ctx, cancel := l.patiently(ctx, znode.Ensemble)
 	defer cancel()
 	session, err := l.pool.Session(ctx, znode.Ensemble)

@@ -24,7 +24,12 @@ const (
 // TestMain makes this binary a holder process, as the provider's executable is,
 // or the provider process of a test, when it is started with that argument.
 func TestMain(m *testing.M) {
-	commands := map[string]func(){Command: Hold, provideCommand: provide}
+	commands := map[string]func(){
+		Command:        func() { Hold(AnyRun) },
+		strictCommand:  func() { Hold(OwnRun) },
+		provideCommand: provide,
+		hostileCommand: hostile,
+	}
 	if len(os.Args) == 2 && commands[os.Args[1]] != nil {
 		commands[os.Args[1]]()
 		os.Exit(0)

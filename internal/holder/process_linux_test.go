@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/shirou/gopsutil/v4/net"
 	"golang.org/x/sys/unix"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
@@ -81,6 +82,15 @@ func TestProcessIsDetached(t *testing.T) {
 		case strings.HasPrefix(file, "/sys/fs/cgroup/"): // Go's runtime
 		default:
 			t.Errorf("its descriptor %s is %s", fd.Name(), file)
+		}
+	}
+	connections, err := net.ConnectionsPid("all", int32(pid)) //nolint:gosec // process ids fit
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range connections {
+		if c.Status == "LISTEN" || c.Family == syscall.AF_UNIX || fmt.Sprintf("%s:%d", c.Raddr.IP, c.Raddr.Port) != space.Addr() {
+			t.Errorf("it has the socket %+v, want none but to ZooKeeper", c)
 		}
 	}
 	if len(pipes) != 2 {

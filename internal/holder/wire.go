@@ -78,7 +78,7 @@ type connectFailure struct {
 // sentinels are the errors without content by which callers tell errors apart.
 // Both ends of the pipe are the same executable, so an index will do.
 var sentinels = []error{
-	context.Canceled, ErrEnded,
+	context.Canceled, ErrEnded, ErrStranger,
 	zookeeper.ErrNoAuth, zookeeper.ErrAuthRequired, zookeeper.ErrInvalidACL,
 	locker.ErrNotDurable, locker.ErrNotReserved, locker.ErrRequest,
 }

@@ -12,6 +12,13 @@ import (
 // NoLimit as [Request.Wait] queues until the lock is ours.
 const NoLimit time.Duration = -1
 
+const (
+	// MaxWait is the longest [Request.Wait] with an end.
+	MaxWait = 365 * 24 * time.Hour
+	// MaxSlots is the most [Request.Slots].
+	MaxSlots = 1000
+)
+
 // verdictTime bounds what an acquire may take beyond its wait once it had a
 // session, for the requests to an ensemble that is slow or away.
 const verdictTime = 15 * time.Second

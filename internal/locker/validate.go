@@ -22,9 +22,9 @@ func (r Request) validate() error {
 		}
 		plain := r.Mode == "" || r.Mode == Exclusive
 		switch {
-		case r.Wait < 0 && r.Wait != NoLimit:
+		case r.Wait < 0 && r.Wait != NoLimit, r.Wait > MaxWait:
 			return fmt.Errorf("the wait %v", r.Wait)
-		case r.Slots < 0:
+		case r.Slots < 0, r.Slots > MaxSlots:
 			return fmt.Errorf("%d slots", r.Slots)
 		case !plain && r.Mode != Shared:
 			return fmt.Errorf("the mode %q", r.Mode)

@@ -3,6 +3,7 @@ package provider
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -18,7 +19,7 @@ import (
 
 const (
 	defaultLockwait = 0 // seconds
-	maxLockwait     = 365 * 24 * 3600
+	maxLockwait     = int64(locker.MaxWait / time.Second)
 	defaultRequired = true
 )
 
@@ -52,7 +53,7 @@ var modes = []locker.Mode{locker.Exclusive, locker.Shared}
 
 const (
 	defaultMode = locker.Exclusive
-	maxSlots    = 1000
+	maxSlots    = locker.MaxSlots
 )
 
 var layouts = []locker.Layout{locker.Standard, locker.Curator}

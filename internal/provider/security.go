@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -196,6 +197,9 @@ func fromEnv(value types.String, s setting) types.String {
 // path: it may be the key itself, in a form that is not understood.
 func readPEM(value types.String, s setting) (string, error) {
 	text := fromEnv(value, s).ValueString()
+	if len(text) > zookeeper.MaxPEM {
+		return "", fmt.Errorf("%s is longer than %d bytes", s.attribute, zookeeper.MaxPEM)
+	}
 	if text == "" || strings.Contains(text, "-----BEGIN ") {
 		return text, nil
 	}
@@ -206,7 +210,7 @@ func readPEM(value types.String, s setting) (string, error) {
 	if s.attribute == settingKey.attribute {
 		shown = "the file that it names"
 	}
-	content, err := os.ReadFile(text) //nolint:gosec // the user names the file
+	content, err := readAtMost(text, zookeeper.MaxPEM)
 	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
 		err = failed.Err
 	}
@@ -217,4 +221,18 @@ func readPEM(value types.String, s setting) (string, error) {
 		return "", fmt.Errorf("%s: %s cannot be read: %w. Set it to the path of a PEM file, or to its text", s.attribute, shown, err)
 	}
 	return string(content), nil
+}
+
+// readAtMost reads a file of at most so many bytes; a device may have no end.
+func readAtMost(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	content, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(content)) > limit {
+		err = fmt.Errorf("it is longer than %d bytes", limit)
+	}
+	return content, err
 }

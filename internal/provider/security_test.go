@@ -150,6 +150,8 @@ func TestResolveSecurityThatCannotBe(t *testing.T) {
 		"ca_file that is a directory":    {model: providerModel{TLS: &tlsModel{CAFile: text(t.TempDir())}}, err: "tls.ca_file", says: "cannot be read"},
 		"ca_file that is empty":          {model: providerModel{TLS: &tlsModel{CAFile: text(zktest.WriteSecret(t, "empty", ""))}}, err: "tls.ca_file", says: "empty"},
 		"ca_file that is no PEM":         {model: providerModel{TLS: &tlsModel{CAFile: text(zktest.WriteSecret(t, "no", "no"))}}, err: "tls.ca_file", says: "no PEM certificate"},
+		"ca_file without an end":         {model: providerModel{TLS: &tlsModel{CAFile: text("/dev/zero")}}, err: "tls.ca_file", says: "longer than"},
+		"key_file that is too long":      {env: map[string]string{"CLOCKER_TLS_KEY_FILE": strings.Repeat("x", zookeeper.MaxPEM+1)}, err: "tls.key_file", says: "longer than"},
 		"key that is no PEM":             {model: providerModel{TLS: &tlsModel{KeyFile: text(raw)}}, err: "tls.key_file"},
 		"key of several lines, no PEM":   {model: providerModel{TLS: &tlsModel{KeyFile: text(raw + "\n" + raw)}}, err: "tls.key_file", says: "neither"},
 		"key with its line breaks lost":  {model: providerModel{TLS: &tlsModel{CertFile: text(client.Cert), KeyFile: text(strings.ReplaceAll(client.Key, "\n", `\n`))}}, err: "tls.cert_file"},

@@ -16,12 +16,13 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
 const (
 	defaultSessionTimeout = 15 // seconds
 	defaultConnectTimeout = 15 // seconds
-	maxTimeout            = 3600
+	maxTimeout            = int64(zookeeper.MaxTimeout / time.Second)
 )
 
 // setting is a provider argument and the environment variables that stand in

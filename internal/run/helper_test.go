@@ -44,10 +44,23 @@ var helpers = map[string]func() error{
 			}
 		}
 	},
-	"parent-of-orphan": func() error {
-		orphan := helper("orphan")
-		orphan.Stdin, orphan.Stdout = os.Stdin, os.Stdout
-		return orphan.Run()
+	"parent-of-orphan":     func() error { return parentOfHelper("orphan") },
+	"parent-of-grandchild": func() error { return parentOfHelper("grandchild") },
+	"grandchild": func() error {
+		for {
+			var pid int
+			var later uint64
+			if _, err := fmt.Scanln(&pid, &later); err != nil {
+				return ignoreEOF(err)
+			}
+			r, err := Of(pid)
+			if err != nil {
+				return err
+			}
+			r.Start += later
+			ours, err := r.StartedOurParent()
+			fmt.Println(ours, err)
+		}
 	},
 	"orphan": func() error {
 		in := bufio.NewReader(os.Stdin)
@@ -59,6 +72,13 @@ var helpers = map[string]func() error{
 			}
 		}
 	},
+}
+
+// parentOfHelper passes on what it is told and what it hears.
+func parentOfHelper(name string) error {
+	child := helper(name)
+	child.Stdin, child.Stdout = os.Stdin, os.Stdout
+	return child.Run()
 }
 
 func TestMain(m *testing.M) {

@@ -18,14 +18,25 @@ var pidfdOpen = unix.PidfdOpen
 // started returns the start time of a live process in clock ticks since boot, as the kernel keeps it: unlike a time of day, it
 // never changes when the clock is set. The error is ErrEnded if there is no such process or only its zombie.
 func started(pid int) (uint64, error) {
+	stat, err := status(pid)
+	return stat.Starttime, err
+}
+
+// parentOf returns the pid of a live process's present parent, with the errors of started.
+func parentOf(pid int) (int, error) {
+	stat, err := status(pid)
+	return stat.PPID, err
+}
+
+func status(pid int) (procfs.ProcStat, error) {
+	var stat procfs.ProcStat
 	if pid <= 0 {
-		return 0, ErrEnded
+		return stat, ErrEnded
 	}
 	proc, err := procfs.NewDefaultFS()
 	if err != nil {
-		return 0, err
+		return stat, err
 	}
-	var stat procfs.ProcStat
 	p, err := proc.Proc(pid)
 	if err == nil {
 		stat, err = p.Stat()
@@ -33,14 +44,14 @@ func started(pid int) (uint64, error) {
 	switch {
 	case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)) && errors.Is(unix.Kill(pid, 0), unix.ESRCH):
 		// Asked twice, since a /proc mounted with hidepid leaves out processes that live.
-		return 0, ErrEnded
+		return stat, ErrEnded
 	case err != nil:
-		return 0, err
+		return stat, err
 	case (stat.State == "Z" || stat.State == "X") && stat.NumThreads <= 1:
 		// A process whose first thread has ended is shown as a zombie while its other threads go on working.
-		return 0, ErrEnded
+		return stat, ErrEnded
 	}
-	return stat.Starttime, nil
+	return stat, nil
 }
 
 // scope tells machines, boots and pid namespaces apart, within which a pid and a start time mean one process: containers on one

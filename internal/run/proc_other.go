@@ -40,3 +40,19 @@ func started(pid int) (uint64, error) {
 	}
 	return uint64(start), nil //nolint:gosec // a time after 1970
 }
+
+// parentOf returns the pid of a live process's parent, on Windows also after that has ended. It has the errors of started.
+func parentOf(pid int) (int, error) {
+	if pid <= 0 || pid > math.MaxInt32 {
+		return 0, ErrEnded
+	}
+	p, err := process.NewProcess(int32(pid))
+	if errors.Is(err, process.ErrorProcessNotRunning) {
+		return 0, ErrEnded
+	}
+	if err != nil {
+		return 0, err
+	}
+	parent, err := p.Ppid()
+	return int(parent), err
+}

@@ -97,14 +97,30 @@ func Parent() (Run, error) {
 	return r, nil
 }
 
+// StartedOurParent reports whether the process of this run is the parent of this process's parent, and has been since that one
+// started. It is not once any of them has ended. With an error, nothing is known.
+func (r Run) StartedOurParent() (bool, error) {
+	grandparent, err := parentOf(bornTo)
+	if err == nil && os.Getppid() == bornTo && grandparent == r.PID {
+		// Asked in this order: as long as we are our parent's child, its pid cannot have gone to another process.
+		err = r.check()
+		return err == nil, ignoreEnd(err)
+	}
+	return false, ignoreEnd(err)
+}
+
+func ignoreEnd(err error) error {
+	if errors.Is(err, ErrEnded) {
+		return nil
+	}
+	return err
+}
+
 // Alive reports whether the run has not ended. A stopped process is alive; a zombie is not. With an error, nothing is known: it
 // must not be taken for an end.
 func (r Run) Alive() (bool, error) {
 	err := r.check()
-	if errors.Is(err, ErrEnded) {
-		return false, nil
-	}
-	return err == nil, err
+	return err == nil, ignoreEnd(err)
 }
 
 // Wait returns nil once the run has ended, and ctx's error if that comes first. It returns at once if the run has ended already.

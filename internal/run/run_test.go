@@ -6,6 +6,7 @@ import (
 	"encoding/gob"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"regexp"
@@ -64,6 +65,41 @@ func testParentGone(t *testing.T) {
 
 func TestParentGone(t *testing.T) {
 	testParentGone(t)
+}
+
+// A grandchild knows who started its parent, and takes nobody else for that.
+func TestStartedOurParent(t *testing.T) {
+	sibling := start(t, helper("idle"))
+	c := start(t, helper("parent-of-grandchild"))
+	parent := c.Process.Pid
+	ask := func(pid, later int) (ours bool) {
+		t.Helper()
+		if _, err := fmt.Fprintln(c.in, pid, later); err != nil {
+			t.Fatal(err)
+		}
+		line := c.line()
+		if line != "true <nil>" && line != "false <nil>" {
+			t.Fatalf("process %d: %s", pid, line)
+		}
+		return line == "true <nil>"
+	}
+	self := os.Getpid()
+	if !ask(self, 0) {
+		t.Error("it does not know who started its parent")
+	}
+	if ask(self, 1) {
+		t.Error("the start time does not count")
+	}
+	for name, pid := range map[string]int{"its parent": parent, "its parent's sibling": sibling.Process.Pid, "its parent's grandparent": os.Getppid()} {
+		if ask(pid, 0) {
+			t.Errorf("%s is taken for who started its parent", name)
+		}
+	}
+	c.kill()
+	c.reap()
+	if ask(self, 0) {
+		t.Error("an orphan has a parent that somebody started")
+	}
 }
 
 func TestPidOfParentTakenByAnother(t *testing.T) {

@@ -69,6 +69,9 @@ func parseConnectString(s string) (ConnectString, error) {
 		}
 		c.Servers = append(c.Servers, addr)
 	}
+	if len(c.Servers) > MaxServers {
+		return ConnectString{}, fmt.Errorf("it names %d servers, more than %d", len(c.Servers), MaxServers)
+	}
 	return c, nil
 }
 

@@ -42,7 +42,7 @@ var sections = []struct {
 func main() {
 	// The other things that this program is: a holder process, and a worker.
 	if len(os.Args) == 2 && os.Args[1] == holder.Command {
-		holder.Hold()
+		holder.Hold(holder.AnyRun)
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -1,0 +1,38 @@
+package zookeeper
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// MaxServers is the most servers of an ensemble.
+	MaxServers = 100
+	// MaxTimeout is the longest timeout of a session, or to connect.
+	MaxTimeout = time.Hour
+	// MaxPEM is the most bytes of each PEM text of a [TLS].
+	MaxPEM = 1 << 20
+)
+
+// Validate says why no session can be had with c, whatever the servers say; nil if
+// nothing is wrong with it. A [TLS] says so itself.
+func (c Config) Validate() error {
+	if len(c.Servers) == 0 || len(c.Servers) > MaxServers {
+		return fmt.Errorf("zookeeper: there are %d servers, not 1 to %d", len(c.Servers), MaxServers)
+	}
+	for _, server := range c.Servers {
+		if parsed, err := parseServer(server); err != nil {
+			return fmt.Errorf("zookeeper: %w", err)
+		} else if parsed != server {
+			return fmt.Errorf("zookeeper: server %q has no port", server)
+		}
+	}
+	if c.SessionTimeout <= 0 || c.SessionTimeout > MaxTimeout || c.ConnectTimeout <= 0 || c.ConnectTimeout > MaxTimeout {
+		return fmt.Errorf("zookeeper: the timeouts %v and %v are not within %v", c.SessionTimeout, c.ConnectTimeout, MaxTimeout)
+	}
+	if c.TLS != nil && max(len(c.TLS.CA), len(c.TLS.Cert), len(c.TLS.Key.reveal())) > MaxPEM {
+		return errors.New("zookeeper: a PEM text is too long")
+	}
+	return nil
+}
