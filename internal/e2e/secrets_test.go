@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/shirou/gopsutil/v4/process"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
 // secretsFile is where a run has its secrets from, if not from its environment.
@@ -30,7 +32,7 @@ func TestSecretsOfVariables(t *testing.T) {
 	workspaceAt := func(addr string, blocks ...string) *workspace {
 		w := newWorkspace(t, append(blocks, secretVariables, block(`provider "clocker"`, fmt.Sprintf(`
   zookeeper       = %q
-  connect_timeout = 5
+  connect_timeout = %d
   session_timeout = %d
   username        = "alice"
   password        = var.password
@@ -39,7 +41,7 @@ func TestSecretsOfVariables(t *testing.T) {
     ca_file   = %q
     cert_file = var.cert
     key_file  = var.key
-  }`, addr+s.Chroot(), sessionTimeout, s.servers.CA)))...)
+  }`, addr+s.Chroot(), s.patience(addr), sessionTimeout, s.servers.CA)))...)
 		write(t, filepath.Join(w.dir, secretsFile), fmt.Sprintf("password = %q\ncert = %q\nkey = %q\n", password, client.Cert, client.Key))
 		return w
 	}
@@ -53,16 +55,16 @@ func TestSecretsOfVariables(t *testing.T) {
 }
 
 // Terraform's own environment, and what it passes on, is the user's doing. The
-// holder has none of it.
+// holder has none of it, nor what is in the files that are named there.
 func TestSecretsOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	s := newSecure(t)
 	client, password := s.clients.Client(t, "team"), "hunter2-"+rand.Text()
 	found := tellAll(t, s, []string{password, pemLine(client.Key), pemLine(client.Cert)}, func(addr string, blocks ...string) *workspace {
-		w := newWorkspace(t, append(blocks, block(`provider "clocker"`, fmt.Sprintf("zookeeper = %q\nconnect_timeout = 5\nsession_timeout = %d", addr+s.Chroot(), sessionTimeout)))...)
+		w := newWorkspace(t, append(blocks, block(`provider "clocker"`, fmt.Sprintf("zookeeper = %q\nconnect_timeout = %d\nsession_timeout = %d", addr+s.Chroot(), s.patience(addr), sessionTimeout)))...)
 		for name, value := range map[string]string{
 			"CLOCKER_USERNAME": "alice", "CLOCKER_PASSWORD": password, "CLOCKER_ACL": "creator",
-			"CLOCKER_TLS_CA_FILE": s.servers.CA, "CLOCKER_TLS_CERT_FILE": client.Cert, "CLOCKER_TLS_KEY_FILE": client.Key,
+			"CLOCKER_TLS_CA_FILE": s.servers.CA, "CLOCKER_TLS_CERT_FILE": client.Cert, "CLOCKER_TLS_KEY_FILE": zktest.WriteSecret(t, "key.pem", client.Key),
 		} {
 			w.setenv(name, value)
 		}
@@ -78,6 +80,15 @@ func TestSecretsOfTheEnvironment(t *testing.T) {
 	if holders == 0 {
 		t.Error("no holder was looked at")
 	}
+}
+
+// patience is the connect timeout, in seconds, of a run that is to connect, and of
+// one that cannot.
+func (s *secure) patience(addr string) int {
+	if addr == s.addr {
+		return 30
+	}
+	return 5
 }
 
 const secretVariables = `

@@ -35,7 +35,7 @@ func (s *secure) provider(t *testing.T, client string, arguments ...string) stri
 	return block(`provider "clocker"`, fmt.Sprintf(`
   zookeeper       = %q
   session_timeout = %d
-  connect_timeout = 10
+  connect_timeout = 30
   %s
   tls {
     ca_file   = %q
@@ -111,13 +111,15 @@ func rights(acl map[string]string, who string) string {
 
 // A mistake is explained alike where the provider connects and where the holder
 // does, and so is a warning.
-func TestTLSMistakesAreExplained(t *testing.T) {
+func TestMistakesOfConnectingAreExplained(t *testing.T) {
 	t.Parallel()
 	s := newSecure(t)
 	stranger := zktest.NewAuthority(t)
 	for name, test := range map[string]struct{ servers, tls, says string }{
 		"wrong CA":              {s.addr, fmt.Sprintf("tls {\n ca_file = %q\n }", stranger.CA), "set ca_file"},
 		"no client certificate": {s.addr, fmt.Sprintf("tls {\n ca_file = %q\n }", s.servers.CA), "set cert_file and key_file"},
+		"another name":          {s.addr, fmt.Sprintf("tls {\n ca_file = %q\n server_name = \"zk.example.org\"\n }", s.servers.CA), "is for another name"},
+		"expired":               {s.expired(t), fmt.Sprintf("tls {\n ca_file = %q\n }", s.servers.CA), "has expired"},
 		"no tls":                {s.addr, "", "then set tls"},
 		"tls to an open port":   {s.Addr(), "tls {}", "leave out tls"},
 	} {
@@ -133,6 +135,10 @@ func TestTLSMistakesAreExplained(t *testing.T) {
 			}
 		})
 	}
+	t.Run("missing chroot", func(t *testing.T) {
+		t.Parallel()
+		s.missingChroot(t)
+	})
 	t.Run("unverified", func(t *testing.T) {
 		t.Parallel()
 		identity := s.clients.Client(t, "team")
