@@ -18,7 +18,11 @@ var (
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	anchor  = regexp.MustCompile(`<a id="([^"]+)">`)
 	fenced  = regexp.MustCompile("(?ms)^```.*?^```$")
-	noSlug  = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
+	// A test in the code, and one that a page names, perhaps with its package.
+	aTest     = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	namedTest = regexp.MustCompile("(?:`(\\w+)` )?`((?:Test|Fuzz)\\w+)`")
+
+	noSlug = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 )
 
 // TestLinks follows each link from one page of the repository to another, headings
@@ -53,6 +57,45 @@ func TestLinks(t *testing.T) {
 	}
 	if pages == 0 {
 		t.Error("found no page")
+	}
+}
+
+// TestNamedTests looks for each test that a guide names for what it says.
+func TestNamedTests(t *testing.T) {
+	t.Parallel()
+	var tests []string
+	err := fs.WalkDir(repository, "internal", func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		text, err := fs.ReadFile(repository, file)
+		for _, match := range aTest.FindAllSubmatch(text, -1) {
+			tests = append(tests, path.Base(path.Dir(file))+" "+string(match[1]))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guides, err := fs.Glob(repository, "docs/guides/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, guide := range guides {
+		for _, match := range namedTest.FindAllStringSubmatch(prose(t, guide), -1) {
+			named++
+			// Of several tests, only the first has its package before it.
+			if !slices.ContainsFunc(tests, func(test string) bool { return strings.HasSuffix(test, " "+match[2]) }) {
+				t.Errorf("%s: there is no test %s", guide, match[2])
+			}
+			if match[1] != "" && !slices.Contains(tests, match[1]+" "+match[2]) {
+				t.Errorf("%s: %s is not in %s", guide, match[2], match[1])
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("no guide names a test")
 	}
 }
 

@@ -56,6 +56,7 @@ var guidesElsewhere = []string{
 	"guides/serializing-rollouts/web/main.tf",
 	"guides/gating/reserved.tf",
 	"guides/fencing/main.tf",
+	"guides/connecting-securely/main.tf",
 }
 
 // TestModule guards a whole module.

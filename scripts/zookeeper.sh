@@ -117,7 +117,7 @@ running() {
 
 down() {
     if docker_answers; then
-        compose --profile ensemble down --volumes
+        compose --profile ensemble --profile secure down --volumes
     fi
     if running; then
         kill "$(cat "$pid_file")"
