@@ -13,7 +13,7 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
 	"github.com/clocker/terraform-provider-clocker/internal/holder"
 	"github.com/clocker/terraform-provider-clocker/internal/provider"
@@ -91,10 +91,11 @@ func serve(debugging bool) error {
 	if !debugging {
 		spare()
 	}
-	return providerserver.Serve(context.Background(), provider.New(thisVersion(), rt), providerserver.ServeOpts{
-		Address: address,
-		Debug:   debugging,
-	})
+	var options []tf6server.ServeOpt
+	if debugging {
+		options = append(options, tf6server.WithManagedDebug())
+	}
+	return tf6server.Serve(address, provider.NewServer(thisVersion(), rt), options...)
 }
 
 func thisVersion() string {
@@ -135,5 +136,5 @@ func newRuntime(debugging bool) (provider.Runtime, func(), error) {
 			os.Exit(1)
 		}
 	}()
-	return provider.Runtime{Run: parent, Holder: process, Sessions: sessions}, closeRuntime, nil
+	return provider.Runtime{Run: parent, Holder: process, Sessions: sessions, Stopping: process.Stopping}, closeRuntime, nil
 }

@@ -27,7 +27,7 @@ func TestLossIsToldOnStandardError(t *testing.T) {
 			path, written := open(t)
 			apply := l.startCommand(exec.Command("sh", "-c",
 				fmt.Sprintf(`exec "$0" apply -no-color -auto-approve -input=false 2>'%s'`, path), l.cli))
-			l.first.awaitBegun()
+			l.awaitHeld()
 			l.deleted()
 			apply.fail()
 			told := written()

@@ -3,8 +3,11 @@
 package e2e
 
 import (
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
@@ -12,8 +15,12 @@ import (
 // losing is a run that is about to lose its lock while its first work goes on.
 type losing struct {
 	*workspace
+	what         string
+	block        string
 	space        *zktest.Space
+	proxy        *zktest.Proxy // between the holder and the server
 	first, later *gate
+	name         string // of the lock's contender
 }
 
 // blocks are the two that take locks for a run, by their addresses.
@@ -28,103 +35,167 @@ func newLosing(t *testing.T, space *zktest.Space, block string, arguments ...str
 	if strings.HasPrefix(block, "ephemeral") {
 		needsEphemeral(t)
 	}
-	l := &losing{space: space, first: newGate(t), later: newGate(t)}
-	l.workspace = newWorkspace(t, provider(space, "session_timeout = 2"), blocks[block]("a", arguments...),
+	l := &losing{
+		what:  fmt.Sprint(block, arguments),
+		block: block, space: space, proxy: zktest.NewProxy(t, space.Server()), first: newGate(t), later: newGate(t),
+	}
+	arguments = append(arguments, fmt.Sprintf("zookeeper = %q", l.proxy.Addr()+space.Chroot()))
+	l.workspace = newWorkspace(t, provider(space, "session_timeout = 4"), blocks[block]("a", arguments...),
 		after(block, "first", l.first.work()),
 		after("terraform_data.first", "later", l.later.work()))
 	return l
 }
 
+// awaitHeld waits until the work goes on.
+func (l *losing) awaitHeld() {
+	l.t.Helper()
+	l.first.awaitBegun()
+	l.name = l.space.WaitChildren(lockDir, 1)[0]
+}
+
 // deleted deletes the lock's znode, as an operator would.
 func (l *losing) deleted() {
 	l.t.Helper()
-	l.space.Delete(lockDir + "/" + l.space.WaitChildren(lockDir, 1)[0])
+	l.space.Delete(lockDir + "/" + l.name)
 }
 
 // interrupted checks that the run was interrupted, once, and that the user was
-// told why, once.
+// told so, once.
 func (l *losing) interrupted(apply *command, told string) {
 	l.t.Helper()
 	for _, want := range []string{`clocker: lock "e2e"`, l.space.Path(lockDir), "Interrupting this run"} {
 		if strings.Count(told, want) != 1 {
-			l.t.Errorf("the user is not told %q once:\n%s", want, told)
+			l.t.Errorf("%s: the user is not told %q once:\n%s", l.what, want, told)
 		}
 	}
 	if out := apply.stdout(); !strings.Contains(out, "Interrupt received") || strings.Contains(out, "Two interrupts") {
-		l.t.Errorf("the run was not interrupted once:\n%s", out)
+		l.t.Errorf("%s: the run was not interrupted once:\n%s", l.what, out)
 	}
 	if l.later.hasBegun() {
-		l.t.Error("work was begun after the loss")
+		l.t.Errorf("%s: work was begun after the loss", l.what)
 	}
 	l.awaitNoProcess()
 }
 
-// A lock that is lost ends the run as Ctrl-C does: nothing that depends on it is
-// begun, and the user is told why.
-func TestLostLockInterruptsTheRun(t *testing.T) {
-	t.Parallel()
-	for block := range blocks {
-		t.Run(block+" deleted by an operator", func(t *testing.T) {
-			t.Parallel()
-			l := newLosing(t, zktest.NewSpace(t), block)
-			apply := l.apply()
-			l.first.awaitBegun()
-			l.deleted()
-			apply.fail()
-			l.interrupted(apply, apply.stderr())
-			deleteEmpty(l.space, lockDir)
-		})
-		t.Run(block+" without an answer", func(t *testing.T) {
-			t.Parallel()
-			server := zktest.Own(t, zktest.Options{})
-			l := newLosing(t, zktest.NewSpaceOn(t, server), block)
-			apply := l.apply()
-			l.first.awaitBegun()
-			if err := server.Pause(); err != nil {
-				t.Fatal(err)
-			}
-			apply.fail() // while the server is still away
-			if err := server.Resume(); err != nil {
-				t.Fatal(err)
-			}
-			l.interrupted(apply, apply.stderr())
-			l.space.WaitChildren(lockDir, 0)
-			deleteEmpty(l.space, lockDir)
-		})
+// wentOn checks that the run goes on after the loss, and that an ephemeral block
+// says at its end that the run has failed.
+func (l *losing) wentOn(apply *command, why string) {
+	l.t.Helper()
+	l.first.end()
+	l.later.awaitBegun()
+	l.later.end()
+	if strings.HasPrefix(l.block, "ephemeral") {
+		apply.fail()
+		if d := apply.err(); d.Summary != "Lock Was Lost" || d.Address != l.block || !strings.Contains(d.Detail, `"e2e"`) || !strings.Contains(d.Detail, why) {
+			l.t.Errorf("%s: the error is %v", l.what, d)
+		}
+	} else {
+		apply.succeed()
+	}
+	if strings.Contains(apply.stdout(), "Interrupt received") {
+		l.t.Errorf("%s: the run was interrupted", l.what)
+	}
+	l.awaitNoProcess()
+}
+
+// told checks that the user was told once which lock was lost, when and why, and
+// what comes of it.
+func (l *losing) told(apply *command, since time.Time, why, consequence string) {
+	l.t.Helper()
+	text := apply.stderr()
+	line := regexp.MustCompile(`clocker: lock "e2e" \((\S+)\) was lost at (\S+): (.*)`).FindAllStringSubmatch(text, -1)
+	if len(line) != 1 {
+		l.t.Fatalf("%s: the loss was told %d times:\n%s", l.what, len(line), text)
+	}
+	if want := l.space.Path(lockDir + "/" + l.name); line[0][1] != want {
+		l.t.Errorf("%s: the lock that was lost is %q, want %q", l.what, line[0][1], want)
+	}
+	at, err := time.Parse(time.RFC3339, line[0][2])
+	if err != nil || at.Before(since.Truncate(time.Second)) || at.After(time.Now()) {
+		l.t.Errorf("%s: lost at %v, and the cause came at %v: %v", l.what, at, since, err)
+	}
+	if !strings.Contains(line[0][3], why) || !strings.Contains(line[0][3], consequence) {
+		l.t.Errorf("%s: %q does not say %q and %q", l.what, line[0][3], why, consequence)
 	}
 }
 
-// With on_lost = "continue" the run goes on. An ephemeral block can still say at
-// its end that the run has failed.
-func TestLostLockIsToldOnly(t *testing.T) {
+// losses are the ways to lose a lock. Whoever lost it learns the reason while the
+// cause lasts.
+var losses = map[string]struct {
+	why  string
+	lose func(*losing)
+	mend func(*losing)
+}{
+	"deleted by an operator": {why: "deleted by someone else", lose: (*losing).deleted},
+	"session expired":        {why: "session has been expired", lose: func(l *losing) { l.proxy.Expire() }},
+	"connection cut": {
+		why:  "no answer for a session timeout",
+		lose: func(l *losing) { l.proxy.Refuse() },
+		mend: func(l *losing) { l.proxy.Accept() },
+	},
+	"server frozen": {
+		why:  "no answer for a session timeout",
+		lose: func(l *losing) { l.must(l.space.Server().Pause()) },
+		mend: func(l *losing) { l.must(l.space.Server().Resume()) },
+	},
+}
+
+func (l *losing) must(err error) {
+	l.t.Helper()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// Whatever takes the lock away, a run with on_lost = "interrupt" ends as by Ctrl-C
+// and begins nothing that depends on it; with "continue" it goes on. The user is told
+// which lock was lost, when and why.
+func TestLostLock(t *testing.T) {
 	t.Parallel()
-	for block := range blocks {
-		t.Run(block, func(t *testing.T) {
+	for cause, loss := range losses {
+		t.Run(cause, func(t *testing.T) {
 			t.Parallel()
-			l := newLosing(t, zktest.NewSpace(t), block, `on_lost = "continue"`)
-			apply := l.apply()
-			l.first.awaitBegun()
-			l.deleted()
-			eventually(t, "the word of the loss", func() bool { return strings.Contains(apply.stderr(), "goes on unguarded") })
-			l.first.end()
-			l.later.awaitBegun()
-			l.later.end()
-			if strings.HasPrefix(block, "ephemeral") {
-				apply.fail()
-				if d := apply.err(); d.Summary != "Lock Was Lost" || d.Address != block || !strings.Contains(d.Detail, `"e2e"`) {
-					t.Errorf("the error is %v", d)
+			space := func() *zktest.Space { return zktest.NewSpace(t) }
+			if cause == "server frozen" { // for all at a time
+				server := zktest.Own(t, zktest.Options{})
+				space = func() *zktest.Space { return zktest.NewSpaceOn(t, server) }
+			}
+			interrupt, goOn := map[*losing]*command{}, map[*losing]*command{}
+			for block := range blocks {
+				l := newLosing(t, space(), block)
+				interrupt[l] = l.apply()
+				l = newLosing(t, space(), block, `on_lost = "continue"`)
+				goOn[l] = l.apply()
+			}
+			each := func(do func(*losing)) {
+				for _, runs := range []map[*losing]*command{interrupt, goOn} {
+					for l := range runs {
+						do(l)
+					}
 				}
-			} else {
-				apply.succeed()
 			}
-			if n := strings.Count(apply.stderr(), `clocker: lock "e2e"`); n != 1 {
-				t.Errorf("the loss was told %d times:\n%s", n, apply.stderr())
+			each((*losing).awaitHeld)
+			since := time.Now()
+			each(loss.lose)
+			for l, apply := range interrupt {
+				apply.fail()
+				l.interrupted(apply, apply.stderr())
+				l.told(apply, since, loss.why, ". Interrupting this run.")
 			}
-			if strings.Contains(apply.stdout(), "Interrupt received") {
-				t.Error("the run was interrupted")
+			for l, apply := range goOn {
+				eventually(t, "the word of the loss", func() bool { return strings.Contains(apply.stderr(), "unguarded.\n") })
+				l.told(apply, since, loss.why, `. on_lost is "continue", so the run goes on unguarded.`)
 			}
-			l.awaitNoProcess()
-			deleteEmpty(l.space, lockDir)
+			if loss.mend != nil {
+				each(loss.mend)
+			}
+			for l, apply := range goOn {
+				l.wentOn(apply, loss.why)
+			}
+			each(func(l *losing) {
+				l.space.WaitChildren(lockDir, 0)
+				deleteEmpty(l.space, lockDir)
+			})
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/run"
@@ -20,7 +21,23 @@ const wordTime = time.Second
 type alarm struct {
 	run       run.Run
 	interrupt sync.Once
-	claimed   string // file that tells the other holders
+	stopping  atomic.Bool // the run has been interrupted by someone else
+
+	mu      sync.Mutex
+	claimed string // file that tells the other holders
+}
+
+// runStops takes note that the run has been interrupted: nobody may do so again.
+func (a *alarm) runStops() {
+	a.stopping.Store(true)
+	a.interrupt.Do(func() { a.claim() })
+}
+
+// rung tells whether this alarm has kept others from interrupting the run.
+func (a *alarm) rung() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.claimed != ""
 }
 
 // lost says so on Terraform's standard error, and interrupts Terraform, once, if
@@ -28,7 +45,10 @@ type alarm struct {
 // could stop it: no provider call follows, and an error from Renew would not.
 func (a *alarm) lost(loss Loss, interrupt bool) {
 	consequence := "on_lost is \"continue\", so the run goes on unguarded."
-	if interrupt {
+	switch {
+	case a.stopping.Load():
+		consequence = "This run is stopping already."
+	case interrupt:
 		consequence = "Interrupting this run."
 	}
 	a.say(fmt.Sprintf("\nclocker: %v. %s\n", &LostError{loss}, consequence))
@@ -62,14 +82,18 @@ func (a *alarm) claim() bool {
 	if err != nil {
 		return !errors.Is(err, fs.ErrExist)
 	}
-	a.claimed = file.Name()
 	_ = file.Close()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.claimed = file.Name()
 	return true
 }
 
 // runEnded forgets the claim: there is no run to interrupt any more.
 func (a *alarm) runEnded() {
 	a.interrupt.Do(func() {})
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.claimed != "" {
 		_ = os.Remove(a.claimed)
 	}

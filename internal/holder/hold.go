@@ -44,7 +44,7 @@ func AnyRun(run.Run) error { return nil }
 // of standard input and output, and returns when
 //   - the run has ended: all locks are released first;
 //   - SIGTERM came: the run is told that its locks are lost, and they are released;
-//   - that end is closed and no lock is held.
+//   - that end is closed, no lock is held, and the run was not interrupted.
 //
 // A lock that is held stays when the provider ends. SIGINT and SIGHUP are
 // ignored: they are meant for Terraform, which is still finishing then. A lock
@@ -78,6 +78,7 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser, trust Trust) {
 	defer end()
 
 	var holding atomic.Pointer[Local]
+	var ringing atomic.Pointer[alarm]
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -87,7 +88,9 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser, trust Trust) {
 			}
 			alarm := &alarm{run: r}
 			local := NewLocal(r, alarm.lost)
+			local.onStop = alarm.runStops
 			holding.Store(local)
+			ringing.Store(alarm)
 			go func() {
 				if r.Wait(ctx) == nil {
 					alarm.runEnded()
@@ -100,7 +103,9 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser, trust Trust) {
 
 	select {
 	case <-served:
-		if local := holding.Load(); local != nil && local.Held() > 0 {
+		// Also one that has nothing left to hold stays if it is what keeps others from
+		// interrupting the run again.
+		if local := holding.Load(); local != nil && (local.Held() > 0 || ringing.Load().rung()) {
 			<-ctx.Done()
 		}
 	case <-ctx.Done():

@@ -31,6 +31,7 @@ var errUnconfirmed = errors.New("holder: ZooKeeper did not confirm it within the
 type Local struct {
 	run    run.Run
 	onLoss func(Loss, bool)
+	onStop func() // nil: nobody interrupts the run
 	pool   zookeeper.Pool
 
 	life    context.Context // ends with Close

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -129,4 +130,66 @@ func TestProcessTellsALoss(t *testing.T) {
 			terraform.ends(t)
 		})
 	}
+}
+
+// stopping says that the run was interrupted, and waits until the holder knows.
+func stopping(t *testing.T, p *Process) {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Stopping()
+	eventually(t, "the holder's knowledge of the interrupt", func() bool {
+		_, err := os.Stat(filepath.Join(cache, "clocker", "interrupted-"+p.run.ID))
+		return err == nil
+	})
+}
+
+// A run that was interrupted already is told of a loss, and not interrupted again,
+// whichever of its holders lost a lock.
+func TestLossOfARunThatIsStopping(t *testing.T) {
+	space := zktest.NewSpace(t)
+	terraform := startListening(t)
+	first, second := newProcess(t, terraform.Run), newProcess(t, terraform.Run)
+	lose := func(p *Process, lockID string) {
+		t.Helper()
+		req := request(t, space, lockID, 0)
+		req.Interrupt = true
+		req.Ensemble.SessionTimeout = 2 * time.Second
+		grant := take(t, p, req)
+		if p == first {
+			stopping(t, p)
+		}
+		space.Delete(strings.TrimPrefix(grant.Znode, space.Chroot()))
+		terraform.isTold(t, `"`+lockID+`"`, map[bool]string{true: "This run is stopping already.", false: "Interrupting this run."}[p == first])
+	}
+	lose(first, "a")
+	lose(second, "b")
+	terraform.ends(t)
+	for _, lockID := range []string{"a", "b"} {
+		space.Delete(dir(lockID))
+	}
+}
+
+// The holder that keeps the others from interrupting the run stays to do so, though it
+// has nothing to hold.
+func TestHolderOfARunThatIsStoppingStays(t *testing.T) {
+	space := zktest.NewSpace(t)
+	terraform := startListening(t)
+	p := newProcess(t, terraform.Run)
+	req := request(t, space, "a", 0)
+	grant := take(t, p, req)
+	stopping(t, p)
+	if err := p.Release(t.Context(), Znode{Ensemble: req.Ensemble, Path: grant.Znode}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if (&alarm{run: terraform.Run}).claim() {
+		t.Error("another holder may interrupt the run")
+	}
+	terraform.ends(t)
+	awaitNoHolder(t)
 }

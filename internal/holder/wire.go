@@ -20,6 +20,7 @@ const (
 	rpcCancel   = rpcName + ".Cancel"
 	rpcRelease  = rpcName + ".Release"
 	rpcDescribe = rpcName + ".Describe"
+	rpcStopping = rpcName + ".Stopping"
 )
 
 // Nothing stands for no argument and no result.

@@ -31,6 +31,9 @@ type Runtime struct {
 	Holder holder.Holder
 	// Sessions are those to look at locks with.
 	Sessions *zookeeper.Pool
+	// Stopping, if not nil, is called when Terraform says that it was interrupted. It
+	// must not block.
+	Stopping func()
 }
 
 // New returns a constructor of the provider, as the plugin server wants it.

@@ -1,0 +1,30 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+)
+
+// NewServer is [New] behind Terraform's protocol, where an interrupt can be heard.
+func NewServer(version string, rt Runtime) func() tfprotov6.ProviderServer {
+	serve := New(version, rt)
+	return func() tfprotov6.ProviderServer {
+		return &server{providerserver.NewProtocol6(serve())(), rt.Stopping}
+	}
+}
+
+type server struct {
+	tfprotov6.ProviderServer
+	stopping func()
+}
+
+// StopProvider is called when Terraform is interrupted, whatever this process does at
+// that time. The framework passes it on to nobody, and cancels what goes on.
+func (s *server) StopProvider(ctx context.Context, req *tfprotov6.StopProviderRequest) (*tfprotov6.StopProviderResponse, error) {
+	if s.stopping != nil {
+		s.stopping()
+	}
+	return s.ProviderServer.StopProvider(ctx, req)
+}

@@ -1,0 +1,22 @@
+package provider
+
+import (
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+)
+
+// An interrupt is heard also when no request is under way that it would cancel.
+func TestStopProviderIsHeard(t *testing.T) {
+	t.Parallel()
+	heard := 0
+	for _, rt := range []Runtime{{}, {Stopping: func() { heard++ }}} {
+		resp, err := NewServer("test", rt)().StopProvider(t.Context(), &tfprotov6.StopProviderRequest{})
+		if err != nil || resp.Error != "" {
+			t.Errorf("StopProvider: %v, %v", resp, err)
+		}
+	}
+	if heard != 1 {
+		t.Errorf("it was heard %d times", heard)
+	}
+}
