@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +73,30 @@ func shows(t *testing.T, how, text string) {
 			t.Errorf("%s shows the secret: %s", how, text)
 		}
 	}
+}
+
+// A crash prints the error that it came of, and all calls with their arguments.
+func TestSecretIsInNoCrash(t *testing.T) {
+	const child = "CLOCKER_TEST_CRASH"
+	crash := func(cfg Config, auth *Digest) {
+		panic(&ConnectError{Servers: cfg.Servers, Cause: fmt.Errorf("%+v as %v", cfg, auth)})
+	}
+	if os.Getenv(child) != "" {
+		cfg := secretive()
+		crash(cfg, &cfg.Auth)
+	}
+	t.Parallel()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), child+"=1", "GOTRACEBACK=all")
+	output, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(output), "goroutine ") || !strings.Contains(string(output), "alice") {
+		t.Errorf("it did not crash: %v\n%s", err, output)
+	}
+	shows(t, "a crash", string(output))
 }
 
 // The pipe to the holder is gob's.

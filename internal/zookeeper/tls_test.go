@@ -210,6 +210,38 @@ func TestTLSSessionSurvivesARestart(t *testing.T) {
 	_ = s.Close()
 }
 
+// Who takes a server's place while a session is without it is told nothing.
+func TestEachConnectionIsVerified(t *testing.T) {
+	t.Parallel()
+	servers, strangers := zktest.NewAuthority(t), zktest.NewAuthority(t)
+	server, addr := zktest.OwnSecure(t, zktest.Options{}, servers.Server(t, loopback), nil)
+	open(t, encrypted(addr, TLS{CA: servers.CA}))
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	stranger := strangers.Server(t, loopback)
+	pair, err := tls.X509KeyPair([]byte(stranger.Cert), []byte(stranger.Key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	handshakes := make(chan error, 1)
+	listenAt(t, addr, func(c net.Conn) {
+		select {
+		case handshakes <- tls.Server(c, config).HandshakeContext(t.Context()):
+		default:
+		}
+	})
+	select {
+	case err := <-handshakes:
+		if err == nil || !strings.Contains(err.Error(), tls.AlertError(48).Error()) && !strings.Contains(err.Error(), tls.AlertError(42).Error()) {
+			t.Errorf("the stranger's handshake ends with %v", err)
+		}
+	case <-bounded(t).Done():
+		t.Error("the session does not look for its server")
+	}
+}
+
 // again repeats a request for which the connection was lost. Requests wait for its
 // return.
 func again(request func() error) error {
