@@ -63,6 +63,18 @@ func TestBadInputIsAnErrorOnItsAttribute(t *testing.T) {
 			provider: "SPACE\n" + `lock_root = "relative"`, lock: `lockid = "e2e"`,
 			summary: "Invalid Path", context: inProvider, code: "lock_root",
 		},
+		"username without password": {
+			provider: "SPACE\n" + `username = "alice"`, lock: `lockid = "e2e"`,
+			late: true, summary: "Incomplete Credentials", context: inProvider, code: inProvider, detail: "CLOCKER_PASSWORD",
+		},
+		"password without username": {
+			provider: "SPACE", env: "CLOCKER_PASSWORD=wonderland", lock: `lockid = "e2e"`,
+			late: true, summary: "Incomplete Credentials", context: inProvider, code: inProvider, detail: "CLOCKER_USERNAME",
+		},
+		"acl without a user": {
+			provider: "SPACE\n" + `acl = "creator"`, lock: `lockid = "e2e"`,
+			late: true, summary: "ACL Needs A User", context: inProvider, code: "acl",
+		},
 		"empty lockid": {
 			provider: "SPACE", lock: `lockid = ""`,
 			summary: "Invalid Lock ID", context: inLock, code: "lockid", detail: "empty",
