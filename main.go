@@ -55,6 +55,9 @@ func main() {
 }
 
 func start(args []string) error {
+	if holder.Main(args, holder.OwnRun) {
+		return nil
+	}
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // What it would say is in the error.
 	debugging := flags.Bool("debug", false, "")
@@ -70,9 +73,6 @@ func start(args []string) error {
 	case *asked, command == "version":
 		_, err := fmt.Printf("%s %s (%s %s/%s)\n", name, thisVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return err
-	case command == holder.Command:
-		holder.Hold(holder.OwnRun)
-		return nil
 	case command != "":
 		return fmt.Errorf("unknown command %q\n\n%s", command, usage)
 	case !*debugging && os.Getenv(envCookie) == "":

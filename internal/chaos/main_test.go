@@ -11,8 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == holder.Command {
-		holder.Hold(holder.AnyRun)
+	if holder.Main(os.Args[1:], holder.AnyRun) {
 		return
 	}
 	zktest.Main(m)

@@ -30,9 +30,6 @@ func (r *crashing) settle() {
 			r.exits()
 			r.removal.Lose()
 		}
-		if r.moment == alone {
-			r.work.end()
-		}
 	case never:
 		if r.moment == releasing {
 			r.exits()

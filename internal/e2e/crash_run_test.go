@@ -143,7 +143,8 @@ func (r *crashing) strike() {
 		if err := p.Resume(); err != nil {
 			r.t.Fatal(err)
 		}
-	case r.signal == kill:
+	// A holder that holds nothing leaves nothing by which its end could be seen.
+	case r.signal == kill, r.signal == term && r.victim == holderVictim && r.fate.free == never:
 		eventually(r.t, "the end of the "+string(r.victim), func() bool {
 			_, err := run.Of(int(p.Pid))
 			return errors.Is(err, run.ErrEnded)

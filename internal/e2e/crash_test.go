@@ -137,7 +137,7 @@ var crashes = []crash{
 	{holderVictim, freeze, holding, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 	{holderVictim, ctrlC, alone, [3]fate{is(asEver, good), noHolder, neverIsAlone}},
 	{holderVictim, term, alone, [3]fate{is(atOnce, failed), noHolder, neverIsAlone}},
-	{holderVictim, kill, alone, [3]fate{is(timedOut, good), noHolder, neverIsAlone}}, // nobody knows
+	{holderVictim, kill, alone, [3]fate{is(timedOut, failed), noHolder, neverIsAlone}},
 	{holderVictim, freeze, alone, [3]fate{is(asEver, good), noHolder, neverIsAlone}},
 
 	{terraform, ctrlC, releasing, [3]fate{runIsOver, is(atOnce, failed), is(atOnce, failed)}},

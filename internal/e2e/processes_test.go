@@ -5,17 +5,25 @@ package e2e
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/shirou/gopsutil/v4/process"
 )
 
-// processes are those that run the workspace's own provider executable. A
-// holder has nothing in its environment by which it could be found instead.
+// processes are the providers and holders of the workspace.
 func (w *workspace) processes() (providers, holders []*process.Process) {
 	w.t.Helper()
+	found := w.copies()
+	return found[""], found["hold"]
+}
+
+// copies are the processes that run the workspace's own provider executable, by
+// their argument, "" where there is none. A holder has nothing in its environment by
+// which it could be found instead.
+func (w *workspace) copies() map[string][]*process.Process {
+	w.t.Helper()
+	found := make(map[string][]*process.Process)
 	all, err := process.Pids()
 	if err != nil {
 		w.t.Fatal(err)
@@ -31,13 +39,11 @@ func (w *workspace) processes() (providers, holders []*process.Process) {
 		if err != nil {
 			continue
 		}
-		if args, _ := p.CmdlineSlice(); slices.Contains(args, "hold") {
-			holders = append(holders, p)
-		} else {
-			providers = append(providers, p)
-		}
+		args, _ := p.CmdlineSlice()
+		command := strings.Join(args[min(1, len(args)):], " ")
+		found[command] = append(found[command], p)
 	}
-	return providers, holders
+	return found
 }
 
 func (w *workspace) executable() string {
@@ -58,22 +64,22 @@ func (w *workspace) awaitNoProvider() {
 	})
 }
 
-// awaitNoProcess waits until the holders have ended as well.
+// awaitNoProcess waits until the holders and sentinels have ended as well.
 func (w *workspace) awaitNoProcess() {
 	w.t.Helper()
-	eventually(w.t, "the end of the provider and holder processes", func() bool {
-		providers, holders := w.processes()
-		return len(providers)+len(holders) == 0
+	eventually(w.t, "the end of the provider, holder and sentinel processes", func() bool {
+		return len(w.copies()) == 0
 	})
 }
 
-// checkProcesses fails the test if a provider or a holder is left.
+// checkProcesses fails the test if any of them is left.
 func (w *workspace) checkProcesses() {
 	w.t.Helper()
 	defer func() {
-		providers, holders := w.processes()
-		for _, p := range slices.Concat(providers, holders) {
-			_ = p.Kill()
+		for _, found := range w.copies() {
+			for _, p := range found {
+				_ = p.Kill()
+			}
 		}
 	}()
 	w.awaitNoProcess()

@@ -70,23 +70,37 @@ func (a *alarm) lost(loss Loss, interrupt bool) {
 // their locks when ZooKeeper is away, but a second interrupt ends Terraform at
 // once, its state unwritten. Where no file can be made we interrupt all the same.
 func (a *alarm) claim() bool {
-	dir, err := os.UserCacheDir()
+	name, err := a.claimFile()
 	if err != nil {
 		return true
 	}
-	dir = filepath.Join(dir, "clocker")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return true
 	}
-	file, err := os.OpenFile(filepath.Join(dir, "interrupted-"+a.run.ID), os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // a run id is hexadecimal: see admit
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // a run id is hexadecimal: see admit
 	if err != nil {
 		return !errors.Is(err, fs.ErrExist)
 	}
 	_ = file.Close()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.claimed = file.Name()
+	a.claimed = name
 	return true
+}
+
+// claimFile is the same for all holders of a run.
+func (a *alarm) claimFile() (string, error) {
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "clocker", "interrupted-"+a.run.ID), err
+}
+
+// inherit takes over from a holder that had interrupted the run, or had been told
+// that it was interrupted.
+func (a *alarm) inherit() {
+	a.runStops()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.claimed, _ = a.claimFile()
 }
 
 // runEnded forgets the claim: there is no run to interrupt any more.
@@ -96,6 +110,7 @@ func (a *alarm) runEnded() {
 	defer a.mu.Unlock()
 	if a.claimed != "" {
 		_ = os.Remove(a.claimed)
+		a.claimed = ""
 	}
 }
 

@@ -40,11 +40,29 @@ func OwnRun(r run.Run) error {
 // one that plays the provider.
 func AnyRun(run.Run) error { return nil }
 
-// Hold is the holder process. It works for the run that trust allows, serves the provider process at the other end
-// of standard input and output, and returns when
+// Main is the program where its arguments ask for one of this package's processes,
+// and false where they do not.
+func Main(args []string, trust Trust) bool {
+	switch {
+	case len(args) != 1:
+		return false
+	case args[0] == Command:
+		Hold(trust)
+	case args[0] == SentinelCommand:
+		Watch()
+	default:
+		return false
+	}
+	return true
+}
+
+// Hold is the holder process. It works for the run that trust allows, serves the
+// provider process at the other end of standard input and output, and returns when
 //   - the run has ended: all locks are released first;
 //   - SIGTERM came: the run is told that its locks are lost, and they are released;
 //   - that end is closed, no lock is held, and the run was not interrupted.
+//
+// If it ends otherwise, its sentinel tells the run: see [Watch].
 //
 // A lock that is held stays when the provider ends. SIGINT and SIGHUP are
 // ignored: they are meant for Terraform, which is still finishing then. A lock
@@ -87,8 +105,21 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser, trust Trust) {
 				return nil, err
 			}
 			alarm := &alarm{run: r}
-			local := NewLocal(r, alarm.lost)
-			local.onStop = alarm.runStops
+			sentinel, err := startSentinel(r)
+			if err != nil {
+				return nil, err
+			}
+			local := NewLocal(r, func(loss Loss, interrupt bool) {
+				alarm.lost(loss, interrupt)
+				if interrupt {
+					sentinel.runStops()
+				}
+			})
+			local.sentinel = sentinel
+			local.onStop = func() {
+				alarm.runStops()
+				sentinel.runStops()
+			}
 			holding.Store(local)
 			ringing.Store(alarm)
 			go func() {
@@ -117,7 +148,12 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser, trust Trust) {
 	if terminated.Err() != nil {
 		local.forsake("the process that holds it was told to end")
 	}
-	_ = local.Close() //nolint:contextcheck // ctx has ended, or nothing is held
+	_ = local.Close()          //nolint:contextcheck // ctx has ended, or nothing is held
+	_ = pipe.Close()           // or the provider would go on asking this process
+	if ringing.Load().rung() { // and the run goes on
+		local.sentinel.bequeath()
+	}
+	local.sentinel.dismiss()
 }
 
 // admit says why not to work for a run: it has ended, it is not what the system says

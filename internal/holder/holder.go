@@ -65,6 +65,9 @@ type Loss struct {
 	Cause  string
 }
 
+// causeEnded is why locks are lost whose holder process was killed.
+const causeEnded = "the process that held it has ended"
+
 // LostError is a [Loss] as an error.
 type LostError struct{ Loss }
 

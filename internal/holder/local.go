@@ -29,10 +29,11 @@ var errUnconfirmed = errors.New("holder: ZooKeeper did not confirm it within the
 
 // Local holds locks in this process.
 type Local struct {
-	run    run.Run
-	onLoss func(Loss, bool)
-	onStop func() // nil: nobody interrupts the run
-	pool   zookeeper.Pool
+	run      run.Run
+	onLoss   func(Loss, bool)
+	onStop   func() // nil: nobody interrupts the run
+	pool     zookeeper.Pool
+	sentinel *sentinel // of a holder process
 
 	life    context.Context // ends with Close
 	end     context.CancelCauseFunc
@@ -55,6 +56,7 @@ type held struct {
 	*locker.Lock
 	req     Request
 	forget  func() bool // its loss
+	number  uint64      // of the sentinel's
 	release sync.Once
 	loss    *Loss         // set before watched is closed
 	watched chan struct{} // closed by the loss, or by the first try to release it
@@ -156,7 +158,11 @@ func (l *Local) keep(ctx context.Context, req Request, lock *locker.Lock) error 
 		}
 		return nil
 	}
-	h := &held{Lock: lock, req: req, watched: make(chan struct{})}
+	number, err := l.sentinel.watch(guarded{LockID: req.Lock.LockID, Znode: lock.Znode(), Interrupt: req.Interrupt})
+	if err != nil {
+		return err
+	}
+	h := &held{Lock: lock, req: req, number: number, watched: make(chan struct{})}
 	h.forget = lock.OnLost(func() { l.lost(h) })
 	l.locks[keyOf(Znode{Ensemble: req.Ensemble, Path: lock.Znode()})] = h
 	return nil
@@ -167,6 +173,7 @@ func (l *Local) lost(h *held) {
 	defer close(h.watched)
 	h.loss = &Loss{LockID: h.req.Lock.LockID, Znode: h.Znode(), At: time.Now(), Cause: h.Err().Error()}
 	l.report(h, *h.loss)
+	l.sentinel.forget(h.number)
 }
 
 func (l *Local) report(h *held, loss Loss) {
@@ -191,9 +198,10 @@ func (l *Local) forsake(cause string) {
 }
 
 // give releases the lock, and then says whether it had been lost before.
-func (h *held) give(ctx context.Context) error {
+func (l *Local) give(ctx context.Context, h *held) error {
 	h.release.Do(func() {
 		if h.forget() {
+			l.sentinel.forget(h.number)
 			close(h.watched)
 		}
 	})
@@ -235,7 +243,7 @@ func (l *Local) Release(ctx context.Context, znode Znode) error {
 	if !ok {
 		return nil
 	}
-	err := h.give(ctx)
+	err := l.give(ctx, h)
 	if lost := (*LostError)(nil); err != nil && !errors.As(err, &lost) {
 		return err
 	}
@@ -287,7 +295,7 @@ func (l *Local) Close() error {
 	for _, lock := range locks {
 		slots <- struct{}{}
 		wg.Go(func() {
-			errs <- lock.give(ctx)
+			errs <- l.give(ctx, lock)
 			<-slots
 		})
 	}

@@ -4,6 +4,7 @@ package holder
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -94,6 +95,42 @@ func (l *listening) isTold(t *testing.T, wants ...string) {
 			t.Errorf("the run is told %q, which does not say %q: %v", buffer[:n], want, err)
 		}
 	}
+}
+
+// isToldOfEach waits until the run is told that the locks are lost, each once.
+func (l *listening) isToldOfEach(t *testing.T, lockIDs ...string) {
+	t.Helper()
+	if err := l.told.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	buffer := make([]byte, 4096)
+	for strings.Count(text.String(), "\n\n")+1 < len(lockIDs) || !strings.HasSuffix(text.String(), ".\n") {
+		n, err := l.told.Read(buffer)
+		if err != nil {
+			t.Fatalf("the run is told %q: %v", text.String(), err)
+		}
+		text.Write(buffer[:n])
+	}
+	for _, lockID := range lockIDs {
+		if n := strings.Count(text.String(), fmt.Sprintf("lock %q", lockID)); n != 1 {
+			t.Errorf("the run is told of lock %q %d times:\n%s", lockID, n, text.String())
+		}
+	}
+}
+
+// toldMore is what the run, which has ended, was told beside what was read.
+func (l *listening) toldMore(t *testing.T) string {
+	t.Helper()
+	_ = l.toldSide.Close()
+	if err := l.told.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(l.told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(rest)
 }
 
 // A lock that an operator deletes interrupts the run, once, tells it why, and is

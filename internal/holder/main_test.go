@@ -25,12 +25,14 @@ const (
 // or the provider process of a test, when it is started with that argument.
 func TestMain(m *testing.M) {
 	commands := map[string]func(){
-		Command:        func() { Hold(AnyRun) },
 		strictCommand:  func() { Hold(OwnRun) },
 		provideCommand: provide,
 		hostileCommand: hostile,
 	}
-	if len(os.Args) == 2 && commands[os.Args[1]] != nil {
+	switch {
+	case Main(os.Args[1:], AnyRun):
+		os.Exit(0)
+	case len(os.Args) == 2 && commands[os.Args[1]] != nil:
 		commands[os.Args[1]]()
 		os.Exit(0)
 	}

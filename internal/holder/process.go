@@ -22,12 +22,10 @@ type Process struct {
 	run  run.Run
 	args []string // of the holder process, for tests
 
-	alarm   alarm
 	tickets atomic.Uint64
 
 	mu     sync.Mutex
-	client *rpc.Client   // nil before the first acquire and after the process ended
-	exited chan struct{} // closed when the end of the process behind client is noted
+	client *rpc.Client // nil before the first acquire and after the process ended
 	grants map[lockKey]grant
 	losses map[lockKey]Loss // that Release has yet to report
 }
@@ -35,9 +33,7 @@ type Process struct {
 // grant is a lock that the process behind client holds.
 type grant struct {
 	client    *rpc.Client
-	exited    <-chan struct{}
 	lockID    string
-	interrupt bool
 	releasing bool // what it guarded is over: to go with its process is no loss now
 }
 
@@ -49,7 +45,6 @@ func NewProcess(r run.Run) *Process {
 	return &Process{
 		run:    r,
 		args:   []string{Command},
-		alarm:  alarm{run: r},
 		grants: make(map[lockKey]grant),
 		losses: make(map[lockKey]Loss),
 	}
@@ -118,7 +113,7 @@ func (p *Process) note(client *rpc.Client, req Request, g Grant) error {
 	if p.client != client {
 		return fmt.Errorf("%w unexpectedly", ErrEnded)
 	}
-	p.grants[keyOf(Znode{Ensemble: req.Ensemble, Path: g.Znode})] = grant{client: client, exited: p.exited, lockID: req.Lock.LockID, interrupt: req.Interrupt}
+	p.grants[keyOf(Znode{Ensemble: req.Ensemble, Path: g.Znode})] = grant{client: client, lockID: req.Lock.LockID}
 	return nil
 }
 
@@ -162,16 +157,11 @@ func (p *Process) releasing(key lockKey) (g grant, held bool, err error) {
 }
 
 // ended takes note that the holder process behind client has ended, and with it
-// the watch over its locks: the server will give them away. A process that ended
-// in good order has told the run itself. To tell it twice would interrupt it twice,
-// which ends Terraform at once, its state unwritten.
-func (p *Process) ended(client *rpc.Client, inOrder bool) {
-	type lost struct {
-		Loss
-		interrupt bool
-	}
-	var losses []lost
+// the watch over its locks: the server will give them away. The run is told by
+// that process itself or by its sentinel.
+func (p *Process) ended(client *rpc.Client) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.client == client {
 		p.client = nil
 	}
@@ -180,19 +170,9 @@ func (p *Process) ended(client *rpc.Client, inOrder bool) {
 			continue
 		}
 		delete(p.grants, key)
-		if g.releasing {
-			continue
+		if !g.releasing {
+			p.losses[key] = Loss{LockID: g.lockID, Znode: key.znode, At: time.Now(), Cause: causeEnded}
 		}
-		loss := Loss{LockID: g.lockID, Znode: key.znode, At: time.Now(), Cause: "the process that held it has ended"}
-		p.losses[key] = loss
-		losses = append(losses, lost{loss, g.interrupt})
-	}
-	p.mu.Unlock()
-	if inOrder {
-		return
-	}
-	for _, l := range losses {
-		p.alarm.lost(l.Loss, l.interrupt)
 	}
 }
 
@@ -249,11 +229,10 @@ func (p *Process) connect() (*rpc.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("holder: start: %w", err)
 	}
-	client, exited := rpc.NewClient(pipe), make(chan struct{})
+	client := rpc.NewClient(pipe)
 	go func() {
-		defer close(exited)
-		err := cmd.Wait() // also so that it does not become a zombie
-		p.ended(client, err == nil)
+		_ = cmd.Wait() // also so that it does not become a zombie
+		p.ended(client)
 	}()
 	var outcome Outcome
 	if err := client.Call(rpcServe, ServeArgs{Run: p.run}, &outcome); err != nil {
@@ -264,7 +243,7 @@ func (p *Process) connect() (*rpc.Client, error) {
 		_ = client.Close()
 		return nil, err
 	}
-	p.client, p.exited = client, exited
+	p.client = client
 	return client, nil
 }
 

@@ -15,7 +15,8 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// A holder process has nothing of the provider's or Terraform's but a pipe.
+// A holder process has nothing of the provider's or Terraform's but a pipe, and its
+// sentinel nothing of these.
 func TestProcessIsDetached(t *testing.T) {
 	const secret = "hunter2-of-the-test"
 	t.Setenv("CLOCKER_PASSWORD", secret)
@@ -38,50 +39,54 @@ func TestProcessIsDetached(t *testing.T) {
 	req := request(t, space, "a", 0)
 	req.Ensemble.Auth = zookeeper.Digest{Username: "user", Password: zookeeper.NewSecret(secret)}
 	take(t, p, req)
-	pid := int(holder(t).Pid)
 	defer func() {
 		terminate(t)
 		space.WaitGone(dir("a"))
 	}()
-	proc := fmt.Sprintf("/proc/%d/", pid)
+	checkDetached(t, Command, secret, space.Addr(), 3) // standard input and output, and to the sentinel
+	checkDetached(t, SentinelCommand, secret, "", 1)   // standard input
+}
 
+// checkDetached looks for what a process has that it must not have. It may have so
+// many pipes.
+func checkDetached(t *testing.T, command, secret, zookeeper string, wantPipes int) {
+	t.Helper()
+	pid := int(only(t, command).Pid)
+	proc := fmt.Sprintf("/proc/%d/", pid)
 	for _, name := range []string{"environ", "cmdline"} {
 		text, err := os.ReadFile(proc + name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(string(text), secret) || strings.Contains(string(text), "CLOCKER_") || strings.Contains(string(text), "TF_") {
-			t.Errorf("its %s is %q", name, text)
+			t.Errorf("%s: its %s is %q", command, name, text)
 		}
 	}
 	if cwd, err := os.Readlink(proc + "cwd"); err != nil || cwd != "/" {
-		t.Errorf("its working directory is %q (%v)", cwd, err)
+		t.Errorf("%s: its working directory is %q (%v)", command, cwd, err)
 	}
 	if sid, err := unix.Getsid(pid); err != nil || sid != pid {
-		t.Errorf("its session is %d (%v), want its own, %d", sid, err, pid)
+		t.Errorf("%s: its session is %d (%v), want its own, %d", command, sid, err, pid)
 	}
 
 	fds, err := os.ReadDir(proc + "fd")
 	if err != nil {
 		t.Fatal(err)
 	}
-	pipes := map[string]string{}
+	pipes := map[string]bool{}
 	for _, fd := range fds {
 		file, err := os.Readlink(filepath.Join(proc, "fd", fd.Name()))
 		if err != nil {
 			continue // closed meanwhile
 		}
 		switch {
-		case fd.Name() == "0" || fd.Name() == "1":
-			pipes[file] = fd.Name()
-			if !strings.HasPrefix(file, "pipe:") {
-				t.Errorf("its descriptor %s is %s, want a pipe", fd.Name(), file)
-			}
-		case file == "/dev/null" && fd.Name() == "2":
+		case strings.HasPrefix(file, "pipe:"):
+			pipes[file] = true
+		case file == "/dev/null" && (fd.Name() == "1" || fd.Name() == "2"):
 		case strings.HasPrefix(file, "socket:"), strings.HasPrefix(file, "anon_inode:"): // to ZooKeeper, to the run
 		case strings.HasPrefix(file, "/sys/fs/cgroup/"): // Go's runtime
 		default:
-			t.Errorf("its descriptor %s is %s", fd.Name(), file)
+			t.Errorf("%s: its descriptor %s is %s", command, fd.Name(), file)
 		}
 	}
 	connections, err := net.ConnectionsPid("all", int32(pid)) //nolint:gosec // process ids fit
@@ -89,11 +94,11 @@ func TestProcessIsDetached(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range connections {
-		if c.Status == "LISTEN" || c.Family == syscall.AF_UNIX || fmt.Sprintf("%s:%d", c.Raddr.IP, c.Raddr.Port) != space.Addr() {
-			t.Errorf("it has the socket %+v, want none but to ZooKeeper", c)
+		if c.Status == "LISTEN" || c.Family == syscall.AF_UNIX || fmt.Sprintf("%s:%d", c.Raddr.IP, c.Raddr.Port) != zookeeper {
+			t.Errorf("%s: it has the socket %+v, want none but to ZooKeeper", command, c)
 		}
 	}
-	if len(pipes) != 2 {
-		t.Errorf("its standard input and output are %v, want two pipes", pipes)
+	if len(pipes) != wantPipes {
+		t.Errorf("%s: it has %d pipes, want %d", command, len(pipes), wantPipes)
 	}
 }

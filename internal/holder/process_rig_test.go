@@ -53,6 +53,12 @@ func (tf *terraform) kill() { _ = tf.cmd.Process.Kill() }
 // holders are the holder processes of this test binary.
 func holders(t *testing.T) []*process.Process {
 	t.Helper()
+	return copies(t, Command)
+}
+
+// copies are the processes of this test binary that were started with the command.
+func copies(t *testing.T, command string) []*process.Process {
+	t.Helper()
 	exe, err := os.Executable()
 	if err == nil {
 		exe, err = filepath.EvalSymlinks(exe)
@@ -68,26 +74,35 @@ func holders(t *testing.T) []*process.Process {
 		// An error says that it has ended meanwhile.
 		name, _ := p.Exe()
 		args, _ := p.CmdlineSlice()
-		return name != exe || len(args) != 2 || args[1] != Command
+		return name != exe || len(args) != 2 || args[1] != command
 	})
 }
 
 // holder is the only holder process.
 func holder(t *testing.T) *process.Process {
 	t.Helper()
-	found := holders(t)
+	return only(t, Command)
+}
+
+func only(t *testing.T, command string) *process.Process {
+	t.Helper()
+	found := copies(t, command)
 	if len(found) != 1 {
-		t.Fatalf("there are %d holder processes, want one: %v", len(found), found)
+		t.Fatalf("there are %d processes for %q, want one: %v", len(found), command, found)
 	}
 	return found[0]
 }
 
+// awaitNoHolder waits until the holder process has ended, and its sentinel.
 func awaitNoHolder(t *testing.T) {
 	t.Helper()
-	eventually(t, "the end of the holder process", func() bool { return len(holders(t)) == 0 })
+	eventually(t, "the end of the holder process", func() bool {
+		return len(holders(t)) == 0 && len(copies(t, SentinelCommand)) == 0
+	})
 }
 
-// expectNoHolder fails the test if a holder process is left at its end.
+// expectNoHolder fails the test if a holder process or a sentinel is left at its
+// end.
 func expectNoHolder(t *testing.T) { t.Cleanup(func() { awaitNoHolder(t) }) }
 
 // newProcess is a Process for the run, which ends with the test.

@@ -30,19 +30,10 @@ func environment(all []string) []string {
 // startProcess runs a copy of this executable, detached, and returns it with the
 // pipe to it.
 func startProcess(args []string) (*exec.Cmd, io.ReadWriteCloser, error) {
-	exe, err := executable()
+	cmd, err := ourselves(args...)
 	if err != nil {
 		return nil, nil, err
 	}
-	name, err := os.Executable()
-	if err != nil {
-		return nil, nil, err
-	}
-	cmd := exec.Command(exe, args...) //nolint:gosec // our own executable
-	cmd.Args[0] = name
-	cmd.Env = environment(os.Environ())
-	cmd.Dir = rootDir()
-	cmd.SysProcAttr = detached()
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, nil, err
@@ -51,9 +42,27 @@ func startProcess(args []string) (*exec.Cmd, io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	keepDescriptors()
 	if err := cmd.Start(); err != nil {
 		return nil, nil, err
 	}
 	return cmd, stdio{out, in}, nil
+}
+
+// ourselves is a detached copy of this executable, to be started.
+func ourselves(args ...string) (*exec.Cmd, error) {
+	exe, err := executable()
+	if err != nil {
+		return nil, err
+	}
+	name, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	keepDescriptors()
+	cmd := exec.Command(exe, args...) //nolint:gosec // our own executable
+	cmd.Args[0] = name
+	cmd.Env = environment(os.Environ())
+	cmd.Dir = rootDir()
+	cmd.SysProcAttr = detached()
+	return cmd, nil
 }

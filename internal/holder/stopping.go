@@ -4,8 +4,6 @@ package holder
 // lock that is lost from now on is reported, and the run not interrupted again, which
 // would end Terraform at once, its state unwritten. It does not wait.
 func (p *Process) Stopping() {
-	p.alarm.stopping.Store(true)
-	p.alarm.interrupt.Do(func() {})
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.client != nil {

@@ -41,8 +41,7 @@ var sections = []struct {
 
 func main() {
 	// The other things that this program is: a holder process, and a worker.
-	if len(os.Args) == 2 && os.Args[1] == holder.Command {
-		holder.Hold(holder.AnyRun)
+	if holder.Main(os.Args[1:], holder.AnyRun) {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -1,0 +1,258 @@
+package holder
+
+import (
+	"cmp"
+	"context"
+	"encoding/gob"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/run"
+)
+
+// SentinelCommand is the argument with which the provider's executable is a
+// sentinel process instead.
+const SentinelCommand = "watch"
+
+// noteTime bounds how long a sentinel may keep its holder waiting, be it to take a
+// note or to end.
+const noteTime = time.Second
+
+// sentinel is the holder's side of a process that raises the alarm in its place if
+// the holder ends without a word, as one does that is killed: the server gives its
+// locks away then, and the provider, which could notice too, has mostly gone by
+// that time. A nil sentinel watches nothing.
+type sentinel struct {
+	run run.Run
+
+	mu    sync.Mutex
+	locks map[uint64]guarded
+	last  uint64 // number given to a lock
+	stops bool
+	cmd   *exec.Cmd // nil while there is none
+	pipe  *os.File
+	notes *gob.Encoder
+
+	dismissed bool
+}
+
+// guarded is a lock that the sentinel is to raise the alarm for.
+type guarded struct {
+	Number        uint64
+	LockID, Znode string
+	Interrupt     bool
+}
+
+// note is what a holder tells its sentinel. The first one says the run.
+type note struct {
+	Run   run.Run
+	Held  *guarded // from now on
+	Gone  uint64   // the number of one that is not held any more
+	Stops bool     // the run has been interrupted
+	Leave bool     // the holder ends in good order
+}
+
+func startSentinel(r run.Run) (*sentinel, error) {
+	s := &sentinel{run: r, locks: make(map[uint64]guarded)}
+	if err := s.start(); err != nil {
+		return nil, fmt.Errorf("holder: start the sentinel: %w", err)
+	}
+	return s, nil
+}
+
+// start starts the process and tells it all there is to know.
+func (s *sentinel) start() error {
+	cmd, err := ourselves(SentinelCommand)
+	if err != nil {
+		return err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	cmd.Stdin = r
+	if err := cmd.Start(); err != nil {
+		_ = w.Close()
+		return err
+	}
+	s.cmd, s.pipe, s.notes = cmd, w, gob.NewEncoder(w)
+	err = s.write(note{Run: s.run})
+	if err == nil && s.stops {
+		err = s.write(note{Stops: true})
+	}
+	for _, lock := range s.locks {
+		if err == nil {
+			err = s.write(note{Held: &lock})
+		}
+	}
+	if err != nil {
+		s.kill()
+		s.stop()
+	}
+	return err
+}
+
+// watch takes a lock under watch, and returns once no end of this process can
+// pass unnoticed any more. The number is for forget.
+func (s *sentinel) watch(lock guarded) (number uint64, err error) {
+	if s == nil {
+		return 0, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last++
+	lock.Number = s.last
+	s.locks[lock.Number] = lock
+	if err := s.tell(note{Held: &lock}); err != nil {
+		delete(s.locks, lock.Number)
+		return 0, err
+	}
+	return lock.Number, nil
+}
+
+// forget ends the watch over a lock.
+func (s *sentinel) forget(number uint64) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.locks, number)
+	// An error is of no consequence: the next watch meets it, too.
+	_ = s.tell(note{Gone: number})
+}
+
+// runStops says that the run has been interrupted, and nobody may do so again.
+func (s *sentinel) runStops() {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stops = true
+	_ = s.tell(note{Stops: true})
+}
+
+// dismiss ends the process, because this one ends in good order.
+func (s *sentinel) dismiss() {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dismissed = true
+	if s.cmd == nil {
+		return
+	}
+	if s.write(note{Leave: true}) != nil {
+		s.kill()
+	}
+	s.stop()
+}
+
+// bequeath leaves the process behind, without any lock to watch over, to keep others
+// from interrupting the run again, as this one would have: see [alarm.inherit].
+func (s *sentinel) bequeath() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for number := range s.locks {
+		_ = s.tell(note{Gone: number})
+	}
+	s.dismissed = true
+	if s.cmd != nil {
+		_ = s.pipe.Close()
+		_ = s.cmd.Process.Release()
+		s.cmd = nil
+	}
+}
+
+// tell passes a note on. Where the sentinel was ended by someone, or takes no
+// notes, another one takes its place.
+func (s *sentinel) tell(n note) error {
+	if s.dismissed {
+		return ErrEnded
+	}
+	if s.cmd != nil {
+		if s.write(n) == nil {
+			return nil
+		}
+		s.kill()
+		s.stop()
+	}
+	if err := s.start(); err != nil {
+		return fmt.Errorf("holder: start another sentinel: %w", err)
+	}
+	return nil
+}
+
+func (s *sentinel) write(n note) error {
+	_ = s.pipe.SetWriteDeadline(time.Now().Add(noteTime))
+	return s.notes.Encode(n)
+}
+
+// kill ends a sentinel that could take the end of its pipe for the holder's.
+func (s *sentinel) kill() { _ = s.cmd.Process.Kill() }
+
+// stop waits for the end of a process that was told to leave or killed.
+func (s *sentinel) stop() {
+	_ = s.pipe.Close()
+	late := time.AfterFunc(noteTime, s.kill)
+	defer late.Stop()
+	_ = s.cmd.Wait()
+	s.cmd = nil
+}
+
+// Watch is the sentinel process. It is told on standard input which locks its
+// holder holds, and returns when the holder has ended in good order. If that ends
+// otherwise while it holds locks, Watch tells the run and interrupts it as the
+// holder would have, and returns when the run has ended.
+func Watch() {
+	signal.Ignore(os.Interrupt, syscall.SIGHUP)
+	notes := gob.NewDecoder(os.Stdin)
+	var (
+		r     run.Run
+		locks = make(map[uint64]guarded)
+		stops bool
+	)
+	for {
+		var n note
+		if err := notes.Decode(&n); err != nil {
+			break
+		}
+		switch {
+		case n.Leave:
+			return
+		case n.Held != nil:
+			locks[n.Held.Number] = *n.Held
+		case n.Gone != 0:
+			delete(locks, n.Gone)
+		case n.Stops:
+			stops = true
+		default:
+			r = n.Run
+		}
+	}
+	if len(locks) == 0 && !stops {
+		return
+	}
+	alarm := &alarm{run: r}
+	if stops {
+		alarm.inherit()
+	}
+	defer alarm.runEnded()
+	if alive, err := r.Alive(); err == nil && !alive {
+		return
+	}
+	for _, lock := range slices.SortedFunc(maps.Values(locks), func(a, b guarded) int { return cmp.Compare(a.Number, b.Number) }) {
+		alarm.lost(Loss{LockID: lock.LockID, Znode: lock.Znode, At: time.Now(), Cause: causeEnded}, lock.Interrupt)
+	}
+	_ = r.Wait(context.Background())
+}

@@ -1,0 +1,152 @@
+//go:build unix
+
+package holder
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+// A holder that is killed when its provider has gone long since, as while the work
+// goes on that a resource's lock guards: the run is told of each lock that was
+// held, and of no other, and is interrupted once.
+func TestKilledHolderIsNoticed(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	expectNoHolder(t)
+	space := zktest.NewSpace(t)
+	terraform := startListening(t)
+	requests := make([]Request, 3)
+	for i, lockID := range []string{"a", "b", "unheeded"} {
+		requests[i] = request(t, space, lockID, 0)
+		requests[i].Ensemble.SessionTimeout = sessionThatEnds
+		requests[i].Interrupt = lockID != "unheeded"
+	}
+	p := startProvider(t, terraform.Run, requests...)
+	for range requests {
+		p.granted()
+	}
+	p.end()
+	kill(t, Command)
+	terraform.isToldOfEach(t, "a", "b", "unheeded")
+	terraform.hears(t, "interrupted")
+	terraform.endsUntold(t)
+	awaitNoHolder(t)
+	if left, err := os.ReadDir(os.Getenv("XDG_CACHE_HOME") + "/clocker"); err != nil || len(left) > 0 {
+		t.Errorf("there is %v when the run has ended: %v", left, err)
+	}
+	for _, lockID := range []string{"a", "b", "unheeded"} {
+		space.WaitChildren(dir(lockID), 0)
+		space.Delete(dir(lockID)) // left by the end of the session
+	}
+}
+
+// What was released or lost before is none of a sentinel's business, nor is a
+// holder that is told to end.
+func TestSentinelKnowsWhatIsHeld(t *testing.T) {
+	space := zktest.NewSpace(t)
+	terraform := startListening(t)
+	p := newProcess(t, terraform.Run)
+	take := func(lockID string) (Grant, Znode) {
+		req := request(t, space, lockID, 0)
+		req.Ensemble.SessionTimeout = sessionThatEnds
+		grant := take(t, p, req)
+		return grant, Znode{Ensemble: req.Ensemble, Path: grant.Znode}
+	}
+	_, released := take("released")
+	if err := p.Release(t.Context(), released); err != nil {
+		t.Fatal(err)
+	}
+	lost, _ := take("lost")
+	space.Delete(strings.TrimPrefix(lost.Znode, space.Chroot()))
+	terraform.isTold(t, `"lost"`, "deleted by someone else")
+	take("held")
+	kill(t, Command)
+	terraform.isToldOfEach(t, "held")
+	terraform.endsUntold(t)
+	awaitNoHolder(t)
+	for _, lockID := range []string{"lost", "held"} {
+		space.WaitChildren(dir(lockID), 0)
+		space.Delete(dir(lockID))
+	}
+}
+
+// A sentinel that is killed itself is replaced when the next lock is taken, by one
+// that knows of all.
+func TestSentinelIsReplaced(t *testing.T) {
+	space := zktest.NewSpace(t)
+	terraform := startListening(t)
+	p := newProcess(t, terraform.Run)
+	for i, lockID := range []string{"a", "b"} {
+		if i > 0 {
+			kill(t, SentinelCommand)
+		}
+		req := request(t, space, lockID, 0)
+		req.Ensemble.SessionTimeout = sessionThatEnds
+		take(t, p, req)
+	}
+	kill(t, Command)
+	terraform.isToldOfEach(t, "a", "b")
+	terraform.endsUntold(t)
+	awaitNoHolder(t)
+	for _, lockID := range []string{"a", "b"} {
+		space.WaitChildren(dir(lockID), 0)
+		space.Delete(dir(lockID))
+	}
+}
+
+// A sentinel that is stopped does not stop its holder, and takes the end of its pipe
+// for no end of that when it is replaced.
+func TestSentinelThatIsStopped(t *testing.T) {
+	expectNoHolder(t)
+	terraform := startListening(t)
+	s, err := startSentinel(terraform.Run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := s.cmd.Process
+	if err := stopped.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; s.cmd.Process == stopped; i++ {
+		if _, err := s.watch(guarded{LockID: fmt.Sprint(i), Znode: "/" + strings.Repeat("x", 1000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.dismiss()
+	awaitNoHolder(t)
+	terraform.endsUntold(t)
+}
+
+// sessionThatEnds is a session timeout that a test waits for.
+const sessionThatEnds = sessionTimeout / 50
+
+// endsUntold lets the run end, which must not have been told anything more.
+func (l *listening) endsUntold(t *testing.T) {
+	t.Helper()
+	l.ends(t)
+	if more := l.toldMore(t); more != "" {
+		t.Errorf("the run was also told %q", more)
+	}
+}
+
+// kill ends the only process for the command by SIGKILL, and waits for that.
+func kill(t *testing.T, command string) {
+	t.Helper()
+	p := only(t, command)
+	if err := p.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end of a killed process", func() bool {
+		for _, other := range copies(t, command) {
+			if other.Pid == p.Pid {
+				return false
+			}
+		}
+		return true
+	})
+}
