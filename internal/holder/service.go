@@ -25,6 +25,8 @@ type service struct {
 	mu    sync.Mutex
 	local *Local // nil until the provider has said for whom to work
 	calls map[uint64]*acquire
+
+	acquires sync.WaitGroup // under way
 }
 
 // acquire is one whose end has not been told yet.
@@ -51,7 +53,7 @@ func (a *acquire) wait(w locker.Waiting) {
 }
 
 // serve answers requests on pipe until its other end is closed, or sends what is
-// none. Acquires that are awaited then are cancelled, and have ended when it
+// none. Acquires that are under way then are cancelled, and have ended when it
 // returns. local makes the holder once the run is known.
 func serve(pipe io.ReadWriteCloser, local func(run.Run) (*Local, error)) {
 	s := &service{serve: local, calls: make(map[uint64]*acquire)}
@@ -62,6 +64,8 @@ func serve(pipe io.ReadWriteCloser, local func(run.Run) (*Local, error)) {
 		panic(err) // a method has lost its form
 	}
 	server.ServeCodec(newCodec(pipe, s.register, s.hangUp))
+	// Also those that nobody awaited at that moment.
+	s.acquires.Wait()
 }
 
 // register takes note of an acquire when its request is read, since net/rpc carries
@@ -106,16 +110,18 @@ func (s *service) Acquire(args AcquireArgs, outcome *Outcome) error {
 	}
 	local, err := s.serving()
 	if err != nil {
+		a.outcome.Failure = newFailure(err) // for who awaits it already
+		close(a.done)
 		s.forget(args.Ticket)
 		return err
 	}
 	args.Request.Lock.Waiting = a.wait
-	go func() {
+	s.acquires.Go(func() {
 		defer close(a.done)
 		defer a.cancel()
 		grant, err := local.Acquire(a.ctx, args.Request)
 		a.outcome = Outcome{Grant: grant, Failure: newFailure(err)}
-	}()
+	})
 	return s.tell(a, AwaitArgs{Ticket: args.Ticket}, outcome)
 }
 
