@@ -187,6 +187,7 @@ type diagnostic struct {
 	Snippet  struct {
 		Context string `json:"context"`
 		Code    string `json:"code"`
+		Line    int    `json:"start_line"`
 	} `json:"snippet"`
 }
 

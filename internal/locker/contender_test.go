@@ -1,6 +1,8 @@
 package locker
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -138,6 +140,26 @@ func FuzzParseContender(f *testing.F) {
 		}
 		if last := name[len(name)-1]; last < '0' || last > '9' {
 			t.Errorf("%q does not end in a digit, but is %+v", name, c)
+		}
+	})
+}
+
+// Whatever a client puts before the number that the server appends, it is read as that
+// number; only a minus behind what is no marker may be taken for the number's sign.
+func FuzzNumberOfTheServer(f *testing.F) {
+	for _, seed := range []string{"", "lock-", "ex", "sem-x__lock__", "mutex", "ex+", "\xff", "x-5", "0123456789abcdef0123456789abcdef"} {
+		f.Add(seed, int32(7))
+		f.Add(seed, int32(-1))
+		f.Add(seed, int32(-1<<31))
+	}
+	f.Fuzz(func(t *testing.T, prefix string, n int32) {
+		known := slices.ContainsFunc(markers, func(m marker) bool { return strings.HasSuffix(prefix, m.text) })
+		name := prefix + fmt.Sprintf("%010d", n)
+		if strings.HasSuffix(prefix, "-") && !known || unnumbered.MatchString(name) {
+			return
+		}
+		if c, ok := ParseContender(name); !ok || c.Sequence != n {
+			t.Errorf("%q is read as %+v, %v", name, c, ok)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package locker
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -74,6 +75,12 @@ func FuzzDataEncode(f *testing.F) {
 			t.Fatalf("%q is read as %+v", b, d)
 		}
 		checkPrintable(t, d)
+		whole := len(owner)+len(info)+len(run)+len(host)+len(client) < (MaxData-256)/6 // a byte takes six at most
+		for in, out := range map[string]string{owner: d.Owner, info: d.Info, run: d.Run, host: d.Host, client: d.Client} {
+			if in = printable(in); !strings.HasPrefix(in, out) || whole && in != out {
+				t.Errorf("%q is read as %q", in, out)
+			}
+		}
 	})
 }
 
@@ -118,11 +125,20 @@ func FuzzDataDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		d := decodeData(in)
 		checkPrintable(t, d)
-		if len(d.encode()) > MaxData {
-			t.Errorf("%q is written again with %d bytes", in, len(d.encode()))
+		written := d.encode()
+		if len(written) > MaxData {
+			t.Errorf("%q is written again with %d bytes", in, len(written))
 		}
-		e := Entry{Data: d, Znode: "/a/b"}
+		// As one of ours it is kept as it is from then on.
+		again := decodeData(written)
+		if last := decodeData(again.encode()); !last.Since.Equal(again.Since) || !bytes.Equal(last.encode(), again.encode()) {
+			t.Errorf("%q is read as %+v, and then as %+v", in, again, last)
+		}
+		e := Entry{Data: d, Znode: "/a/" + string(in)}
 		checkText(t, e.String())
+		checkText(t, (&BusyError{LockID: string(in), Holders: []Entry{e}}).Error())
+		checkText(t, (&DisagreeError{LockID: string(in), Other: e}).Error())
+		checkText(t, (&OwnRunError{LockID: string(in), Other: e}).Error())
 	})
 }
 

@@ -169,6 +169,9 @@ func Lookup(ctx context.Context, s *zookeeper.Session, znode string) (entry Entr
 // the server has confirmed that its znode is gone. It is [ErrNotDurable] if that
 // is anything else.
 func RemoveDurable(ctx context.Context, sessions Sessions, znode string) error {
+	if err := validateZnode(znode); err != nil {
+		return err
+	}
 	var (
 		s     *zookeeper.Session
 		entry Entry
@@ -177,7 +180,7 @@ func RemoveDurable(ctx context.Context, sessions Sessions, znode string) error {
 	)
 	for {
 		if s, err = sessions(ctx); err != nil {
-			return fmt.Errorf("locker: release %s: %w", znode, err)
+			return fmt.Errorf("locker: release %s: %w", shown(znode), err)
 		}
 		if entry, ok, err = Lookup(ctx, s, znode); err == nil || s.Err() == nil || ctx.Err() != nil {
 			break
@@ -193,10 +196,10 @@ func RemoveDurable(ctx context.Context, sessions Sessions, znode string) error {
 	dir, name := split(znode)
 	c := contender{session: s, sessions: sessions, dir: dir, node: name, durable: true}
 	if stat, err := insist(ctx, s, func() (*zookeeper.Stat, error) { return s.Stat(ctx, dir) }); err == nil {
-		c.plain = stat.DataLength == 0
+		c.plain, c.version = stat.DataLength == 0, stat.Version
 	}
 	if err := c.remove(ctx); err != nil {
-		return fmt.Errorf("locker: release %s: %w", znode, err)
+		return fmt.Errorf("locker: release %s: %w", shown(znode), err)
 	}
 	return nil
 }
@@ -210,14 +213,14 @@ func DescribeDurable(ctx context.Context, s *zookeeper.Session, znode, info stri
 	for {
 		node, err := insist(ctx, s, func() (zookeeper.Node, error) { return s.Get(ctx, znode) })
 		if errors.Is(err, zookeeper.ErrNoNode) {
-			return fmt.Errorf("%w: %s is gone", ErrNotDurable, znode)
+			return fmt.Errorf("%w: %s is gone", ErrNotDurable, shown(znode))
 		}
 		if err != nil {
 			return fmt.Errorf("locker: describe: %w", err)
 		}
 		data := decodeData(node.Data)
 		if node.Stat.EphemeralOwner != 0 || !data.Durable {
-			return fmt.Errorf("%w: %s", ErrNotDurable, znode)
+			return fmt.Errorf("%w: %s", ErrNotDurable, shown(znode))
 		}
 		data.Info = info
 		err = s.Set(ctx, znode, data.encode(), node.Stat.Version)

@@ -24,6 +24,7 @@ func (c *candidate) enqueue(ctx context.Context) (first bool, err error) {
 		switch {
 		case err == nil:
 			c.node, c.token, c.plain = nameOf(results[1].Path), results[2].Stat.Mzxid, true
+			c.version = results[2].Stat.Version
 			return true, nil
 		case errors.Is(err, zookeeper.ErrNodeExists), errors.Is(err, zookeeper.ErrNoAuth):
 			// Whether we may create the directory is looked at first, also where it

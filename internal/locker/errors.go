@@ -62,7 +62,7 @@ type OwnRunError struct {
 
 // Error names the lock and the other contender.
 func (e *OwnRunError) Error() string {
-	return fmt.Sprintf("locker: lock %q is taken by this run already: %s", e.LockID, e.Other.Znode)
+	return fmt.Sprintf("locker: lock %q is taken by this run already: %s", e.LockID, shown(e.Other.Znode))
 }
 
 // Is makes an OwnRunError an [ErrOwnRun].

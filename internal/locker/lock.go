@@ -45,6 +45,7 @@ type contender struct {
 	dir      string
 	node     string // its name; "" before it is known
 	plain    bool   // the directory is known to hold no data and may go when it is empty
+	version  int32  // of the directory's data then
 	crowded  bool   // others were behind us at the last look
 	durable  bool   // or it may be, and we do not know
 }
@@ -208,11 +209,11 @@ func (c *contender) remove(ctx context.Context) error {
 // first one where somebody does.
 func (c *contender) removeOnce(ctx context.Context) error {
 	if c.plain && !c.crowded {
-		_, err := c.session.Multi(ctx, zookeeper.Delete(c.path()), zookeeper.Delete(c.dir))
+		_, err := c.session.Multi(ctx, zookeeper.Delete(c.path()), zookeeper.DeleteUnchanged(c.dir, c.version))
 		if err == nil || !zookeeper.Answered(err) {
 			return err
 		}
-		// Others keep the directory, or our znode is gone.
+		// Others keep the directory or have written to it, or our znode is gone.
 	}
 	err := c.session.Delete(ctx, c.path())
 	if c.plain && (err == nil || errors.Is(err, zookeeper.ErrNoNode)) {
@@ -223,10 +224,11 @@ func (c *contender) removeOnce(ctx context.Context) error {
 
 // removeDirectory deletes the directory if the others have all left meanwhile. If
 // not, the last of them sees to it. It looks first, as the next one to hold the lock
-// would wait behind a write that is refused.
+// would wait behind a write that is refused. What somebody has written to meanwhile
+// is theirs.
 func (c *contender) removeDirectory(ctx context.Context) {
-	if stat, err := c.session.Stat(ctx, c.dir); err == nil && stat.NumChildren == 0 {
-		_ = c.session.Delete(ctx, c.dir)
+	if stat, err := c.session.Stat(ctx, c.dir); err == nil && stat.NumChildren == 0 && stat.DataLength == 0 {
+		_ = c.session.DeleteUnchanged(ctx, c.dir, stat.Version)
 	}
 }
 

@@ -75,19 +75,25 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
-// An id that is accepted is one name of a path, which cannot lead elsewhere.
+// An id that is accepted is one name of a path, which cannot lead elsewhere, and the
+// lock of no id that differs by more than how it writes a slash.
 func FuzzLockID(f *testing.F) {
-	for _, seed := range []string{"a", "..", "../..", "a/./b", "//", "\x00", "é", "\xff", "__"} {
-		f.Add(seed)
+	for _, seed := range [][2]string{{"a", "a"}, {"..", "."}, {"../..", "..__.."}, {"a/./b", "a__.__b"}, {"//", "____"}, {"\x00", ""}, {"é", "e\u0301"}, {"\xff", "\ufffd"}, {"__", "/"}} {
+		f.Add(seed[0], seed[1])
 	}
-	f.Fuzz(func(t *testing.T, id string) {
-		if ValidateLockID(id) != nil {
+	f.Fuzz(func(t *testing.T, id, other string) {
+		if err := ValidateLockID(id); err != nil {
+			checkText(t, err.Error())
 			return
 		}
 		dir := Directory("/c", "/r", id)
 		rest, ok := strings.CutPrefix(dir, "/c/r/")
-		if !ok || strings.Contains(rest, "/") || zookeeper.ValidatePath(dir) != nil {
+		if !ok || rest == "" || strings.Contains(rest, "/") || ValidateDirectory(dir) != nil {
 			t.Errorf("%q is %q", id, dir)
+		}
+		spelled := func(id string) string { return strings.ReplaceAll(id, "/", "__") }
+		if same := dir == Directory("/c", "/r", other); same != (spelled(id) == spelled(other)) {
+			t.Errorf("%q and %q are one lock: %v", id, other, same)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -59,8 +60,17 @@ func (e Entry) String() string {
 	if e.Info != "" {
 		details = append(details, fmt.Sprintf("info %q", e.Info))
 	}
-	details = append(details, "znode "+e.Znode)
+	details = append(details, "znode "+shown(e.Znode))
 	return who + " (" + strings.Join(details, ", ") + ")"
+}
+
+// shown is a znode's path for people: as it is, or in quotes and with escapes if it has
+// what would garble a terminal, as names that others chose can have.
+func shown(znode string) string {
+	if printable(znode) == znode {
+		return znode
+	}
+	return strconv.Quote(znode)
 }
 
 // Queue is a lock as it stood when it was looked at.

@@ -3,9 +3,13 @@ package locker
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
+
+// ownDir is where the server keeps its quotas and its configuration.
+const ownDir = "/zookeeper"
 
 // ErrRequest says that a [Request] asks for what cannot be: nothing was sent to
 // ZooKeeper.
@@ -15,9 +19,9 @@ var ErrRequest = errors.New("locker: not a request for a lock")
 func (r Request) validate() error {
 	err := func() error {
 		if err := ValidateLockID(r.LockID); err != nil {
-			return fmt.Errorf("the lockid %q: %w", r.LockID, err)
+			return fmt.Errorf("the lockid %s: %w", zookeeper.Quote(r.LockID), err)
 		}
-		if err := validateDir(r.Dir); err != nil {
+		if err := ValidateDirectory(r.Dir); err != nil {
 			return err
 		}
 		plain := r.Mode == "" || r.Mode == Exclusive
@@ -27,13 +31,13 @@ func (r Request) validate() error {
 		case r.Slots < 0, r.Slots > MaxSlots:
 			return fmt.Errorf("%d slots", r.Slots)
 		case !plain && r.Mode != Shared:
-			return fmt.Errorf("the mode %q", r.Mode)
+			return fmt.Errorf("the mode %.20q", r.Mode)
 		case !plain && r.Slots > 0:
-			return fmt.Errorf("the mode %q with slots", r.Mode)
+			return fmt.Errorf("the mode %.20q with slots", r.Mode)
 		case r.Layout != "" && r.Layout != Standard && r.Layout != Curator:
-			return fmt.Errorf("the layout %q", r.Layout)
+			return fmt.Errorf("the layout %.20q", r.Layout)
 		case r.Layout == Curator && (!plain || r.Slots > 0):
-			return fmt.Errorf("the layout %q for other than an exclusive lock", r.Layout)
+			return fmt.Errorf("the layout %.20q for other than an exclusive lock", r.Layout)
 		}
 		return nil
 	}()
@@ -43,10 +47,13 @@ func (r Request) validate() error {
 	return nil
 }
 
-// validateDir says what is wrong with a lock's directory.
-func validateDir(dir string) error {
+// ValidateDirectory says what is wrong with a lock's directory; nil if it can be one.
+func ValidateDirectory(dir string) error {
 	if dir == "/" {
 		return errors.New("the directory is the root")
+	}
+	if dir == ownDir || strings.HasPrefix(dir, ownDir+"/") {
+		return fmt.Errorf("the directory %s is ZooKeeper's own", zookeeper.Quote(dir))
 	}
 	if err := zookeeper.ValidatePath(dir); err != nil {
 		return fmt.Errorf("the directory: %w", err)
@@ -57,15 +64,15 @@ func validateDir(dir string) error {
 // validateZnode says what is wrong with the path of a contender.
 func validateZnode(znode string) error {
 	dir, name := split(znode)
-	err := validateDir(dir)
+	err := ValidateDirectory(dir)
 	if err == nil {
 		err = zookeeper.ValidateName(name)
 	}
 	if _, ok := ParseContender(name); err == nil && !ok {
-		err = fmt.Errorf("%q is no contender's name", name)
+		err = fmt.Errorf("%s is no contender's name", zookeeper.Quote(name))
 	}
 	if err != nil {
-		return fmt.Errorf("%w: znode %q: %w", ErrRequest, znode, err)
+		return fmt.Errorf("%w: znode %s: %w", ErrRequest, zookeeper.Quote(znode), err)
 	}
 	return nil
 }

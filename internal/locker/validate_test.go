@@ -50,6 +50,72 @@ func TestRequestsThatCannotBe(t *testing.T) {
 	}
 }
 
+// A request that comes over the pipe is refused, or asks for a session and names one
+// directory, and nothing above it or of ZooKeeper's own.
+func FuzzRequest(f *testing.F) {
+	f.Add("test", "/a/test", int64(0), "", 0, "", false)
+	f.Add("a/b", "/_zklocking/a__b", int64(-1), "shared", 0, "standard", true)
+	f.Add("test", "/zookeeper/config", int64(5), "exclusive", 3, "curator", false)
+	f.Add("..", "/a/../b", int64(-2), "semaphore", -1, "mine", true)
+	f.Fuzz(func(t *testing.T, id, dir string, wait int64, mode string, slots int, layout string, durable bool) {
+		asked := 0
+		req := Request{LockID: id, Dir: dir, Wait: time.Duration(wait), Mode: Mode(mode), Slots: slots, Layout: Layout(layout), Durable: durable}
+		l, err := Acquire(t.Context(), func(context.Context) (*zookeeper.Session, error) {
+			asked++
+			return nil, zookeeper.ErrClosed
+		}, req)
+		checkRefused(t, asked, err)
+		if l != nil {
+			t.Errorf("a lock without a session: %v", l)
+		}
+		checkText(t, err.Error())
+		if asked > 0 {
+			checkDirectory(t, dir)
+			if c, ok := ParseContender(newPrefix(req) + "0000000007"); !ok || c.Sequence != 7 || (c.Mode == Semaphore) != (slots > 0) {
+				t.Errorf("its contender is %+v, %v", c, ok)
+			}
+		}
+	})
+}
+
+// The same for what is to be released or described.
+func FuzzZnode(f *testing.F) {
+	for _, seed := range []string{"", "/a/ex-0000000001", "/a/../ex-0000000001", "/ex-0000000001", "/a/config", "/zookeeper/lock-1", "/a//lock-1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, znode string) {
+		asked := 0
+		err := RemoveDurable(t.Context(), func(context.Context) (*zookeeper.Session, error) {
+			asked++
+			return nil, zookeeper.ErrClosed
+		}, znode)
+		checkRefused(t, asked, err)
+		checkText(t, err.Error())
+		if asked > 0 {
+			dir, name := split(znode)
+			checkDirectory(t, dir)
+			if _, ok := ParseContender(name); !ok {
+				t.Errorf("%q is no contender", name)
+			}
+		}
+	})
+}
+
+// checkRefused makes sure that a request is either refused or made.
+func checkRefused(t *testing.T, asked int, err error) {
+	t.Helper()
+	if refused := errors.Is(err, ErrRequest); asked > 1 || refused != (asked == 0) || !refused && !errors.Is(err, zookeeper.ErrClosed) {
+		t.Fatalf("%d sessions were asked for: %v", asked, err)
+	}
+}
+
+func checkDirectory(t *testing.T, dir string) {
+	t.Helper()
+	if zookeeper.ValidatePath(dir) != nil || dir == "/" || (dir + "/")[:min(len(dir)+1, 11)] == "/zookeeper/" {
+		t.Errorf("the directory is %q", dir)
+	}
+}
+
 func TestRequestsThatCanBe(t *testing.T) {
 	t.Parallel()
 	for name, req := range map[string]Request{

@@ -111,7 +111,8 @@ func (c *candidate) look(ctx context.Context) (int, error) {
 	} else if !found || c.node != node {
 		return 0, ErrNodeGone
 	}
-	c.token, c.plain, c.queued = o.stat.Czxid, listing.Stat.DataLength == 0, queue
+	c.token, c.queued = o.stat.Czxid, queue
+	c.plain, c.version = listing.Stat.DataLength == 0, listing.Stat.Version
 	place := slices.IndexFunc(queue, func(q Contender) bool { return q.Name == c.node })
 	c.crowded = place < len(queue)-1
 	return place, nil

@@ -99,6 +99,11 @@ func (c *client) locate(p place, diags *diag.Diagnostics) (t target, ok bool) {
 	}
 	t.ensemble = c.ensemble(connect.Servers)
 	t.dir = locker.Directory(connect.Chroot, orElse(c.settings.lockRoot, root), t.lockID)
+	if err := locker.ValidateDirectory(t.dir); err != nil {
+		diags.AddAttributeError(path.Root("lockid"), "No Place For A Lock",
+			fmt.Sprintf("Lock %s cannot be kept there: %v. Choose another lockid, lock_root of the provider, or chroot behind the servers in zookeeper.", zookeeper.Quote(t.lockID), err))
+		return t, false
+	}
 	return t, true
 }
 

@@ -59,7 +59,7 @@ func explain(what string, t target, err error) diag.Diagnostic {
 				t.lockID, lost.At.Format(time.RFC3339), lost.Cause))
 	case errors.Is(err, zookeeper.ErrNoAuth):
 		return diag.NewAttributeErrorDiagnostic(lockID, "No Permission For Lock",
-			fmt.Sprintf("%s of lock %q failed: ZooKeeper does not let this client change %s. %s\n\n"+
+			fmt.Sprintf("%s of lock %q failed: ZooKeeper does not let this client read or change %s. %s\n\n"+
 				"A lock that was taken with acl = %q is its user's alone: nobody else can take, release or break it, but the data source shows everyone who holds it. "+
 				"Connect as that user, or ask whoever owns the znode to widen its ACL.%s", what, t.lockID, t.dir, whoWeAre(t.ensemble), aclCreator, origin))
 	case errors.Is(err, zookeeper.ErrAuthRequired):
@@ -69,6 +69,14 @@ func explain(what string, t target, err error) diag.Diagnostic {
 		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Is Open To Everyone",
 			fmt.Sprintf("%s of lock %q failed: acl is %q, but %s was there already and everyone may change it, so anyone could take or break the lock. "+
 				"All who share a lock have to use the same acl. Once nobody holds the lock, delete its directory, or restrict its ACL.%s", what, t.lockID, aclCreator, t.dir, origin))
+	case errors.Is(err, zookeeper.ErrEphemeralParent):
+		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Below An Ephemeral Znode",
+			fmt.Sprintf("%s of lock %q failed: %s, or a znode above it, is an ephemeral one of another program, which can have no children. "+
+				"Choose another lockid, or another lock_root of the provider.%s", what, t.lockID, t.dir, origin))
+	case errors.Is(err, zookeeper.ErrQuotaExceeded):
+		return diag.NewAttributeErrorDiagnostic(lockID, "Quota Exceeded",
+			fmt.Sprintf("%s of lock %q failed: a quota on %s, or on a znode above it, does not admit another znode. "+
+				"Raise the quota, or choose another lock_root of the provider.%s", what, t.lockID, t.dir, origin))
 	case errors.Is(err, zookeeper.ErrInvalidACL):
 		return diag.NewErrorDiagnostic("User Not Known To ZooKeeper",
 			fmt.Sprintf("%s of lock %q failed: acl is %q, but the servers take this client for nobody, so that there is nobody to reserve the lock for. "+

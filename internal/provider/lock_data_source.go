@@ -74,6 +74,7 @@ func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 				Validators:          connectStringValidators(),
 			},
 			"slots": schema.Int64Attribute{
+				CustomType:          wholeNumber{},
 				MarkdownDescription: "The number of slots of a semaphore: so many of the queue hold it. Leave it out for a plain lock.",
 				Optional:            true,
 				Validators:          slotsValidators(),

@@ -66,6 +66,7 @@ func (e *lockEphemeral) Schema(_ context.Context, _ ephemeral.SchemaRequest, res
 				Validators:          lockIDValidators(),
 			},
 			"lockwait": schema.Int64Attribute{
+				CustomType:          wholeNumber{},
 				MarkdownDescription: lockwaitText,
 				Optional:            true,
 				Validators:          lockwaitValidators(),
@@ -81,6 +82,7 @@ func (e *lockEphemeral) Schema(_ context.Context, _ ephemeral.SchemaRequest, res
 				Validators:          modeValidators(),
 			},
 			"slots": schema.Int64Attribute{
+				CustomType:          wholeNumber{},
 				MarkdownDescription: slotsText,
 				Optional:            true,
 				Validators:          slotsValidators(),

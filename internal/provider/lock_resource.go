@@ -83,6 +83,7 @@ func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 				Validators:          lockIDValidators(),
 			},
 			"lockwait": schema.Int64Attribute{
+				CustomType:          wholeNumber{},
 				MarkdownDescription: lockwaitText,
 				Optional:            true,
 				Computed:            true,
@@ -102,6 +103,7 @@ func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 				Validators:          modeValidators(),
 			},
 			"slots": schema.Int64Attribute{
+				CustomType:          wholeNumber{},
 				MarkdownDescription: slotsText,
 				Optional:            true,
 				PlanModifiers:       []planmodifier.Int64{int64planmodifier.RequiresReplace()},

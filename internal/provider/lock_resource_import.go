@@ -14,6 +14,7 @@ import (
 
 	"github.com/clocker/terraform-provider-clocker/internal/holder"
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
 // lockIdentity names a lock among all: its id and the ensemble.
@@ -66,7 +67,7 @@ func (r *lockResource) ImportState(ctx context.Context, req resource.ImportState
 	}
 	if err := locker.ValidateLockID(m.LockID.ValueString()); err != nil {
 		resp.Diagnostics.AddAttributeError(path.Root("lockid"), "Invalid Lock ID",
-			fmt.Sprintf("%q cannot name a lock: %v. Import a durable lock by its lockid.", m.LockID.ValueString(), err))
+			fmt.Sprintf("%s cannot name a lock: %v. Import a durable lock by its lockid.", zookeeper.Quote(m.LockID.ValueString()), err))
 		return
 	}
 	t, queue, ok := r.find(ctx, m, &resp.Diagnostics)

@@ -80,12 +80,14 @@ func (p *clockerProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 				Validators: []validator.String{connectStringValidator{}},
 			},
 			"session_timeout": schema.Int64Attribute{
+				CustomType: wholeNumber{},
 				MarkdownDescription: fmt.Sprintf("Seconds after which the server gives away the locks of a client that it does not hear of. "+
 					"The server may grant another value, which is then used. Default %d. Environment: %s.", defaultSessionTimeout, settingSessionTimeout.names()),
 				Optional:   true,
 				Validators: []validator.Int64{int64validator.Between(1, maxTimeout)},
 			},
 			"connect_timeout": schema.Int64Attribute{
+				CustomType: wholeNumber{},
 				MarkdownDescription: fmt.Sprintf("Seconds to wait for a usable session with any of the servers. Default %d. Environment: %s.",
 					defaultConnectTimeout, settingConnectTimeout.names()),
 				Optional:   true,
@@ -116,7 +118,7 @@ func (p *clockerProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 				MarkdownDescription: "Password of `username`. It is not kept in the state, and goes to ZooKeeper only. Environment: " + settingPassword.names() + ".",
 				Optional:            true,
 				Sensitive:           true,
-				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+				Validators:          []validator.String{stringvalidator.LengthBetween(1, maxCredential)},
 			},
 			"acl": schema.StringAttribute{
 				MarkdownDescription: fmt.Sprintf("Who may change what this provider creates in ZooKeeper. `%s`, the default: everyone, as the other clients do it. "+

@@ -28,6 +28,10 @@ const (
 	aclCreator acl = "creator"
 )
 
+// maxCredential is the most bytes of a username and of a password. Servers close the
+// connection on what is too long for them.
+const maxCredential = 1024
+
 var acls = []acl{aclOpen, aclCreator}
 
 var (
@@ -103,7 +107,7 @@ type security struct {
 
 func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnostics) security {
 	username := resolveString(ctx, m.Username, settingUsername, usernameValidator{}, diags)
-	password := resolveString(ctx, m.Password, settingPassword, stringvalidator.LengthAtLeast(1), diags)
+	password := resolveString(ctx, m.Password, settingPassword, stringvalidator.LengthBetween(1, maxCredential), diags)
 	who := acl(orElse(resolveString(ctx, m.ACL, settingACL, oneOf(acls)[0], diags), string(aclOpen)))
 	for _, pair := range []struct {
 		given, missing types.String
@@ -166,7 +170,7 @@ func resolveTLS(m *tlsModel, diags *diag.Diagnostics) *zookeeper.TLS {
 		var err error
 		if t.InsecureSkipVerify, err = strconv.ParseBool(env); err != nil {
 			diags.AddAttributeError(block.AtName(settingSkipVerify.attribute), "Invalid Environment Variable",
-				fmt.Sprintf("The environment variable %s is %q. Set it to true or false.", name, env))
+				fmt.Sprintf("The environment variable %s is %s. Set it to true or false.", name, zookeeper.Quote(env)))
 		}
 	}
 	if diags.HasError() {
@@ -192,21 +196,27 @@ func fromEnv(value types.String, s setting) types.String {
 	return value
 }
 
+const howToPEM = "Set it to the path of a PEM file, or to its text."
+
 // readPEM returns a PEM text that is given as such or as a file's path. Neither
 // the text nor the content of a file gets into an error, and of a key not even the
 // path: it may be the key itself, in a form that is not understood.
 func readPEM(value types.String, s setting) (string, error) {
 	text := fromEnv(value, s).ValueString()
+	name := s.attribute
+	if variable, _ := s.fallback(); value.IsNull() && variable != "" {
+		name = fmt.Sprintf("The environment variable %s stands in for %s here. It", variable, s.attribute)
+	}
 	if len(text) > zookeeper.MaxPEM {
-		return "", fmt.Errorf("%s is longer than %d bytes", s.attribute, zookeeper.MaxPEM)
+		return "", fmt.Errorf("%s is longer than %d bytes. %s", name, zookeeper.MaxPEM, howToPEM)
 	}
 	if text == "" || strings.Contains(text, "-----BEGIN ") {
 		return text, nil
 	}
 	if strings.ContainsAny(text, "\n\r") {
-		return "", fmt.Errorf("%s is neither a PEM text nor a file's path", s.attribute)
+		return "", fmt.Errorf("%s is neither a PEM text nor a file's path. %s", name, howToPEM)
 	}
-	shown := text
+	shown := zookeeper.Quote(text)
 	if s.attribute == settingKey.attribute {
 		shown = "the file that it names"
 	}
@@ -218,7 +228,7 @@ func readPEM(value types.String, s setting) (string, error) {
 		err = errors.New("it is empty")
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %s cannot be read: %w. Set it to the path of a PEM file, or to its text", s.attribute, shown, err)
+		return "", fmt.Errorf("%s cannot be used: %s cannot be read: %w. %s", name, shown, err, howToPEM)
 	}
 	return string(content), nil
 }

@@ -111,7 +111,7 @@ func resolveSeconds(value types.Int64, s setting, def int64, diags *diag.Diagnos
 		seconds, err = strconv.ParseInt(env, 10, 64)
 		if err != nil || seconds < 1 || seconds > maxTimeout {
 			diags.AddAttributeError(path.Root(s.attribute), "Invalid Environment Variable",
-				fmt.Sprintf("The environment variable %s stands in for %s here. Its value %q is not a number of seconds from 1 to %d.", name, s.attribute, env, maxTimeout))
+				fmt.Sprintf("The environment variable %s stands in for %s here. Its value %s is not a whole number of seconds from 1 to %d.", name, s.attribute, zookeeper.Quote(env), maxTimeout))
 		}
 	}
 	return time.Duration(seconds) * time.Second

@@ -41,7 +41,7 @@ func (v lockIDValidator) MarkdownDescription(ctx context.Context) string { retur
 func (v lockIDValidator) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
 	validateString(req, resp, "Invalid Lock ID", "The lockid "+v.Description(ctx)+".", func(s string) error {
 		if err := locker.ValidateLockID(s); err != nil {
-			return fmt.Errorf("%q cannot name a lock: %w", s, err)
+			return fmt.Errorf("%s cannot name a lock: %w", zookeeper.Quote(s), err)
 		}
 		return nil
 	})
@@ -75,15 +75,15 @@ func validateString(req validator.StringRequest, resp *validator.StringResponse,
 type usernameValidator struct{}
 
 func (usernameValidator) Description(context.Context) string {
-	return "must not be empty and must not have a colon"
+	return fmt.Sprintf("must have 1 to %d bytes, and no colon", maxCredential)
 }
 
 func (v usernameValidator) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
 
 func (v usernameValidator) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
 	validateString(req, resp, "Invalid Username", "The username "+v.Description(ctx)+".", func(s string) error {
-		if s == "" || strings.Contains(s, ":") {
-			return fmt.Errorf("%q cannot be a user of digest authentication", s)
+		if s == "" || len(s) > maxCredential || strings.Contains(s, ":") {
+			return fmt.Errorf("%s cannot be a user of digest authentication", zookeeper.Quote(s))
 		}
 		return nil
 	})

@@ -10,6 +10,13 @@ import (
 	"unicode/utf8"
 )
 
+// maxHost is the most bytes of a name in the DNS.
+const maxHost = 253
+
+// MaxPath is the most bytes of a znode's path. The server would close the connection
+// on a request that is too long for it, again and again.
+const MaxPath = 4096
+
 // DefaultPort is the client port of a server whose port is not given.
 const DefaultPort = 2181
 
@@ -38,7 +45,7 @@ func (c ConnectString) String() string {
 func ParseConnectString(s string) (ConnectString, error) {
 	c, err := parseConnectString(s)
 	if err != nil {
-		return ConnectString{}, fmt.Errorf("%q is %w: %w", s, ErrConnectString, err)
+		return ConnectString{}, fmt.Errorf("%s is %w: %w", Quote(s), ErrConnectString, err)
 	}
 	return c, nil
 }
@@ -49,7 +56,7 @@ func parseConnectString(s string) (ConnectString, error) {
 		return c, errors.New("it names no server")
 	}
 	if scheme, _, ok := strings.Cut(s, "://"); ok {
-		return c, fmt.Errorf("it is no URL, leave out %q", scheme+"://")
+		return c, fmt.Errorf("it is no URL, leave out %s", Quote(scheme+"://"))
 	}
 	hosts := s
 	if i := strings.IndexByte(s, '/'); i >= 0 {
@@ -86,41 +93,44 @@ func parseServer(s string) (string, error) {
 		var ok bool
 		host, rest, ok = strings.Cut(s[1:], "]")
 		if !ok {
-			return "", fmt.Errorf("server %q lacks the closing bracket", s)
+			return "", fmt.Errorf("server %s lacks the closing bracket", Quote(s))
 		}
 		address, _, _ := strings.Cut(host, "%")
 		if ip := net.ParseIP(address); ip == nil || !strings.Contains(address, ":") {
-			return "", fmt.Errorf("server %q has no IPv6 address in its brackets", s)
+			return "", fmt.Errorf("server %s has no IPv6 address in its brackets", Quote(s))
 		}
 		if rest != "" && rest[0] != ':' {
-			return "", fmt.Errorf("server %q has %q behind its bracket", s, rest)
+			return "", fmt.Errorf("server %s has %s behind its bracket", Quote(s), Quote(rest))
 		}
 		if rest == ":" {
-			return "", fmt.Errorf("server %q has no port behind its colon", s)
+			return "", fmt.Errorf("server %s has no port behind its colon", Quote(s))
 		}
 		port = strings.TrimPrefix(rest, ":")
 	case strings.Count(s, ":") > 1:
-		return "", fmt.Errorf("server %q has several colons; write an IPv6 address in brackets", s)
+		return "", fmt.Errorf("server %s has several colons; write an IPv6 address in brackets", Quote(s))
 	default:
 		var colon bool
 		host, port, colon = strings.Cut(s, ":")
 		if colon && port == "" {
-			return "", fmt.Errorf("server %q has no port behind its colon", s)
+			return "", fmt.Errorf("server %s has no port behind its colon", Quote(s))
 		}
 	}
 	if host == "" {
-		return "", fmt.Errorf("server %q has no host", s)
+		return "", fmt.Errorf("server %s has no host", Quote(s))
 	}
 	if i := strings.IndexFunc(host, notInHost); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(host[i:])
-		return "", fmt.Errorf("host %q has the character %q", host, r)
+		return "", fmt.Errorf("host %s has the character %q", Quote(host), r)
+	}
+	if len(host) > maxHost {
+		return "", fmt.Errorf("host %s is %d bytes long, more than %d", Quote(host), len(host), maxHost)
 	}
 	number := DefaultPort
 	if port != "" {
 		var err error
 		number, err = strconv.Atoi(port)
 		if err != nil || number < 1 || number > 65535 || port[0] == '+' {
-			return "", fmt.Errorf("port %q of server %q is not a number from 1 to 65535", port, s)
+			return "", fmt.Errorf("port %s of server %s is not a number from 1 to 65535", Quote(port), Quote(s))
 		}
 	}
 	return net.JoinHostPort(host, strconv.Itoa(number)), nil
@@ -129,21 +139,24 @@ func parseServer(s string) (string, error) {
 // notInHost tells what can stand neither in a name nor in an address: what is
 // left is for the resolver to judge.
 func notInHost(r rune) bool {
-	return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError || strings.ContainsRune(`@?#\"'<>|;=[]{}`, r)
+	return !unicode.IsPrint(r) || unicode.IsSpace(r) || r == utf8.RuneError || strings.ContainsRune(`@?#\"'<>|;=[]{}`, r)
 }
 
 // ValidatePath says what is wrong with an absolute znode path; nil if it can be
 // one. The rules are the server's (org.apache.zookeeper.common.PathUtils).
 func ValidatePath(path string) error {
 	if path == "" || path[0] != '/' {
-		return fmt.Errorf("path %q does not begin with a slash", path)
+		return fmt.Errorf("path %s does not begin with a slash", Quote(path))
+	}
+	if len(path) > MaxPath {
+		return fmt.Errorf("path %s is %d bytes long, more than %d", Quote(path), len(path), MaxPath)
 	}
 	if path == "/" {
 		return nil
 	}
 	for _, name := range strings.Split(path[1:], "/") {
 		if err := ValidateName(name); err != nil {
-			return fmt.Errorf("path %q: %w", path, err)
+			return fmt.Errorf("path %s: %w", Quote(path), err)
 		}
 	}
 	return nil
@@ -159,11 +172,11 @@ func ValidateName(name string) error {
 	case name == "." || name == "..":
 		return fmt.Errorf("the component %q is relative", name)
 	case !utf8.ValidString(name):
-		return fmt.Errorf("the component %q is not UTF-8", name)
+		return fmt.Errorf("the component %s is not UTF-8", Quote(name))
 	}
 	for _, r := range name {
 		if r == '/' || r <= 0x1f || r >= 0x7f && r <= 0x9f || r >= 0xd800 && r <= 0xf8ff || r >= 0xfff0 {
-			return fmt.Errorf("the component %q has the character %U, which ZooKeeper does not allow", name, r)
+			return fmt.Errorf("the component %s has the character %U, which ZooKeeper does not allow", Quote(name), r)
 		}
 	}
 	return nil

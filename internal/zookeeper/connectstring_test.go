@@ -2,9 +2,13 @@ package zookeeper
 
 import (
 	"errors"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 func TestParseConnectString(t *testing.T) {
@@ -137,13 +141,21 @@ func FuzzParseConnectString(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in string) {
 		c, err := ParseConnectString(in)
 		if err != nil {
-			if !errors.Is(err, ErrConnectString) {
-				t.Fatalf("%q: no ErrConnectString: %v", in, err)
+			if !errors.Is(err, ErrConnectString) || c.Servers != nil || c.Chroot != "" {
+				t.Fatalf("%q: %v comes with %q", in, err, c)
 			}
+			checkMessage(t, err)
 			return
 		}
 		if len(c.Servers) == 0 {
 			t.Fatalf("%q has no server", in)
+		}
+		for _, server := range c.Servers {
+			host, port, err := net.SplitHostPort(server)
+			if n, numErr := strconv.Atoi(port); err != nil || numErr != nil || host == "" || n < 1 || n > 65535 {
+				t.Fatalf("%q has the server %q", in, server)
+			}
+			checkText(t, server)
 		}
 		if c.Chroot != "" && (ValidatePath(c.Chroot) != nil || c.Chroot == "/") {
 			t.Fatalf("%q has the chroot %q", in, c.Chroot)
@@ -156,4 +168,21 @@ func FuzzParseConnectString(f *testing.F) {
 			t.Fatalf("%q is written %q, which reads %q", in, c, again)
 		}
 	})
+}
+
+// checkMessage makes sure that an error is one short line that no terminal and no
+// wire stumbles over, whatever it is about.
+func checkMessage(t *testing.T, err error) {
+	t.Helper()
+	checkText(t, err.Error())
+	if n := len(err.Error()); n > 2000 {
+		t.Errorf("the message is %d bytes long: %.100s", n, err)
+	}
+}
+
+func checkText(t *testing.T, text string) {
+	t.Helper()
+	if i := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 || !utf8.ValidString(text) {
+		t.Errorf("%q is not printable", text)
+	}
 }

@@ -19,7 +19,9 @@ var (
 	ErrBadVersion = zk.ErrBadVersion
 	ErrNoAuth     = zk.ErrNoAuth
 	ErrInvalidACL = zk.ErrInvalidACL
-	ErrAuthFailed = zk.ErrAuthFailed
+	// ErrEphemeralParent says that a znode is ephemeral, and so has no children.
+	ErrEphemeralParent = zk.ErrNoChildrenForEphemerals
+	ErrAuthFailed      = zk.ErrAuthFailed
 )
 
 var (
@@ -31,23 +33,31 @@ var (
 	// ErrAuthRequired says that the servers serve no client whom they do not know
 	// (enforce.auth.enabled).
 	ErrAuthRequired = errors.New("the servers want clients to authenticate")
+	// ErrQuotaExceeded says that a znode above is as full as its quota lets it be.
+	ErrQuotaExceeded = errors.New("the quota is exceeded")
 )
 
-// authRequired is what the client library makes of an answer that it does not
-// know: SESSIONCLOSEDREQUIRESASLAUTH, which is about other schemes, too.
-const authRequired = "unknown error: -124"
+// unknown are what the client library makes of answers that it does not know:
+// SESSIONCLOSEDREQUIRESASLAUTH, which is about other schemes, too, and QUOTAEXCEEDED.
+var unknown = map[string]error{
+	"unknown error: -124": ErrAuthRequired,
+	"unknown error: -125": ErrQuotaExceeded,
+}
 
 // named is err as the error of ours that it is.
 func named(err error) error {
-	if err != nil && err.Error() == authRequired {
-		return ErrAuthRequired
+	if err == nil {
+		return nil
+	}
+	if known, ok := unknown[err.Error()]; ok {
+		return known
 	}
 	return err
 }
 
 var answers = []error{
 	ErrNoNode, ErrNodeExists, ErrNotEmpty, ErrBadVersion, ErrNoAuth,
-	ErrAuthRequired, ErrInvalidACL, zk.ErrNoChildrenForEphemerals, zk.ErrInvalidPath, ErrAuthFailed, zk.ErrBadArguments,
+	ErrAuthRequired, ErrInvalidACL, ErrEphemeralParent, ErrQuotaExceeded, zk.ErrInvalidPath, ErrAuthFailed, zk.ErrBadArguments,
 }
 
 // Answered tells whether err is the server's own refusal: the request had no

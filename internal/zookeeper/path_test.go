@@ -152,7 +152,8 @@ func FuzzValidatePath(f *testing.F) {
 		// Its end is what we wait for.
 	}
 	f.Fuzz(func(t *testing.T, path string) {
-		if ValidatePath(path) != nil {
+		if err := ValidatePath(path); err != nil {
+			checkMessage(t, err)
 			return
 		}
 		if _, err := conn.Create(path, nil, Persistent, openACL); errors.Is(err, zk.ErrInvalidPath) {

@@ -37,6 +37,11 @@ func Delete(path string) Op {
 	return Op{&zk.DeleteRequest{Path: path, Version: -1}}
 }
 
+// DeleteUnchanged removes a znode whose data have the given version.
+func DeleteUnchanged(path string, version int32) Op {
+	return Op{&zk.DeleteRequest{Path: path, Version: version}}
+}
+
 // Set replaces the data of a znode that has the given version; the result's
 // Stat is the znode's own after the whole transaction.
 func Set(path string, data []byte, version int32) Op {
@@ -62,6 +67,15 @@ func (s *Session) Create(ctx context.Context, path string, data []byte, kind int
 func (s *Session) Delete(ctx context.Context, path string) error {
 	_, err := confirmed(ctx, s, "delete", path, func() (struct{}, error) {
 		return struct{}{}, s.conn.Delete(path, -1)
+	})
+	return err
+}
+
+// DeleteUnchanged removes a znode whose data have the given version; [ErrBadVersion]
+// if they have another.
+func (s *Session) DeleteUnchanged(ctx context.Context, path string, version int32) error {
+	_, err := confirmed(ctx, s, "delete", path, func() (struct{}, error) {
+		return struct{}{}, s.conn.Delete(path, version)
 	})
 	return err
 }
