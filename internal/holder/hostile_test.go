@@ -1,3 +1,5 @@
+//go:build unix
+
 package holder
 
 import (
@@ -25,6 +27,11 @@ const (
 	strictCommand  = "strict"
 	hostileCommand = "hostile"
 )
+
+func init() {
+	commands[strictCommand] = func() { Hold(OwnRun) }
+	commands[hostileCommand] = hostile
+}
 
 // hostile asks a holder process of its own to work for each run that it reads, one
 // after the other, then for itself, and writes each answer; nil if it is taken.

@@ -21,14 +21,13 @@ const (
 	sessionTimeout = 50 * time.Second
 )
 
+// commands are the other things that this binary is when it is started with one of
+// them as its argument.
+var commands = map[string]func(){provideCommand: provide}
+
 // TestMain makes this binary a holder process, as the provider's executable is,
 // or the provider process of a test, when it is started with that argument.
 func TestMain(m *testing.M) {
-	commands := map[string]func(){
-		strictCommand:  func() { Hold(OwnRun) },
-		provideCommand: provide,
-		hostileCommand: hostile,
-	}
 	switch {
 	case Main(os.Args[1:], AnyRun):
 		os.Exit(0)
