@@ -22,14 +22,20 @@ const (
 // there, or another's process is not. It is the only place that polls.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
+	eventuallyWithin(t, patience, what, done)
+}
+
+// eventuallyWithin is eventually for what takes its time.
+func eventuallyWithin(t *testing.T, limit time.Duration, what string, done func() bool) {
+	t.Helper()
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	bound := time.After(patience)
+	bound := time.After(limit)
 	for !done() {
 		select {
 		case <-ticker.C:
 		case <-bound:
-			t.Fatalf("not within %v: %s", patience, what)
+			t.Fatalf("not within %v: %s", limit, what)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func FuzzServe(f *testing.F) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			serve(pipe, func(run.Run) (*Local, error) {
+			serve(pipe, func(ServeArgs) (*Local, error) {
 				runs.Add(1)
 				return closed, nil
 			})
@@ -111,7 +111,7 @@ func recordings(f *testing.F) [][]byte {
 		f.Fatal(err)
 	}
 	near, far := net.Pipe()
-	go serve(far, func(run.Run) (*Local, error) { return local, nil })
+	go serve(far, func(ServeArgs) (*Local, error) { return local, nil })
 	recorder := &recorder{Conn: near}
 	client := rpc.NewClient(recorder)
 	defer func() { _ = client.Close() }()
@@ -120,7 +120,7 @@ func recordings(f *testing.F) [][]byte {
 		method      string
 		args, reply any
 	}{
-		{rpcServe, ServeArgs{run.Run{ID: "0011223344556677", PID: 1 << 30, Start: 1, Host: "host"}}, &Outcome{}},
+		{rpcServe, ServeArgs{Run: run.Run{ID: "0011223344556677", PID: 1 << 30, Start: 1, Host: "host"}}, &Outcome{}},
 		{rpcAcquire, AcquireArgs{Ticket: Ticket{1}}, &Outcome{}},
 		{rpcAwait, AwaitArgs{Ticket: Ticket{1}}, &Outcome{}},
 		{rpcCancel, Ticket{1}, &Nothing{}},

@@ -97,15 +97,17 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser, trust Trust) {
 
 	var holding atomic.Pointer[Local]
 	var ringing atomic.Pointer[alarm]
+	endLog := func() {} // valid once holding is set
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		serve(pipe, func(r run.Run) (*Local, error) {
+		serve(pipe, func(args ServeArgs) (*Local, error) {
+			r := args.Run
 			if err := admit(r, trust); err != nil {
 				return nil, err
 			}
 			alarm := &alarm{run: r}
-			sentinel, err := startSentinel(r)
+			sentinel, err := startSentinel(r, args.LogPath)
 			if err != nil {
 				return nil, err
 			}
@@ -120,10 +122,18 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser, trust Trust) {
 				alarm.runStops()
 				sentinel.runStops()
 			}
+			log, stopLog := startLog(r, args.LogPath)
+			log.Info("holder started", "terraform", r.PID)
+			local.logTo(log)
+			endLog = func() {
+				log.Info("holder ended")
+				stopLog()
+			}
 			holding.Store(local)
 			ringing.Store(alarm)
 			go func() {
 				if r.Wait(ctx) == nil {
+					log.Info("run ended", "locks", local.Held())
 					alarm.runEnded()
 					end()
 				}
@@ -137,6 +147,7 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser, trust Trust) {
 		// Also one that has nothing left to hold stays if it is what keeps others from
 		// interrupting the run again.
 		if local := holding.Load(); local != nil && (local.Held() > 0 || ringing.Load().rung()) {
+			local.log.Info("provider ended, its locks are held on", "locks", local.Held())
 			<-ctx.Done()
 		}
 	case <-ctx.Done():
@@ -146,6 +157,7 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser, trust Trust) {
 		return
 	}
 	if terminated.Err() != nil {
+		local.log.Warn("told to end", "locks", local.Held())
 		local.forsake("the process that holds it was told to end")
 	}
 	_ = local.Close()          //nolint:contextcheck // ctx has ended, or nothing is held
@@ -154,6 +166,7 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser, trust Trust) {
 		local.sentinel.bequeath()
 	}
 	local.sentinel.dismiss()
+	endLog()
 }
 
 // admit says why not to work for a run: it has ended, it is not what the system says

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type Local struct {
 	onLoss   func(Loss, bool)
 	onStop   func() // nil: nobody interrupts the run
 	pool     zookeeper.Pool
+	log      *slog.Logger
 	sentinel *sentinel // of a holder process
 
 	life    context.Context // ends with Close
@@ -55,6 +57,7 @@ func keyOf(z Znode) lockKey {
 type held struct {
 	*locker.Lock
 	req     Request
+	log     *slog.Logger
 	forget  func() bool // its loss
 	number  uint64      // of the sentinel's
 	release sync.Once
@@ -65,13 +68,29 @@ type held struct {
 // NewLocal returns a holder that works for r and lives until Close. onLoss, if
 // not nil, is called for each lock that is lost, with the request's Interrupt.
 func NewLocal(r run.Run, onLoss func(loss Loss, interrupt bool)) *Local {
-	l := &Local{run: r, onLoss: onLoss, locks: make(map[lockKey]*held)}
+	l := &Local{run: r, onLoss: onLoss, log: silent(), locks: make(map[lockKey]*held)}
 	l.life, l.end = context.WithCancelCause(context.Background())
 	return l
 }
 
+// logTo is called before the first acquire.
+func (l *Local) logTo(log *slog.Logger) { l.log, l.pool.Log = log, log }
+
 // Acquire implements [Holder].
 func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
+	start := time.Now()
+	log := l.log.With("lockid", req.Lock.LockID)
+	log.Info("taking lock", "directory", req.Lock.Dir, "lockwait", req.Lock.Wait)
+	grant, err := l.acquire(ctx, req)
+	if err != nil {
+		log.Warn("lock not taken", "error", err, "waited", Waited(start))
+		return Grant{}, err
+	}
+	log.Info("lock held", "znode", grant.Znode, "fencing_token", grant.Token, "session_timeout", grant.SessionTimeout, "waited", Waited(start))
+	return grant, nil
+}
+
+func (l *Local) acquire(ctx context.Context, req Request) (Grant, error) {
 	if err := l.enter(); err != nil {
 		return Grant{}, err
 	}
@@ -162,7 +181,7 @@ func (l *Local) keep(ctx context.Context, req Request, lock *locker.Lock) error 
 	if err != nil {
 		return err
 	}
-	h := &held{Lock: lock, req: req, number: number, watched: make(chan struct{})}
+	h := &held{Lock: lock, req: req, log: l.log.With("lockid", req.Lock.LockID), number: number, watched: make(chan struct{})}
 	h.forget = lock.OnLost(func() { l.lost(h) })
 	l.locks[keyOf(Znode{Ensemble: req.Ensemble, Path: lock.Znode()})] = h
 	return nil
@@ -180,6 +199,7 @@ func (l *Local) report(h *held, loss Loss) {
 	if l.onLoss != nil {
 		l.onLoss(loss, h.req.Interrupt)
 	}
+	logLoss(l.log, loss, h.req.Interrupt)
 }
 
 // forsake reports all locks as lost that are not being released, because this holder
@@ -210,6 +230,7 @@ func (l *Local) give(ctx context.Context, h *held) error {
 	if h.loss != nil {
 		return &LostError{*h.loss}
 	}
+	logRelease(h.log, h.Znode(), err)
 	return err
 }
 
@@ -235,7 +256,9 @@ func (l *Local) Release(ctx context.Context, znode Znode) error {
 		if err := valid(znode.Ensemble); err != nil {
 			return err
 		}
-		return locker.RemoveDurable(ctx, l.sessions(znode.Ensemble), znode.Path)
+		err := locker.RemoveDurable(ctx, l.sessions(znode.Ensemble), znode.Path)
+		logRelease(l.log, znode.Path, err)
+		return err
 	}
 	l.mu.Lock()
 	h, ok := l.locks[keyOf(znode)]

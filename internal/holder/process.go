@@ -19,8 +19,9 @@ const cancelTime = 5 * time.Second
 // Process is the provider's side of a holder process, which it starts at the
 // first acquire.
 type Process struct {
-	run  run.Run
-	args []string // of the holder process, for tests
+	run     run.Run
+	args    []string // of the holder process, for tests
+	logPath string   // of the holder process, "" for none
 
 	tickets atomic.Uint64
 
@@ -42,11 +43,13 @@ var _ Holder = (*Process)(nil)
 // NewProcess returns a holder for r in a process of its own, a copy of this
 // executable started with the argument [Command].
 func NewProcess(r run.Run) *Process {
+	logPath, _ := LogPath() // The provider says what is wrong with it.
 	return &Process{
-		run:    r,
-		args:   []string{Command},
-		grants: make(map[lockKey]grant),
-		losses: make(map[lockKey]Loss),
+		run:     r,
+		args:    []string{Command},
+		logPath: logPath,
+		grants:  make(map[lockKey]grant),
+		losses:  make(map[lockKey]Loss),
 	}
 }
 
@@ -235,7 +238,7 @@ func (p *Process) connect() (*rpc.Client, error) {
 		p.ended(client)
 	}()
 	var outcome Outcome
-	if err := client.Call(rpcServe, ServeArgs{Run: p.run}, &outcome); err != nil {
+	if err := client.Call(rpcServe, ServeArgs{Run: p.run, LogPath: p.logPath}, &outcome); err != nil {
 		_ = client.Close()
 		return nil, fmt.Errorf("holder: start: %w", err)
 	}

@@ -5,6 +5,9 @@ package holder
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -277,4 +280,39 @@ func TestProcessReleasesNothing(t *testing.T) {
 	if len(holders(t)) != 0 || len(space.Children(dir("a"))) != 1 {
 		t.Error("a holder process was started, or another's lock released")
 	}
+}
+
+// The log tells of the connection, and does not change what the file had.
+func TestProcessLog(t *testing.T) {
+	space := zktest.NewSpace(t)
+	proxy := zktest.NewProxy(t, space.Server())
+	file := filepath.Join(t.TempDir(), "log")
+	t.Setenv(EnvLogPath, file)
+	if err := os.WriteFile(file, []byte("before\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	logged := func(message string, times int) func() bool {
+		return func() bool {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.HasPrefix(string(text), "before\n") && strings.Count(string(text), fmt.Sprintf("msg=%q", message)) == times
+		}
+	}
+	tf := startListening(t)
+	p := newProcess(t, tf.Run)
+	req := request(t, space, "a", 0)
+	req.Ensemble.Servers = []string{proxy.Addr()}
+	take(t, p, req)
+	eventually(t, "the first connection in the log", logged("connected to ZooKeeper", 1))
+	proxy.Cut()
+	eventually(t, "the loss of the connection in the log", logged("connection to ZooKeeper lost", 1))
+	eventually(t, "the second connection in the log", logged("connected to ZooKeeper", 2))
+	proxy.Expire()
+	eventually(t, "the end of the session in the log", logged("session expired", 1))
+	eventually(t, "the loss of the lock in the log", logged("lock lost", 1))
+	terminate(t)
+	eventually(t, "the end of the holder in the log", logged("holder ended", 1))
+	space.Delete(dir("a")) // which the end of a session leaves
 }

@@ -30,7 +30,8 @@ const noteTime = time.Second
 // locks away then, and the provider, which could notice too, has mostly gone by
 // that time. A nil sentinel watches nothing.
 type sentinel struct {
-	run run.Run
+	run     run.Run
+	logPath string // "" for none
 
 	mu    sync.Mutex
 	locks map[uint64]guarded
@@ -50,17 +51,19 @@ type guarded struct {
 	Interrupt     bool
 }
 
-// note is what a holder tells its sentinel. The first one says the run.
+// note is what a holder tells its sentinel. The first one says the run, and where
+// to log.
 type note struct {
-	Run   run.Run
-	Held  *guarded // from now on
-	Gone  uint64   // the number of one that is not held any more
-	Stops bool     // the run has been interrupted
-	Leave bool     // the holder ends in good order
+	Run     run.Run
+	LogPath string
+	Held    *guarded // from now on
+	Gone    uint64   // the number of one that is not held any more
+	Stops   bool     // the run has been interrupted
+	Leave   bool     // the holder ends in good order
 }
 
-func startSentinel(r run.Run) (*sentinel, error) {
-	s := &sentinel{run: r, locks: make(map[uint64]guarded)}
+func startSentinel(r run.Run, logPath string) (*sentinel, error) {
+	s := &sentinel{run: r, logPath: logPath, locks: make(map[uint64]guarded)}
 	if err := s.start(); err != nil {
 		return nil, fmt.Errorf("holder: start the sentinel: %w", err)
 	}
@@ -84,7 +87,7 @@ func (s *sentinel) start() error {
 		return err
 	}
 	s.cmd, s.pipe, s.notes = cmd, w, gob.NewEncoder(w)
-	err = s.write(note{Run: s.run})
+	err = s.write(note{Run: s.run, LogPath: s.logPath})
 	if err == nil && s.stops {
 		err = s.write(note{Stops: true})
 	}
@@ -218,9 +221,10 @@ func Watch() {
 	signal.Ignore(os.Interrupt, syscall.SIGHUP)
 	notes := gob.NewDecoder(os.Stdin)
 	var (
-		r     run.Run
-		locks = make(map[uint64]guarded)
-		stops bool
+		r       run.Run
+		logPath string
+		locks   = make(map[uint64]guarded)
+		stops   bool
 	)
 	for {
 		var n note
@@ -237,7 +241,7 @@ func Watch() {
 		case n.Stops:
 			stops = true
 		default:
-			r = n.Run
+			r, logPath = n.Run, n.LogPath
 		}
 	}
 	if len(locks) == 0 && !stops {
@@ -251,8 +255,12 @@ func Watch() {
 	if alive, err := r.Alive(); err == nil && !alive {
 		return
 	}
+	log, stopLog := startLog(r, logPath)
+	defer stopLog()
 	for _, lock := range slices.SortedFunc(maps.Values(locks), func(a, b guarded) int { return cmp.Compare(a.Number, b.Number) }) {
-		alarm.lost(Loss{LockID: lock.LockID, Znode: lock.Znode, At: time.Now(), Cause: causeEnded}, lock.Interrupt)
+		loss := Loss{LockID: lock.LockID, Znode: lock.Znode, At: time.Now(), Cause: causeEnded}
+		alarm.lost(loss, lock.Interrupt)
+		logLoss(log, loss, lock.Interrupt)
 	}
 	_ = r.Wait(context.Background())
 }

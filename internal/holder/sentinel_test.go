@@ -5,6 +5,7 @@ package holder
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,8 +15,10 @@ import (
 
 // A holder that is killed when its provider has gone long since, as while the work
 // goes on that a resource's lock guards: the run is told of each lock that was
-// held, and of no other, and is interrupted once.
+// held, and of no other, and is interrupted once. The log says it, too.
 func TestKilledHolderIsNoticed(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	t.Setenv(EnvLogPath, log)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	expectNoHolder(t)
 	space := zktest.NewSpace(t)
@@ -38,6 +41,9 @@ func TestKilledHolderIsNoticed(t *testing.T) {
 	awaitNoHolder(t)
 	if left, err := os.ReadDir(os.Getenv("XDG_CACHE_HOME") + "/clocker"); err != nil || len(left) > 0 {
 		t.Errorf("there is %v when the run has ended: %v", left, err)
+	}
+	if text, err := os.ReadFile(log); err != nil || strings.Count(string(text), `msg="lock lost"`) != len(requests) {
+		t.Errorf("the log, %v:\n%s", err, text)
 	}
 	for _, lockID := range []string{"a", "b", "unheeded"} {
 		space.WaitChildren(dir(lockID), 0)
@@ -104,7 +110,7 @@ func TestSentinelIsReplaced(t *testing.T) {
 func TestSentinelThatIsStopped(t *testing.T) {
 	expectNoHolder(t)
 	terraform := startListening(t)
-	s, err := startSentinel(terraform.Run)
+	s, err := startSentinel(terraform.Run, "")
 	if err != nil {
 		t.Fatal(err)
 	}

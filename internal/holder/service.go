@@ -11,13 +11,12 @@ import (
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
-	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
 // service answers the requests of one provider process. Its exported methods
 // are those that net/rpc calls.
 type service struct {
-	serve func(run.Run) (*Local, error)
+	serve func(ServeArgs) (*Local, error)
 
 	ctx    context.Context // ends with the pipe
 	hangUp context.CancelFunc
@@ -34,6 +33,8 @@ type acquire struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	begun   atomic.Bool
+	lockID  string
+	start   time.Time
 	done    chan struct{}
 	outcome Outcome
 
@@ -52,10 +53,21 @@ func (a *acquire) wait(w locker.Waiting) {
 	a.waiting = &w
 }
 
+// stands is how the queue stands; nothing is known of that while a session, or an
+// answer, is waited for.
+func (a *acquire) stands() *locker.Waiting {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.waiting == nil {
+		return &locker.Waiting{}
+	}
+	return a.waiting
+}
+
 // serve answers requests on pipe until its other end is closed, or sends what is
 // none. Acquires that are under way then are cancelled, and have ended when it
 // returns. local makes the holder once the run is known.
-func serve(pipe io.ReadWriteCloser, local func(run.Run) (*Local, error)) {
+func serve(pipe io.ReadWriteCloser, local func(ServeArgs) (*Local, error)) {
 	s := &service{serve: local, calls: make(map[uint64]*acquire)}
 	s.ctx, s.hangUp = context.WithCancel(context.Background())
 	defer s.hangUp()
@@ -80,7 +92,7 @@ func (s *service) register(request any) {
 	if _, used := s.calls[args.ID]; used {
 		return
 	}
-	a := &acquire{done: make(chan struct{}), queued: make(chan struct{})}
+	a := &acquire{lockID: args.Request.Lock.LockID, start: time.Now(), done: make(chan struct{}), queued: make(chan struct{})}
 	a.ctx, a.cancel = context.WithCancel(s.ctx)
 	s.calls[args.ID] = a
 }
@@ -94,7 +106,7 @@ func (s *service) Serve(args ServeArgs, outcome *Outcome) error {
 	if s.local != nil {
 		return errors.New("holder: serves a run already")
 	}
-	local, err := s.serve(args.Run)
+	local, err := s.serve(args)
 	s.local, outcome.Failure = local, newFailure(err)
 	return nil
 }
@@ -153,11 +165,9 @@ func (s *service) tell(a *acquire, args AwaitArgs, outcome *Outcome) error {
 	case <-queued:
 	case <-tick.C:
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	outcome.Waiting = a.waiting
-	if a.waiting == nil {
-		outcome.Waiting = &locker.Waiting{} // for a session, or an answer
+	outcome.Waiting = a.stands()
+	if local, err := s.serving(); err == nil {
+		logWaiting(local.log, a.lockID, *outcome.Waiting, a.start, args.Queued)
 	}
 	return nil
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
-	"github.com/clocker/terraform-provider-clocker/internal/run"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
@@ -26,7 +25,7 @@ func served(t *testing.T, local *Local) (near net.Conn, ended <-chan struct{}) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		serve(far, func(run.Run) (*Local, error) { return local, nil })
+		serve(far, func(ServeArgs) (*Local, error) { return local, nil })
 	}()
 	t.Cleanup(func() {
 		_ = near.Close()

@@ -26,8 +26,12 @@ const (
 // Nothing stands for no argument and no result.
 type Nothing struct{}
 
-// ServeArgs is the provider's first request: whom to work for.
-type ServeArgs struct{ Run run.Run }
+// ServeArgs is the provider's first request: whom to work for, and the absolute
+// path of the log, if there is to be one.
+type ServeArgs struct {
+	Run     run.Run
+	LogPath string
+}
 
 // Ticket names an acquire. The provider chooses it, another one each time.
 type Ticket struct{ ID uint64 }

@@ -145,7 +145,7 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 	if seconds < 0 {
 		wait = locker.NoLimit
 	}
-	start := time.Now()
+	start, queued := time.Now(), false
 	tflog.Info(ctx, "taking lock", map[string]any{"lockid": t.lockID, "directory": t.dir, "lockwait": seconds})
 	grant, err := c.runtime.Holder.Acquire(ctx, holder.Request{
 		Ensemble:  t.ensemble,
@@ -159,13 +159,9 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 			Layout:  t.layout,
 			Durable: w.durable,
 			Waiting: func(w locker.Waiting) {
-				if w.Place == 0 {
-					tflog.Info(ctx, "waiting for ZooKeeper", map[string]any{"lockid": t.lockID})
-					return
-				}
-				tflog.Info(ctx, "waiting for lock", map[string]any{
-					"lockid": t.lockID, "place": w.Place, "behind": w.Next.String(), "waited": time.Since(start).Round(time.Second).String(),
-				})
+				message, fields := holder.Waiting(t.lockID, w, start, queued)
+				queued = queued || w.Place > 0
+				tflog.Info(ctx, message, fields)
 			},
 			Data: locker.Data{
 				Owner:  c.settings.owner,
@@ -182,7 +178,7 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 				"session_timeout": t.ensemble.SessionTimeout.String(), "granted": grant.SessionTimeout.String(),
 			})
 		}
-		tflog.Info(ctx, "lock held", map[string]any{"lockid": t.lockID, "znode": grant.Znode, "fencing_token": grant.Token, "waited": time.Since(start).Round(time.Millisecond).String()})
+		tflog.Info(ctx, "lock held", map[string]any{"lockid": t.lockID, "znode": grant.Znode, "fencing_token": grant.Token, "waited": holder.Waited(start)})
 		return grant, true
 	case errors.As(err, &busy) && !w.required.IsNull() && !w.required.ValueBool():
 		diags.AddAttributeWarning(path.Root("lockid"), "Lock Not Held", busyDetail(busy)+"\n\nrequired is false, so the run goes on with held = false.")
@@ -190,6 +186,19 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 		diags.Append(explain(taking, t, err))
 	}
 	return holder.Grant{}, false
+}
+
+// release gives the lock up through the holder, and returns its error.
+func (c *client) release(ctx context.Context, t target, znode holder.Znode) error {
+	err := c.runtime.Holder.Release(ctx, znode)
+	var lost *holder.LostError
+	switch {
+	case err == nil:
+		tflog.Info(ctx, "lock released", map[string]any{"lockid": t.lockID, "znode": znode.Path})
+	case errors.As(err, &lost):
+		tflog.Warn(ctx, "lock lost", map[string]any{"lockid": t.lockID, "znode": znode.Path, "at": lost.At.Format(time.RFC3339), "cause": lost.Cause})
+	}
+	return err
 }
 
 // errNoLook is why a look at a lock was given up.

@@ -158,7 +158,7 @@ func (e *lockEphemeral) Close(ctx context.Context, req ephemeral.CloseRequest, r
 		return
 	}
 	t := target{ensemble: e.client.ensemble(open.Servers), lockID: open.LockID, dir: open.Znode}
-	if err := e.client.runtime.Holder.Release(ctx, holder.Znode{Ensemble: t.ensemble, Path: open.Znode}); err != nil {
+	if err := e.client.release(ctx, t, holder.Znode{Ensemble: t.ensemble, Path: open.Znode}); err != nil {
 		resp.Diagnostics.Append(explain(releasing, t, fmt.Errorf("close: %w", err)))
 	}
 }

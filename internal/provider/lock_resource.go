@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/clocker/terraform-provider-clocker/internal/holder"
 )
@@ -220,7 +221,9 @@ func (r *lockResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 			return
 		case ok && (state.durable() && entry.Durable && entry.Session == 0 || entry.Run == r.client.runtime.Run.ID):
 			return
-		case state.durable():
+		}
+		tflog.Warn(ctx, "lock lost", map[string]any{"lockid": t.lockID, "znode": state.Znode.ValueString(), "cause": "its znode is gone"})
+		if state.durable() {
 			resp.State.RemoveResource(ctx)
 			return
 		}
@@ -241,8 +244,8 @@ func (r *lockResource) Update(ctx context.Context, req resource.UpdateRequest, r
 	case !r.ours(ctx, req.Private, state, &resp.Diagnostics):
 		r.take(ctx, &plan, resp.Private, &resp.Diagnostics)
 	case plan.durable() && !plan.Info.Equal(state.Info):
-		r.withHolder(state, describing, &resp.Diagnostics, func(h holder.Holder, z holder.Znode) error {
-			return h.Describe(ctx, z, plan.Info.ValueString())
+		r.withLock(state, describing, &resp.Diagnostics, func(_ target, z holder.Znode) error {
+			return r.client.runtime.Holder.Describe(ctx, z, plan.Info.ValueString())
 		})
 	}
 	if resp.Diagnostics.HasError() {
@@ -260,8 +263,8 @@ func (r *lockResource) Delete(ctx context.Context, req resource.DeleteRequest, r
 	if resp.Diagnostics.HasError() || !r.ours(ctx, req.Private, state, &resp.Diagnostics) {
 		return
 	}
-	r.withHolder(state, releasing, &resp.Diagnostics, func(h holder.Holder, z holder.Znode) error {
-		return h.Release(ctx, z)
+	r.withLock(state, releasing, &resp.Diagnostics, func(t target, z holder.Znode) error {
+		return r.client.release(ctx, t, z)
 	})
 }
 
@@ -298,15 +301,15 @@ func (r *lockResource) ours(ctx context.Context, private privateReader, state lo
 	return taker == r.client.runtime.Run.ID
 }
 
-// withHolder does something to the lock in the state.
-func (r *lockResource) withHolder(state lockResourceModel, what string, diags *diag.Diagnostics, do func(holder.Holder, holder.Znode) error) {
+// withLock does something to the lock in the state.
+func (r *lockResource) withLock(state lockResourceModel, what string, diags *diag.Diagnostics, do func(target, holder.Znode) error) {
 	t, ok := r.client.locate(state.place(), diags)
 	if !ok {
 		unknownZooKeeper(diags)
 		return
 	}
 	znode := holder.Znode{Ensemble: t.ensemble, Path: state.Znode.ValueString(), Durable: state.durable()}
-	if err := do(r.client.runtime.Holder, znode); err != nil {
+	if err := do(t, znode); err != nil {
 		diags.Append(explain(what, t, err))
 	}
 }

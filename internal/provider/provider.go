@@ -140,6 +140,10 @@ func (p *clockerProvider) Configure(ctx context.Context, req provider.ConfigureR
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if _, err := holder.LogPath(); err != nil {
+		resp.Diagnostics.AddWarning("Holder Keeps No Log",
+			fmt.Sprintf("The file in the environment variable %s cannot be written, so the process that holds this run's locks keeps no log.\n\nError: %v", holder.EnvLogPath, err))
+	}
 	c := &client{runtime: p.runtime, version: p.version, settings: resolve(ctx, model, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {
 		return

@@ -3,6 +3,7 @@ package zookeeper
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,10 @@ import (
 // Pool shares one session among all who connect alike. The zero value is ready
 // for use; its methods are safe for concurrent use.
 type Pool struct {
+	// Log, if not nil, is told when a session connects, loses its connection, and
+	// expires. It is set before the first use.
+	Log *slog.Logger
+
 	mu       sync.Mutex
 	closed   bool
 	sessions map[poolKey]*pooled
@@ -89,7 +94,7 @@ func (p *Pool) entry(cfg Config) (*pooled, error) {
 	p.sessions[key] = fresh
 	go func() {
 		defer close(fresh.opened)
-		fresh.session, fresh.err = Open(ctx, cfg)
+		fresh.session, fresh.err = openLogged(ctx, cfg, p.Log)
 	}()
 	return fresh, nil
 }

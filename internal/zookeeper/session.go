@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type Session struct {
 	acl       []zk.ACL
 	creator   bool
 	transport *transport
+	log       *slog.Logger
 	events    <-chan zk.Event // of which none is waited for but the end: the library's loops are gone then
 	life      context.Context // ends when the session is lost, by the reason
 	lose      context.CancelCauseFunc
@@ -52,9 +54,13 @@ type Session struct {
 // cfg.ConnectTimeout. It returns a [*ConnectError] when there is none, and the
 // context's error when ctx ends first.
 func Open(ctx context.Context, cfg Config) (*Session, error) {
+	return openLogged(ctx, cfg, nil)
+}
+
+func openLogged(ctx context.Context, cfg Config, log *slog.Logger) (*Session, error) {
 	bounded, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
 	defer cancel()
-	s, err := start(cfg)
+	s, err := start(cfg, log)
 	if err != nil {
 		return nil, &ConnectError{Servers: cfg.Servers, Cause: err}
 	}
@@ -79,7 +85,7 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 	return s, nil
 }
 
-func start(cfg Config) (*Session, error) {
+func start(cfg Config, log *slog.Logger) (*Session, error) {
 	attempt := min(cfg.ConnectTimeout, cfg.SessionTimeout) / time.Duration(max(1, len(cfg.Servers)))
 	t := newTransport(max(attempt, min(time.Second, cfg.ConnectTimeout)))
 	if cfg.TLS != nil {
@@ -88,8 +94,12 @@ func start(cfg Config) (*Session, error) {
 			return nil, err
 		}
 	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	s := &Session{
 		transport: t,
+		log:       log,
 		acl:       openACL,
 		changed:   make(chan struct{}),
 		answered:  time.Now(),
@@ -131,30 +141,47 @@ func (s *Session) onEvent(ev zk.Event) {
 	}
 	switch ev.State {
 	case zk.StateHasSession:
-		s.setReady(true)
+		if s.setReady(true) {
+			s.note(slog.LevelInfo, "connected to ZooKeeper", "server", ev.Server)
+		}
 	case zk.StateDisconnected:
-		s.setReady(false)
+		if s.setReady(false) {
+			s.note(slog.LevelWarn, "connection to ZooKeeper lost", "server", ev.Server)
+		}
 	case zk.StateExpired:
 		s.expire()
+	}
+}
+
+// note writes to the log of a session that has not been closed.
+func (s *Session) note(level slog.Level, message string, fields ...any) {
+	if !errors.Is(s.Err(), ErrClosed) {
+		s.log.Log(s.life, level, message, append(fields, "session", fmt.Sprintf("%#x", s.ID()))...)
 	}
 }
 
 // expire takes the server's word that the session is over, and keeps the library
 // from opening another one behind our back.
 func (s *Session) expire() {
+	news := s.Err() == nil
 	s.transport.stop()
 	s.lose(ErrSessionExpired)
+	if news {
+		s.note(slog.LevelWarn, "session expired")
+	}
 }
 
-func (s *Session) setReady(ready bool) {
+// setReady tells whether that is a change.
+func (s *Session) setReady(ready bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ready == ready {
-		return
+		return false
 	}
 	s.ready = ready
 	close(s.changed)
 	s.changed = make(chan struct{})
+	return true
 }
 
 // Lost is closed when the session has ended; [Session.Err] tells why.
