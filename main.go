@@ -136,5 +136,7 @@ func newRuntime(debugging bool) (provider.Runtime, func(), error) {
 			os.Exit(1)
 		}
 	}()
-	return provider.Runtime{Run: parent, Holder: process, Sessions: sessions, Stopping: process.Stopping}, closeRuntime, nil
+	return provider.Runtime{
+		Run: parent, Holder: process, Sessions: sessions, Stopping: process.Stopping, NoInterrupt: !run.CanInterrupt(),
+	}, closeRuntime, nil
 }

@@ -103,6 +103,7 @@ var (
 		fmt.Sprintf("What to do if the lock is lost before it is let go, because the session expired, no server answered for a session timeout, or the znode was deleted. "+
 			"`%s` interrupts Terraform as Ctrl-C does, so that it starts nothing new;", interrupt),
 		fmt.Sprintf("`%s` only says so. Default `%s`.", carryOn, defaultLoss),
+		"On Windows no process can be interrupted: the run goes on, and each plan warns of that.",
 	}, " ")
 	modeText = fmt.Sprintf("`%s`, the default: nobody else holds the lock. `%s`: others with that mode may hold it at the same time. "+
 		"Whoever comes after a waiting `%[1]s` one waits for it.", defaultMode, locker.Shared)

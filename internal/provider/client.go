@@ -188,6 +188,16 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 	return holder.Grant{}, false
 }
 
+// warnOfOnLost says that a run which loses the lock will not be interrupted, where
+// that cannot be done.
+func (c *client) warnOfOnLost(value types.String, diags *diag.Diagnostics) {
+	if c.runtime.NoInterrupt && onLost(orElse(value, string(defaultLoss))) == interrupt {
+		diags.AddAttributeWarning(path.Root("on_lost"), "Run Cannot Be Interrupted",
+			fmt.Sprintf("on_lost is %q, but no process can be interrupted on this system. A run that loses the lock goes on, and only an ephemeral block says so, with an error when it releases the lock; the log named by "+holder.EnvLogPath+" says it, too.\n\n"+
+				"Let what the lock guards reject the lower fencing_token. Set on_lost = %q to say that this is known.", interrupt, carryOn))
+	}
+}
+
 // release gives the lock up through the holder, and returns its error.
 func (c *client) release(ctx context.Context, t target, znode holder.Znode) error {
 	err := c.runtime.Holder.Release(ctx, znode)

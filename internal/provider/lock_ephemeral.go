@@ -135,6 +135,7 @@ func (e *lockEphemeral) Open(ctx context.Context, req ephemeral.OpenRequest, res
 		unknownZooKeeper(&resp.Diagnostics)
 		return
 	}
+	e.client.warnOfOnLost(m.OnLost, &resp.Diagnostics)
 	m.Held = types.BoolValue(false)
 	if m.Hold.IsNull() || m.Hold.ValueBool() {
 		grant, held := e.client.take(ctx, t, want{lockwait: m.Lockwait, required: m.Required, onLost: m.OnLost, info: m.Info}, &resp.Diagnostics)

@@ -20,14 +20,14 @@ func TestEphemeralAsksForNoRenewal(t *testing.T) {
 		t.Fatal(err)
 	}
 	configured, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{
-		Config: configOf(t, schemas.Provider, map[string]string{"zookeeper": r.space.ConnectString()}),
+		Config: configOf(t, schemas.Provider, map[string]any{"zookeeper": r.space.ConnectString()}),
 	})
 	if err != nil || len(configured.Diagnostics) > 0 {
 		t.Fatal(err, configured)
 	}
 	opened, err := server.OpenEphemeralResource(t.Context(), &tfprotov6.OpenEphemeralResourceRequest{
 		TypeName: "clocker_lock",
-		Config:   configOf(t, schemas.EphemeralResourceSchemas["clocker_lock"], map[string]string{"lockid": "l"}),
+		Config:   configOf(t, schemas.EphemeralResourceSchemas["clocker_lock"], map[string]any{"lockid": "l"}),
 	})
 	if err != nil || len(opened.Diagnostics) > 0 {
 		t.Fatal(err, opened)
@@ -44,8 +44,8 @@ func TestEphemeralAsksForNoRenewal(t *testing.T) {
 	r.space.WaitGone(lockDir)
 }
 
-// configOf is a configuration with those strings and nothing else.
-func configOf(t *testing.T, schema *tfprotov6.Schema, set map[string]string) *tfprotov6.DynamicValue {
+// configOf is a configuration with those values and nothing else.
+func configOf(t *testing.T, schema *tfprotov6.Schema, set map[string]any) *tfprotov6.DynamicValue {
 	t.Helper()
 	object, ok := schema.ValueType().(tftypes.Object)
 	if !ok {
@@ -54,8 +54,8 @@ func configOf(t *testing.T, schema *tfprotov6.Schema, set map[string]string) *tf
 	values := make(map[string]tftypes.Value)
 	for name, kind := range object.AttributeTypes {
 		values[name] = tftypes.NewValue(kind, nil)
-		if text, ok := set[name]; ok {
-			values[name] = tftypes.NewValue(kind, text)
+		if value, ok := set[name]; ok {
+			values[name] = tftypes.NewValue(kind, value)
 		}
 	}
 	config, err := tfprotov6.NewDynamicValue(object, tftypes.NewValue(object, values))

@@ -172,6 +172,9 @@ func (r *lockResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	if _, ok := r.client.locate(plan.place(), &resp.Diagnostics); !ok && resp.Diagnostics.HasError() {
 		return
 	}
+	if !plan.durable() {
+		r.client.warnOfOnLost(plan.OnLost, &resp.Diagnostics)
+	}
 	switch {
 	case r.ours(ctx, req.Private, state, &resp.Diagnostics):
 		plan.Held, plan.Znode, plan.FencingToken = state.Held, state.Znode, state.FencingToken

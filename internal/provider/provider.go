@@ -29,6 +29,8 @@ type Runtime struct {
 	Run run.Run
 	// Holder takes and keeps locks.
 	Holder holder.Holder
+	// NoInterrupt says that this system cannot interrupt a run.
+	NoInterrupt bool
 	// Sessions are those to look at locks with.
 	Sessions *zookeeper.Pool
 	// Stopping, if not nil, is called when Terraform says that it was interrupted. It

@@ -130,10 +130,13 @@ func (r Run) Wait(ctx context.Context) error {
 	return r.wait(ctx)
 }
 
+// CanInterrupt tells whether Interrupt is of any use on this system.
+func CanInterrupt() bool { return runtime.GOOS != "windows" }
+
 // Interrupt sends SIGINT to the process of this run, once, and to no other. The error is ErrEnded if the run has ended, and
 // ErrUnsupported on Windows, which has no such signal.
 func (r Run) Interrupt() error {
-	if runtime.GOOS == "windows" {
+	if !CanInterrupt() {
 		return fmt.Errorf("run: interrupt process %d: %w", r.PID, ErrUnsupported)
 	}
 	// On Linux this opens a pidfd, hence before the check: the signal then reaches the process that was checked, or nobody.
