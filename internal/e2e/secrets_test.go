@@ -145,6 +145,8 @@ func tellAll(t *testing.T, s *secure, secrets []string, workspace func(addr stri
 	}
 	w.setenv("TMPDIR", temp)
 	w.setenv("TF_LOG", "trace")
+	holderLog := filepath.Join(filepath.Dir(w.dir), "holder.log")
+	w.setenv("CLOCKER_LOG_PATH", holderLog)
 
 	end(w.start("plan", "-input=false", "-out="+planFile), true)
 	end(w.start("show", "-json", planFile), true)
@@ -163,6 +165,12 @@ func tellAll(t *testing.T, s *secure, secrets []string, workspace func(addr stri
 	}
 	gate.end()
 	end(apply, true)
+	switch info, err := os.Stat(holderLog); {
+	case err != nil:
+		t.Error(err)
+	case info.Size() == 0 || info.Mode() != 0o600:
+		t.Errorf("the holder's log has the mode %v and %d bytes", info.Mode(), info.Size())
+	}
 	if !strings.Contains(apply.stderr(), "[TRACE]") {
 		t.Error("nothing was logged")
 	}
