@@ -29,7 +29,8 @@ var blocks = map[string]func(name string, arguments ...string) string{
 	"ephemeral.clocker_lock.a": ephemeralLock,
 }
 
-// newLosing makes a run with that block. Its session is short.
+// newLosing makes a run with that block. Its session is short, but not so short that
+// a slow machine loses it.
 func newLosing(t *testing.T, space *zktest.Space, block string, arguments ...string) *losing {
 	t.Helper()
 	if strings.HasPrefix(block, "ephemeral") {
@@ -40,7 +41,7 @@ func newLosing(t *testing.T, space *zktest.Space, block string, arguments ...str
 		block: block, space: space, proxy: zktest.NewProxy(t, space.Server()), first: newGate(t), later: newGate(t),
 	}
 	arguments = append(arguments, fmt.Sprintf("zookeeper = %q", l.proxy.Addr()+space.Chroot()))
-	l.workspace = newWorkspace(t, provider(space, "session_timeout = 4"), blocks[block]("a", arguments...),
+	l.workspace = newWorkspace(t, provider(space, "session_timeout = 6"), blocks[block]("a", arguments...),
 		after(block, "first", l.first.work()),
 		after("terraform_data.first", "later", l.later.work()))
 	return l
@@ -133,6 +134,15 @@ var losses = map[string]struct {
 		lose: func(l *losing) { l.proxy.Refuse() },
 		mend: func(l *losing) { l.proxy.Accept() },
 	},
+	"holder stopped for too long": {
+		why: "session", // which the server has ended, or which it has not heard of for so long
+		lose: func(l *losing) {
+			holder := l.holder()
+			l.must(holder.Suspend())
+			l.space.WaitChildren(lockDir, 0)
+			l.must(holder.Resume())
+		},
+	},
 	"server frozen": {
 		why:  "no answer for a session timeout",
 		lose: func(l *losing) { l.must(l.space.Server().Pause()) },
@@ -164,8 +174,10 @@ func TestLostLock(t *testing.T) {
 			for block := range blocks {
 				l := newLosing(t, space(), block)
 				interrupt[l] = l.apply()
+				l.awaitHeld() // one at a time, as starting them is much work
 				l = newLosing(t, space(), block, `on_lost = "continue"`)
 				goOn[l] = l.apply()
+				l.awaitHeld()
 			}
 			each := func(do func(*losing)) {
 				for _, runs := range []map[*losing]*command{interrupt, goOn} {
@@ -174,7 +186,6 @@ func TestLostLock(t *testing.T) {
 					}
 				}
 			}
-			each((*losing).awaitHeld)
 			since := time.Now()
 			each(loss.lose)
 			for l, apply := range interrupt {
