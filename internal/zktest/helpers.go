@@ -120,6 +120,17 @@ func (s *Space) Tree() []string {
 	return tree
 }
 
+// Sync waits until the server that the helpers ask knows all that the ensemble has
+// committed. Without it, a member that lags behind may answer as if something that
+// another one has confirmed had yet to happen.
+func (s *Space) Sync() {
+	s.tb.Helper()
+	s.do("sync", "/", func() error {
+		_, err := s.Conn().Sync("/")
+		return err
+	})
+}
+
 // WaitExists waits until a znode exists.
 func (s *Space) WaitExists(path string) {
 	s.tb.Helper()

@@ -53,6 +53,7 @@ type Proxy struct {
 	listener net.Listener
 	running  sync.WaitGroup
 	ended    chan struct{}
+	expiring sync.RWMutex // held for writing while nobody is let in
 
 	mu       sync.Mutex
 	refusing bool
@@ -118,11 +119,12 @@ func (p *Proxy) Cut() {
 // busy by something caught learns of it when it connects anew.
 func (p *Proxy) Expire() {
 	p.tb.Helper()
+	// Else the client would take its session back at once.
+	p.expiring.Lock()
+	defer p.expiring.Unlock()
 	p.mu.Lock()
-	refusing, answer := p.refusing, p.session
-	p.refusing = true // else the client would take its session back at once
+	answer := p.session
 	p.mu.Unlock()
-	defer p.refuse(refusing)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := expire(ctx, p.server, answer); err != nil {
@@ -176,6 +178,7 @@ func (p *Proxy) accept() {
 			return
 		}
 		l := &link{client: client, asked: map[int32]Packet{}}
+		p.expiring.RLock() // waits, as a client that is refused would rest for a second
 		p.mu.Lock()
 		refusing := p.refusing
 		if !refusing {
@@ -184,6 +187,7 @@ func (p *Proxy) accept() {
 			}
 		}
 		p.mu.Unlock()
+		p.expiring.RUnlock()
 		if refusing || err != nil {
 			_ = client.Close()
 			continue
