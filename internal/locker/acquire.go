@@ -174,6 +174,9 @@ func (a *attempt) contend(ctx context.Context, s *zookeeper.Session) (*candidate
 	}
 	if err == nil && !first {
 		err = c.wait(ctx)
+	} else if err == nil {
+		// The answer may have come late, and our session have ended before.
+		err = c.confirm(ctx)
 	}
 	return c, err
 }

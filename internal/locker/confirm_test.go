@@ -36,6 +36,33 @@ func TestAWaiterHoldsOnlyByTheLeadersWord(t *testing.T) {
 	release(t, waiting.get())
 }
 
+// The answer to the creation comes when the session is over already: then there is
+// no lock, whatever the answer says.
+func TestALateAnswerIsNoLock(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	proxy := zktest.NewProxy(t, space.Server())
+	space.Create(DefaultRoot, nil, zktest.Persistent)
+	c := newClientWith(t, proxy.Addr(), 3*time.Second)
+	s := c.session()
+	answer := proxy.Catch(zktest.Reply, ofKind(zktest.OpMulti))
+	sent := time.Now()
+	acquiring := c.start(c.request(dirOf(space)))
+	answer.Wait()
+	late := space.Children(testDir)
+	proxy.Expire()
+	for time.Since(sent) < s.Timeout()/2 {
+		space.WaitChildren(testDir, 0)
+	}
+	answer.Pass()
+	l := acquiring.get()
+	now := space.Children(testDir)
+	if len(late) != 1 || len(now) != 1 || now[0] == late[0] || l.Znode() != space.Path(testDir)+"/"+now[0] {
+		t.Fatalf("the lock is %s; there was %q and is %q", l.Znode(), late, now)
+	}
+	release(t, l)
+}
+
 func TestAHeldLockIsAskedOfTheLeader(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
