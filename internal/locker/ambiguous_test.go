@@ -2,7 +2,6 @@ package locker
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -92,54 +91,6 @@ func TestTheAnswerToAReleaseIsLost(t *testing.T) {
 				t.Error("the directory was left")
 			}
 		})
-	}
-}
-
-// Whichever packet is lost with its connection, there is one contender, one
-// holder, and nothing left.
-func TestTheConnectionBreaksAnywhere(t *testing.T) {
-	t.Parallel()
-	for _, side := range []zktest.Side{zktest.Request, zktest.Reply} {
-		for _, waits := range []bool{false, true} {
-			name := fmt.Sprintf("%s of one who %s",
-				[]string{"a request", "a reply"}[side], map[bool]string{false: "is alone", true: "waits"}[waits])
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				space := zktest.NewSpace(t)
-				proxy := zktest.NewProxy(t, space.Server())
-				c, other := newClient(t, proxy.Addr()), newClient(t, space.Addr())
-				c.session()
-				for n, broken := 1, true; broken; n++ {
-					caught, callOff := catchNth(proxy, side, n)
-					caught.Lose()
-					var l *Lock
-					if waits {
-						before := other.lock(dirOf(space))
-						w := c.queue(c.request(dirOf(space)))
-						release(t, before)
-						l = w.get()
-					} else {
-						l = c.lock(dirOf(space))
-					}
-					if children := space.Children(testDir); len(children) != 1 {
-						t.Errorf("broken at %d: the directory has %q", n, children)
-					}
-					release(t, l)
-					callOff()
-					if tree := space.Tree(); !slices.Equal(tree, []string{DefaultRoot}) {
-						t.Fatalf("broken at %d: there is %q", n, tree)
-					}
-					select {
-					case <-caught.Hit():
-					default:
-						broken = false // there are not so many
-						if n < 3 {
-							t.Errorf("there were %d packets", n-1)
-						}
-					}
-				}
-			})
-		}
 	}
 }
 

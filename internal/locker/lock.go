@@ -227,8 +227,11 @@ func (c *contender) removeOnce(ctx context.Context) error {
 // would wait behind a write that is refused. What somebody has written to meanwhile
 // is theirs.
 func (c *contender) removeDirectory(ctx context.Context) {
-	if stat, err := c.session.Stat(ctx, c.dir); err == nil && stat.NumChildren == 0 && stat.DataLength == 0 {
-		_ = c.session.DeleteUnchanged(ctx, c.dir, stat.Version)
+	stat, err := insist(ctx, c.session, func() (*zookeeper.Stat, error) { return c.session.Stat(ctx, c.dir) })
+	if err == nil && stat.NumChildren == 0 && stat.DataLength == 0 {
+		_, _ = insist(ctx, c.session, func() (struct{}, error) {
+			return struct{}{}, c.session.DeleteUnchanged(ctx, c.dir, stat.Version)
+		})
 	}
 }
 
