@@ -58,6 +58,7 @@ func (c *packetConn) next() ([]byte, error) {
 		if err := c.fill(maxPacket); err != nil {
 			return c.transport.watches.lastEvents(), err
 		}
+		c.transport.watches.see(c.buffer[4:])
 		return c.buffer, nil
 	}
 	if err := c.fill(maxHandshake); err != nil {
@@ -88,36 +89,87 @@ func (c *packetConn) Close() error {
 	return c.Conn.Close()
 }
 
-// watches are the paths that may have a watch in the client library. A path is
-// never forgotten: the event that ends one watch can pass the request for the next.
+// watches are the paths that may have a watch in the client library. The event that
+// ends the watches of a path can pass the request for the next one, so a path stays
+// while one is being asked for.
 type watches struct {
 	mu    sync.Mutex
-	paths map[string]bool
+	paths map[string]*watched
 }
 
-func (w *watches) add(path string) {
+type watched struct {
+	asking int  // requests without an answer yet
+	set    bool // by an earlier one
+}
+
+// begin is called before a watch is asked for.
+func (w *watches) begin(path string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.paths == nil {
-		w.paths = make(map[string]bool)
+		w.paths = make(map[string]*watched)
 	}
-	w.paths[path] = true
+	if w.paths[path] == nil {
+		w.paths[path] = &watched{}
+	}
+	w.paths[path].asking++
+}
+
+// end is called once that is answered, with whether the watch was set. One whose
+// event came first is taken for set until another event or the connection's end,
+// which does no harm.
+func (w *watches) end(path string, set bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	watch := w.paths[path]
+	watch.asking--
+	watch.set = watch.set || set
+	w.forget(path)
+}
+
+// forget drops a path that nobody watches.
+func (w *watches) forget(path string) {
+	if watch := w.paths[path]; watch.asking == 0 && !watch.set {
+		delete(w.paths, path)
+	}
+}
+
+const notification = ^uint32(0) // the xid of a packet that nobody has asked for: -1
+
+// see takes note of what the server tells (WatcherEvent in zookeeper.jute): an event
+// of a znode ends all watches of it.
+func (w *watches) see(packet []byte) {
+	const header = 16 // xid, zxid and error
+	if len(packet) < header+12 || binary.BigEndian.Uint32(packet) != notification {
+		return
+	}
+	path, event := packet[header+12:], zk.EventType(binary.BigEndian.Uint32(packet[header:])) //nolint:gosec // a small number
+	if uint64(binary.BigEndian.Uint32(packet[header+8:])) != uint64(len(path)) || event == zk.EventNodeChildrenChanged {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if watch := w.paths[string(path)]; watch != nil {
+		watch.set = false
+		w.forget(string(path))
+	}
 }
 
 // lastEvents are the packets by which a server would end all watches: that the
-// watched znodes were deleted (WatcherEvent in zookeeper.jute).
+// watched znodes were deleted.
 func (w *watches) lastEvents() []byte {
-	const notification = ^uint32(0) // the xid -1
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var packets []byte
-	for path := range w.paths {
+	for path, watch := range w.paths {
 		event := binary.BigEndian.AppendUint32(nil, notification)
 		event = append(event, make([]byte, 12)...) // zxid and error
 		event = binary.BigEndian.AppendUint32(event, uint32(zk.EventNodeDeleted))
 		event = binary.BigEndian.AppendUint32(event, uint32(zk.StateSyncConnected))
 		event = append(withLength(event, len(path)), path...)
 		packets = append(withLength(packets, len(event)), event...)
+		watch.set = false
+		w.forget(path)
 	}
 	return packets
 }

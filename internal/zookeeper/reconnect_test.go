@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -83,9 +85,12 @@ func TestWatchesEndWithTheConnection(t *testing.T) {
 			_ = server.Close()
 		}()
 		tr := newTransport(time.Second)
-		tr.watches.add("/a")
-		tr.watches.add("/a")
-		tr.watches.add("/b/c")
+		for _, path := range []string{"/a", "/a", "/b/c", "/no-such"} {
+			tr.watches.begin(path)
+			if path != "/b/c" { // whose answer is on its way
+				tr.watches.end(path, path == "/a")
+			}
+		}
 		conn := &packetConn{Conn: client, transport: tr, incoming: bufio.NewReader(client), timer: time.NewTimer(0)}
 		packets, err := readPackets(conn)
 		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -107,6 +112,84 @@ func TestWatchesEndWithTheConnection(t *testing.T) {
 		_ = conn.Close()
 		tr.stop()
 	}
+}
+
+// What was watched is forgotten with its event, so that a session that lives long
+// keeps no more than it watches.
+func TestWatchesAreForgotten(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	s := open(t, config(space.Addr()))
+	keeps := func(want ...string) {
+		t.Helper()
+		s.transport.watches.mu.Lock()
+		defer s.transport.watches.mu.Unlock()
+		if got := slices.Sorted(maps.Keys(s.transport.watches.paths)); !slices.Equal(got, want) {
+			t.Errorf("kept are %q, want %q", got, want)
+		}
+	}
+	watch := func(path string) <-chan Event {
+		t.Helper()
+		w, err := s.GetWatch(bounded(t), space.Path(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.Event
+	}
+	fires := func(events ...<-chan Event) {
+		t.Helper()
+		for _, event := range events {
+			select {
+			case <-event:
+			case <-bounded(t).Done():
+				t.Fatal("a watch does not fire")
+			}
+		}
+	}
+	space.Create("/a", nil, zktest.Persistent)
+	space.Create("/b", nil, zktest.Persistent)
+	first, second, other := watch("/a"), watch("/a"), watch("/b")
+	if _, err := s.GetWatch(bounded(t), space.Path("/no-such")); !errors.Is(err, ErrNoNode) {
+		t.Errorf("want ErrNoNode, got %v", err)
+	}
+	keeps(space.Path("/a"), space.Path("/b"))
+	space.Set("/a", nil)
+	fires(first, second)
+	keeps(space.Path("/b"))
+	first = watch("/a")
+	space.Delete("/a")
+	fires(first)
+	keeps(space.Path("/b"))
+	changed := s.Changed()
+	s.transport.hangUp()
+	fires(other)
+	keeps()
+	await(t, "the end of the connection", changed)
+	other = watch("/b")
+	space.Delete("/b")
+	fires(other)
+	keeps()
+}
+
+// An event can come for a watch that was set before, while another is being asked
+// for: that one ends with the connection all the same.
+func TestAnEventPassesAWatch(t *testing.T) {
+	t.Parallel()
+	var w watches
+	w.begin("/a")
+	w.end("/a", true)
+	w.begin("/a")
+	event := w.lastEvents() // is what an event looks like
+	w.see(event[4:])
+	w.end("/a", true)
+	if len(w.lastEvents()) == 0 {
+		t.Error("the second watch was forgotten")
+	}
+	if len(w.lastEvents()) != 0 {
+		t.Error("an ended watch is ended again")
+	}
+	w.see(event[4 : len(event)-1])
+	w.see(nil)
 }
 
 // readPackets reads as the client library does.

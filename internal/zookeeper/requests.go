@@ -120,8 +120,9 @@ type Watch struct {
 // such znode.
 func (s *Session) GetWatch(ctx context.Context, path string) (Watch, error) {
 	return call(ctx, s, "watch", path, func() (Watch, error) {
-		s.transport.watches.add(path)
+		s.transport.watches.begin(path)
 		data, stat, event, err := s.conn.GetW(path)
+		s.transport.watches.end(path, err == nil)
 		return Watch{Node{data, stat}, event}, err
 	})
 }
