@@ -72,7 +72,30 @@ func (b *bench) measureHandoffs(ctx context.Context) error {
 			b.data.Handoffs = append(b.data.Handoffs, table)
 		}
 	}
-	return nil
+	return b.measureDistantHandoff(ctx)
+}
+
+// measureDistantHandoff compares the hand-off where not the processor counts, but the
+// way to the server.
+func (b *bench) measureDistantHandoff(ctx context.Context) error {
+	all, stop, err := b.contestants(ctx, false, "go-zookeeper", "locker", "holder")
+	if err != nil {
+		return err
+	}
+	defer stop()
+	away, err := newProxy(ctx, b.server.Addr(), delay/2)
+	if err != nil {
+		return err
+	}
+	defer away.close()
+	const contenders = 10
+	each := b.pick(20, 5)
+	title := fmt.Sprintf("A hand-off among %d, with %v added to each round trip", contenders, delay)
+	table, err := compare(ctx, title, b.pick(10, 2), each, all, func(c *contestant) (times []float64, err error) {
+		return times, c.do(&times, "distant", away.addr(), "distant", contenders, each)
+	})
+	b.data.Handoffs = append(b.data.Handoffs, table)
+	return err
 }
 
 func (b *bench) compareHandoffs(ctx context.Context, title, work string, contenders int, all []*contestant) (Comparison, error) {

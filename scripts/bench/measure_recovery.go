@@ -99,7 +99,7 @@ func (b *bench) recover(ctx context.Context, t *terraform, session *zookeeper.Se
 	}
 	defer o.close()
 	dir := locker.Directory("/bench", locker.DefaultRoot, guardedLock)
-	if err := o.awaitQueue(ctx, dir, 1); err != nil {
+	if err := o.awaitQueue(ctx, dir, 1, settleTime); err != nil {
 		return 0, err
 	}
 

@@ -24,8 +24,8 @@ func newObserver(ctx context.Context, server string) (*observer, error) {
 	return &observer{&peer{conn: conn, events: events}}, nil
 }
 
-// awaitQueue waits until a directory has so many children.
-func (o *observer) awaitQueue(ctx context.Context, dir string, n int) error {
+// awaitQueue waits until a directory has so many children, and a pause longer.
+func (o *observer) awaitQueue(ctx context.Context, dir string, n int, settle time.Duration) error {
 	for {
 		exists, stat, err := o.conn.Exists(dir)
 		if err != nil {
@@ -34,7 +34,7 @@ func (o *observer) awaitQueue(ctx context.Context, dir string, n int) error {
 		pause := lookEvery
 		queued := exists && int(stat.NumChildren) == n
 		if queued {
-			pause = settleTime
+			pause = settle
 		}
 		select {
 		case <-time.After(pause):

@@ -14,9 +14,6 @@ import (
 func TestPageIsOfTheData(t *testing.T) {
 	t.Chdir(filepath.Join("..", ".."))
 	d, err := readData()
-	if errors.Is(err, os.ErrNotExist) {
-		t.Skip("nothing was measured yet")
-	}
 	if err != nil {
 		t.Fatal(err)
 	}

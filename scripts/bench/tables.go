@@ -69,11 +69,15 @@ func growthTable(b *strings.Builder, title, unit string, all []Growth) {
 }
 
 func runTable(b *strings.Builder, t RunTable) {
-	heading(b, fmt.Sprintf("Apply and destroy of %d", t.N), "resource", "ratio of both", "ms to apply", "ms to destroy", "ms added per lock", "requests per lock", "MB provider", "MB holder")
+	heading(b, fmt.Sprintf("Apply and destroy of %d", t.N), "resource", "ratio of both", "ms to apply", "ms to destroy", "ms added per lock", "requests per lock", "MB provider", "MB holder", "CPU ms of Terraform, provider, holder")
 	for _, r := range t.Rows {
 		added := (r.Apply.Median + r.Destroy.Median - t.Rows[0].Apply.Median - t.Rows[0].Destroy.Median) / float64(t.N)
 		row(b, r.Name, r.Ratio.String(), fmt.Sprintf("%.0f", r.Apply.Median), fmt.Sprintf("%.0f", r.Destroy.Median), fmt.Sprintf("%.2f", added),
-			fmt.Sprintf("%.2f", r.Requests), megabytes(r.Provider), megabytes(r.Holder))
+			fmt.Sprintf("%.2f", r.Requests), megabytes(r.Provider), megabytes(r.Holder),
+			fmt.Sprintf("%.0f, %.0f, %.0f", r.CPU.Terraform, r.CPU.Provider, r.CPU.Holder))
+	}
+	if t.Held != nil {
+		fmt.Fprintf(b, "\nFrom the start of `terraform apply` to the lock held, as another client sees it: %.0f ms (%.0f to %.0f).\n", t.Held.Median, t.Held.Low, t.Held.High)
 	}
 }
 

@@ -111,11 +111,13 @@ func (w *workspace) command(ctx context.Context, verb string) *exec.Cmd {
 	return cmd
 }
 
-func (w *workspace) run(ctx context.Context, verb string) error {
-	if output, err := w.command(ctx, verb).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", verb, err, output)
+// run gives the processor time that it took, that of the plugins included.
+func (w *workspace) run(ctx context.Context, verb string) (cpu time.Duration, err error) {
+	cmd := w.command(ctx, verb)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("%s: %w\n%s", verb, err, output)
 	}
-	return nil
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
 }
 
 // processes are those of the provider: plugins and holders.
@@ -139,25 +141,51 @@ func (t *terraform) processes() (plugins, holders []*process.Process, err error)
 	return plugins, holders, nil
 }
 
-// peaks are the most bytes of memory that a process took.
-type peaks struct{ provider, holder uint64 }
+// peaks is what a kind of process took.
+type peaks struct {
+	memory uint64            // the most bytes of one of them
+	cpu    map[int32]float64 // seconds of each, as last seen
+}
 
-// watch looks at the processes until stop is called.
-func (t *terraform) watch(seen *peaks) (stop func()) {
-	stopped, done := make(chan struct{}), make(chan struct{})
-	look := func(processes []*process.Process, most *uint64) {
-		for _, p := range processes {
-			if m, err := p.MemoryInfo(); err == nil {
-				*most = max(*most, m.RSS, m.HWM)
-			}
+func (p *peaks) look(processes []*process.Process) {
+	for _, one := range processes {
+		if m, err := one.MemoryInfo(); err == nil {
+			p.memory = max(p.memory, m.RSS, m.HWM)
+		}
+		if t, err := one.Times(); err == nil {
+			p.cpu[one.Pid] = t.User + t.System
 		}
 	}
+}
+
+// milliseconds are those of the processor in all of them.
+func (p *peaks) milliseconds() float64 {
+	sum := 0.0
+	for _, seconds := range p.cpu {
+		sum += 1000 * seconds
+	}
+	return sum
+}
+
+// seen is what was seen of our processes, and what all of Terraform took.
+type seen struct {
+	provider, holder peaks
+	cpu              time.Duration
+}
+
+func newSeen() *seen {
+	return &seen{provider: peaks{cpu: map[int32]float64{}}, holder: peaks{cpu: map[int32]float64{}}}
+}
+
+// watch looks at the processes until stop is called.
+func (t *terraform) watch(s *seen) (stop func()) {
+	stopped, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
 			if plugins, holders, err := t.processes(); err == nil {
-				look(plugins, &seen.provider)
-				look(holders, &seen.holder)
+				s.provider.look(plugins)
+				s.holder.look(holders)
 			}
 			select {
 			case <-stopped:

@@ -35,16 +35,21 @@ func (w *worker) pair(ctx context.Context, arguments []string) (any, error) {
 // at once: SERVER NAME CONTENDERS N. It gives the milliseconds from the begin of a
 // release to the next one's holding, N times.
 func (w *worker) storm(ctx context.Context, arguments []string) (any, error) {
-	return w.relay(ctx, arguments, false)
+	return w.relay(ctx, arguments, 0)
 }
 
 // settled is storm with pauses: a release begins when all others wait, and who has
 // released queues anew when the next one holds the lock.
 func (w *worker) settled(ctx context.Context, arguments []string) (any, error) {
-	return w.relay(ctx, arguments, true)
+	return w.relay(ctx, arguments, settleTime)
 }
 
-func (w *worker) relay(ctx context.Context, arguments []string, pauses bool) (any, error) {
+// distant is settled with the delay in between, for which pauses are longer.
+func (w *worker) distant(ctx context.Context, arguments []string) (any, error) {
+	return w.relay(ctx, arguments, settleTime+4*delay)
+}
+
+func (w *worker) relay(ctx context.Context, arguments []string, pause time.Duration) (any, error) {
 	n, err := numbers(arguments, 2)
 	if err != nil {
 		return nil, err
@@ -53,13 +58,13 @@ func (w *worker) relay(ctx context.Context, arguments []string, pauses bool) (an
 		return nil, err
 	}
 	r := &relay{want: n[1], again: true, entered: make(chan struct{})}
-	if pauses {
+	if pause > 0 {
 		watcher, err := newObserver(ctx, w.server)
 		if err != nil {
 			return nil, err
 		}
 		defer watcher.close()
-		r.settle = func() error { return watcher.awaitQueue(ctx, w.kind.dir+arguments[1], n[0]) }
+		r.settle = func() error { return watcher.awaitQueue(ctx, w.kind.dir+arguments[1], n[0], pause) }
 	}
 	return r.run(n[0], func(i int) error {
 		c, err := w.client(ctx, arguments[0], i)

@@ -83,7 +83,7 @@ func (w *worker) waiters(ctx context.Context, arguments []string) (any, error) {
 	var scaled Scaled
 	_, err = r.run(n[0]+1, func(i int) error {
 		if i == 0 {
-			if err := watcher.awaitQueue(ctx, w.kind.dir+arguments[1], n[0]+1); err != nil {
+			if err := watcher.awaitQueue(ctx, w.kind.dir+arguments[1], n[0]+1, settleTime); err != nil {
 				return err
 			}
 			scaled = Scaled{N: n[0], Take: since(begin)}

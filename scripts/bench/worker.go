@@ -24,6 +24,7 @@ var works = map[string]func(w *worker, ctx context.Context, arguments []string) 
 	"pair":    (*worker).pair,
 	"storm":   (*worker).storm,
 	"settled": (*worker).settled,
+	"distant": (*worker).distant,
 	"locks":   (*worker).locks,
 	"waiters": (*worker).waiters,
 }
