@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 
@@ -16,6 +17,9 @@ import (
 // Command is the argument with which the provider's executable is a holder
 // process instead.
 const Command = "hold"
+
+// envProcessors is Go's own, for who knows better.
+const envProcessors = "GOMAXPROCS"
 
 // ErrStranger says that a holder process was told to work for another process than
 // the run that it belongs to.
@@ -70,10 +74,15 @@ func Main(args []string, trust Trust) bool {
 func Hold(trust Trust) {
 	// A provider that was killed leaves a pipe without a reader, and a write to
 	// it would end this process with its locks.
+	if os.Getenv(envProcessors) == "" {
+		// One is enough for what waits all the time, and a request need not go from
+		// one processor to the other at each of its steps.
+		runtime.GOMAXPROCS(1)
+	}
 	signal.Ignore(os.Interrupt, syscall.SIGHUP, syscall.SIGPIPE)
 	terminated, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	hold(terminated, stdio{os.Stdin, os.Stdout}, trust)
+	hold(terminated, standardPipe(), trust)
 }
 
 // stdio is the pipe as one thing.

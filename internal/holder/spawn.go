@@ -12,7 +12,7 @@ import (
 // no others: the provider's environment holds credentials.
 var inherited = []string{
 	"HOME", "XDG_CACHE_HOME", "USER", "TMPDIR", "TMP", "TEMP", "SystemRoot", "SYSTEMROOT",
-	"GODEBUG", "GOTRACEBACK", "GORACE", "GOCOVERDIR", "GOMAXPROCS",
+	"GODEBUG", "GOTRACEBACK", "GORACE", "GOCOVERDIR", envProcessors,
 	"RES_OPTIONS", "LOCALDOMAIN", "SSL_CERT_FILE", "SSL_CERT_DIR",
 }
 

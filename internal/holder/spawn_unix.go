@@ -3,6 +3,7 @@
 package holder
 
 import (
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,19 @@ func keepDescriptors() {
 	for fd := 3; fd < descriptors; fd++ {
 		unix.CloseOnExec(fd)
 	}
+}
+
+// standardPipe is standard input and output, without a thread that waits in the kernel
+// to read: Go's poller wakes the reader sooner, and where there is one processor, the
+// thread would first have to get that back.
+func standardPipe() stdio {
+	file := func(f *os.File) *os.File {
+		if err := syscall.SetNonblock(int(f.Fd()), true); err != nil {
+			return f
+		}
+		return os.NewFile(f.Fd(), f.Name())
+	}
+	return stdio{file(os.Stdin), file(os.Stdout)}
 }
 
 func rootDir() string { return "/" }

@@ -15,6 +15,9 @@ func detached() *syscall.SysProcAttr {
 // keepDescriptors has nothing to do: Go passes on only the handles it is told to.
 func keepDescriptors() {}
 
+// standardPipe is standard input and output.
+func standardPipe() stdio { return stdio{os.Stdin, os.Stdout} }
+
 func rootDir() string { return os.Getenv("SystemDrive") + `\` }
 
 func executable() (string, error) { return os.Executable() }
