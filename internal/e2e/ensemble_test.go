@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -44,12 +45,12 @@ func failOver(t *testing.T, ensemble *zktest.Ensemble, block string) {
 		}
 	}
 	gates[0].awaitBegun()
-	killed, err := ensemble.Leader(t.Context())
+	killed, err := ensemble.Leader(bounded(t))
 	if err == nil {
 		err = killed.Kill()
 	}
 	if err == nil {
-		_, err = ensemble.Leader(t.Context())
+		_, err = ensemble.Leader(bounded(t))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +87,14 @@ func failOver(t *testing.T, ensemble *zktest.Ensemble, block string) {
 	bringBack(t, ensemble)
 }
 
+// bounded ends with the test, and fails it rather than lets it hang.
+func bounded(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func sameNames(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
@@ -103,7 +112,7 @@ func noQuorum(t *testing.T, ensemble *zktest.Ensemble) {
 	waiting := newWorkspace(t, provider(space, "session_timeout = 2"), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, next.work()))
 	waits := waiting.apply()
 	space.WaitChildren(lockDir, 2)
-	leader, err := ensemble.Leader(t.Context())
+	leader, err := ensemble.Leader(bounded(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +149,7 @@ func bringBack(t *testing.T, ensemble *zktest.Ensemble) {
 			continue
 		}
 		restarting.Go(func() {
-			if err := server.Restart(t.Context()); err != nil {
+			if err := server.Restart(bounded(t)); err != nil {
 				t.Error(err)
 			}
 		})
