@@ -145,7 +145,8 @@ func FuzzParseContender(f *testing.F) {
 }
 
 // Whatever a client puts before the number that the server appends, it is read as that
-// number; only a minus behind what is no marker may be taken for the number's sign.
+// number. Only a minus can be taken for what it is not: the end of a prefix that is no
+// marker for the number's sign, and the sign for the end of the marker that it makes.
 func FuzzNumberOfTheServer(f *testing.F) {
 	for _, seed := range []string{"", "lock-", "ex", "sem-x__lock__", "mutex", "ex+", "\xff", "x-5", "0123456789abcdef0123456789abcdef"} {
 		f.Add(seed, int32(7))
@@ -153,9 +154,12 @@ func FuzzNumberOfTheServer(f *testing.F) {
 		f.Add(seed, int32(-1<<31))
 	}
 	f.Fuzz(func(t *testing.T, prefix string, n int32) {
-		known := slices.ContainsFunc(markers, func(m marker) bool { return strings.HasSuffix(prefix, m.text) })
+		marked := func(s string) bool {
+			return slices.ContainsFunc(markers, func(m marker) bool { return strings.HasSuffix(s, m.text) })
+		}
 		name := prefix + fmt.Sprintf("%010d", n)
-		if strings.HasSuffix(prefix, "-") && !known || unnumbered.MatchString(name) {
+		before := strings.TrimRight(prefix, "0123456789")
+		if strings.HasSuffix(before, "-") && !marked(before) || n < 0 && marked(prefix+"-") || unnumbered.MatchString(name) {
 			return
 		}
 		if c, ok := ParseContender(name); !ok || c.Sequence != n {
