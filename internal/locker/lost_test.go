@@ -66,7 +66,7 @@ func TestLockSurvivesBrokenConnections(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	proxy := zktest.NewProxy(t, space.Server())
-	c := newClientWith(t, proxy.Addr(), time.Second)
+	c := newClientWith(t, proxy.Addr(), 3*time.Second)
 	l := c.lock(dirOf(space))
 	for range 3 {
 		proxy.Cut()
