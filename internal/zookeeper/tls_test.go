@@ -118,7 +118,7 @@ func TestTLSMistakes(t *testing.T) {
 	var opening sync.WaitGroup
 	for _, m := range mistakes {
 		opening.Go(func() {
-			m.cfg.ConnectTimeout = 5 * time.Second
+			m.cfg.ConnectTimeout = 10 * time.Second
 			s, err := Open(bounded(t), m.cfg)
 			var failed *ConnectError
 			if s != nil || !errors.As(err, &failed) {
