@@ -41,7 +41,7 @@ func newLosing(t *testing.T, space *zktest.Space, block string, arguments ...str
 		block: block, space: space, proxy: zktest.NewProxy(t, space.Server()), first: newGate(t), later: newGate(t),
 	}
 	arguments = append(arguments, fmt.Sprintf("zookeeper = %q", l.proxy.Addr()+space.Chroot()))
-	l.workspace = newWorkspace(t, provider(space, "session_timeout = 6"), blocks[block]("a", arguments...),
+	l.workspace = newWorkspace(t, provider(space, "session_timeout = 10"), blocks[block]("a", arguments...),
 		after(block, "first", l.first.work()),
 		after("terraform_data.first", "later", l.later.work()))
 	return l

@@ -64,7 +64,7 @@ func TestLossOfARunThatIsStopping(t *testing.T) {
 			slow := newSlow(t)
 			l := newLosing(t, zktest.NewSpace(t), block)
 			heard := strings.HasPrefix(block, "ephemeral")
-			l.configure(provider(l.space, "session_timeout = 6"), blocks[block]("a"), after(block, "first", l.first.work()), slow.config())
+			l.configure(provider(l.space, "session_timeout = 10"), blocks[block]("a"), after(block, "first", l.first.work()), slow.config())
 			apply := l.apply()
 			l.awaitHeld()
 			await(t, "the slow work", slow.asked)

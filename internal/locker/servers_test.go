@@ -1,6 +1,7 @@
 package locker
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
@@ -133,13 +134,16 @@ func byRole(t *testing.T, ensemble *zktest.Ensemble) []*zktest.Server {
 // alone.
 func restart(t *testing.T, servers []*zktest.Server) {
 	t.Helper()
+	// They start a virtual machine each, and elect a leader.
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	defer cancel()
 	var restarting sync.WaitGroup
 	for _, s := range servers {
 		if s.Running() {
 			continue
 		}
 		restarting.Go(func() {
-			if err := s.Restart(bounded(t)); err != nil {
+			if err := s.Restart(ctx); err != nil {
 				t.Error(err)
 			}
 		})
