@@ -72,13 +72,13 @@ func Main(args []string, trust Trust) bool {
 // ignored: they are meant for Terraform, which is still finishing then. A lock
 // that cannot be released ends with its session.
 func Hold(trust Trust) {
-	// A provider that was killed leaves a pipe without a reader, and a write to
-	// it would end this process with its locks.
 	if os.Getenv(envProcessors) == "" {
 		// One is enough for what waits all the time, and a request need not go from
 		// one processor to the other at each of its steps.
 		runtime.GOMAXPROCS(1)
 	}
+	// A provider that was killed leaves a pipe without a reader, and a write to
+	// it would end this process with its locks.
 	signal.Ignore(os.Interrupt, syscall.SIGHUP, syscall.SIGPIPE)
 	terminated, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -173,8 +173,9 @@ func hold(terminated context.Context, pipe io.ReadWriteCloser, trust Trust) {
 	_ = pipe.Close()           // or the provider would go on asking this process
 	if ringing.Load().rung() { // and the run goes on
 		local.sentinel.bequeath()
+	} else {
+		local.sentinel.dismiss()
 	}
-	local.sentinel.dismiss()
 	endLog()
 }
 

@@ -200,12 +200,7 @@ func TestServiceRefusesWhatIsBeyondLimits(t *testing.T) {
 func TestServiceHangsUpOnARequestThatIsTooLong(t *testing.T) {
 	space := zktest.NewSpace(t)
 	local := newLocal(t, self(t))
-	near, ended := served(t, local)
-	p := NewProcess(local.run)
-	p.client = rpc.NewClient(near)
-	if err := p.client.Call(rpcServe, ServeArgs{Run: local.run}, &Outcome{}); err != nil {
-		t.Fatal(err)
-	}
+	p, _, ended := overOpenPipe(t, local)
 	take(t, p, request(t, space, "held", 0))
 	long := request(t, space, "long", 0)
 	long.Ensemble.TLS = &zookeeper.TLS{CA: strings.Repeat("x", maxRequest)}

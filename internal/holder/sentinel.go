@@ -28,7 +28,7 @@ const noteTime = time.Second
 // sentinel is the holder's side of a process that raises the alarm in its place if
 // the holder ends without a word, as one does that is killed: the server gives its
 // locks away then, and the provider, which could notice too, has mostly gone by
-// that time. A nil sentinel watches nothing.
+// that time. To watch and forget, a nil sentinel does nothing.
 type sentinel struct {
 	run     run.Run
 	logPath string // "" for none
@@ -135,9 +135,6 @@ func (s *sentinel) forget(number uint64) {
 
 // runStops says that the run has been interrupted, and nobody may do so again.
 func (s *sentinel) runStops() {
-	if s == nil {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stops = true
@@ -146,9 +143,6 @@ func (s *sentinel) runStops() {
 
 // dismiss ends the process, because this one ends in good order.
 func (s *sentinel) dismiss() {
-	if s == nil {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dismissed = true
@@ -161,14 +155,12 @@ func (s *sentinel) dismiss() {
 	s.stop()
 }
 
-// bequeath leaves the process behind, without any lock to watch over, to keep others
-// from interrupting the run again, as this one would have: see [alarm.inherit].
+// bequeath leaves the process behind, when there is no lock to watch over any more,
+// to keep others from interrupting the run again, as this one would have: see
+// [alarm.inherit].
 func (s *sentinel) bequeath() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for number := range s.locks {
-		_ = s.tell(note{Gone: number})
-	}
 	s.dismissed = true
 	if s.cmd != nil {
 		_ = s.pipe.Close()

@@ -45,10 +45,7 @@ func TestKilledHolderIsNoticed(t *testing.T) {
 	if text, err := os.ReadFile(log); err != nil || strings.Count(string(text), `msg="lock lost"`) != len(requests) {
 		t.Errorf("the log, %v:\n%s", err, text)
 	}
-	for _, lockID := range []string{"a", "b", "unheeded"} {
-		space.WaitChildren(dir(lockID), 0)
-		space.Delete(dir(lockID)) // left by the end of the session
-	}
+	awaitTimeouts(space, "a", "b", "unheeded")
 }
 
 // What was released or lost before is none of a sentinel's business, nor is a
@@ -75,10 +72,7 @@ func TestSentinelKnowsWhatIsHeld(t *testing.T) {
 	terraform.isToldOfEach(t, "held")
 	terraform.endsUntold(t)
 	awaitNoHolder(t)
-	for _, lockID := range []string{"lost", "held"} {
-		space.WaitChildren(dir(lockID), 0)
-		space.Delete(dir(lockID))
-	}
+	awaitTimeouts(space, "lost", "held")
 }
 
 // A sentinel that is killed itself is replaced when the next lock is taken, by one
@@ -99,10 +93,7 @@ func TestSentinelIsReplaced(t *testing.T) {
 	terraform.isToldOfEach(t, "a", "b")
 	terraform.endsUntold(t)
 	awaitNoHolder(t)
-	for _, lockID := range []string{"a", "b"} {
-		space.WaitChildren(dir(lockID), 0)
-		space.Delete(dir(lockID))
-	}
+	awaitTimeouts(space, "a", "b")
 }
 
 // A sentinel that is stopped does not stop its holder, and takes the end of its pipe
@@ -126,6 +117,15 @@ func TestSentinelThatIsStopped(t *testing.T) {
 	s.dismiss()
 	awaitNoHolder(t)
 	terraform.endsUntold(t)
+}
+
+// awaitTimeouts waits until the sessions of the locks have ended, and deletes the
+// directories that this leaves.
+func awaitTimeouts(space *zktest.Space, lockIDs ...string) {
+	for _, lockID := range lockIDs {
+		space.WaitChildren(dir(lockID), 0)
+		space.Delete(dir(lockID))
+	}
 }
 
 // sessionThatEnds is a session timeout that a test waits for.

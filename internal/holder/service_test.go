@@ -37,15 +37,22 @@ func served(t *testing.T, local *Local) (near net.Conn, ended <-chan struct{}) {
 // overPipe is a Process whose other end is local.
 func overPipe(t *testing.T, local *Local) *Process {
 	t.Helper()
-	near, _ := served(t, local)
-	p := NewProcess(local.run)
+	p, _, _ := overOpenPipe(t, local)
+	return p
+}
+
+// overOpenPipe is the same, with its end of the pipe and the end of serve.
+func overOpenPipe(t *testing.T, local *Local) (p *Process, near net.Conn, ended <-chan struct{}) {
+	t.Helper()
+	near, ended = served(t, local)
+	p = NewProcess(local.run)
 	p.client = rpc.NewClient(near)
 	t.Cleanup(func() { _ = p.Close() })
 	var outcome Outcome
 	if err := p.client.Call(rpcServe, ServeArgs{Run: local.run}, &outcome); err != nil || outcome.Failure != nil {
 		t.Fatal(err, outcome.Failure.err())
 	}
-	return p
+	return p, near, ended
 }
 
 func TestServiceHoldsAndReleases(t *testing.T) {
@@ -276,12 +283,7 @@ func TestServiceEndsWithThePipe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			space := zktest.NewSpace(t)
 			local := newLocal(t, self(t))
-			near, ended := served(t, local)
-			p := NewProcess(local.run)
-			p.client = rpc.NewClient(near)
-			if err := p.client.Call(rpcServe, ServeArgs{Run: local.run}, &Outcome{}); err != nil {
-				t.Fatal(err)
-			}
+			p, near, ended := overOpenPipe(t, local)
 			take(t, p, request(t, space, "held", 0))
 			blocked := request(t, space, "blocked", locker.NoLimit)
 			take(t, newLocal(t, otherRun(t)), blocked)

@@ -14,13 +14,7 @@ import (
 // started returns the start time of a live process in milliseconds since 1970. On FreeBSD that time moves with a clock that is
 // set. The error is ErrEnded if there is no such process or only its zombie.
 func started(pid int) (uint64, error) {
-	if pid <= 0 || pid > math.MaxInt32 {
-		return 0, ErrEnded
-	}
-	p, err := process.NewProcess(int32(pid))
-	if errors.Is(err, process.ErrorProcessNotRunning) {
-		return 0, ErrEnded
-	}
+	p, err := existing(pid)
 	if err != nil {
 		return 0, err
 	}
@@ -43,16 +37,22 @@ func started(pid int) (uint64, error) {
 
 // parentOf returns the pid of a live process's parent, on Windows also after that has ended. It has the errors of started.
 func parentOf(pid int) (int, error) {
-	if pid <= 0 || pid > math.MaxInt32 {
-		return 0, ErrEnded
-	}
-	p, err := process.NewProcess(int32(pid))
-	if errors.Is(err, process.ErrorProcessNotRunning) {
-		return 0, ErrEnded
-	}
+	p, err := existing(pid)
 	if err != nil {
 		return 0, err
 	}
 	parent, err := p.Ppid()
 	return int(parent), err
+}
+
+// existing finds a process, which may be a zombie. The error is ErrEnded if there is none.
+func existing(pid int) (*process.Process, error) {
+	if pid <= 0 || pid > math.MaxInt32 {
+		return nil, ErrEnded
+	}
+	p, err := process.NewProcess(int32(pid))
+	if errors.Is(err, process.ErrorProcessNotRunning) {
+		return nil, ErrEnded
+	}
+	return p, err
 }

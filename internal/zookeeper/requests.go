@@ -23,6 +23,9 @@ const (
 	EphemeralSequential = zk.FlagEphemeralSequential
 )
 
+// anyVersion is a version that every znode has.
+const anyVersion int32 = -1
+
 // Op is one operation of [Session.Multi].
 type Op struct{ request any }
 
@@ -33,9 +36,7 @@ func Create(path string, data []byte, kind int32) Op {
 }
 
 // Delete removes a znode of whatever version.
-func Delete(path string) Op {
-	return Op{&zk.DeleteRequest{Path: path, Version: -1}}
-}
+func Delete(path string) Op { return DeleteUnchanged(path, anyVersion) }
 
 // DeleteUnchanged removes a znode whose data have the given version.
 func DeleteUnchanged(path string, version int32) Op {
@@ -65,10 +66,7 @@ func (s *Session) Create(ctx context.Context, path string, data []byte, kind int
 
 // Delete removes a znode of whatever version.
 func (s *Session) Delete(ctx context.Context, path string) error {
-	_, err := confirmed(ctx, s, "delete", path, func() (struct{}, error) {
-		return struct{}{}, s.conn.Delete(path, -1)
-	})
-	return err
+	return s.DeleteUnchanged(ctx, path, anyVersion)
 }
 
 // DeleteUnchanged removes a znode whose data have the given version; [ErrBadVersion]
