@@ -5,6 +5,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -132,17 +133,19 @@ func (a *actor) step(s step) {
 	fault := a.disturb(s, life, cancel)
 	defer fault.stop()
 
+	info := fmt.Sprintf("step %d", a.c.steps.Add(1))
 	fault.moment(waiting)
 	grant, err := life.holder.Acquire(ctx, holder.Request{
 		Ensemble: a.c.ensemble(a.proxy.Addr()),
 		Lock: locker.Request{
 			LockID: lock.id, Dir: a.c.space.Path(lock.dir), Wait: s.wait, Slots: lock.slots, Durable: s.durable,
 			Mode: map[bool]locker.Mode{true: s.mode}[lock.slots == 0],
-			Data: locker.Data{Owner: a.name},
+			Data: locker.Data{Owner: a.name, Info: info},
 		},
 	})
 	if err != nil {
 		a.refused(s, life, err)
+		a.gone(lock, info)
 		return
 	}
 	a.c.acquired()
@@ -180,24 +183,6 @@ func (a *actor) hold(h *hold, d time.Duration, fault *disturbance) {
 		}
 	}
 	fault.wait()
-}
-
-// refused judges why a lock was not had.
-func (a *actor) refused(s step, l *life, err error) {
-	switch {
-	case a.c.ctx.Err() != nil:
-	case errors.Is(err, locker.ErrBusy) && s.wait >= 0:
-		a.c.count("not free in time")
-	case errors.Is(err, locker.ErrOwnRun):
-		a.c.count("taken by the same run")
-	case errors.Is(err, context.Canceled) && s.fault == cancelled:
-		a.c.count("cancelled")
-	case l.shaken.Load(): // whatever it was about just then
-		a.c.count("holder ended")
-		wait(a.c.ctx, restTime, nil)
-	default:
-		a.c.report("%s: acquire for %v: %v", a.name, s, err)
-	}
 }
 
 // release lets go until that is confirmed.

@@ -48,6 +48,7 @@ type chaos struct {
 
 	history  history
 	acquires atomic.Int64
+	steps    atomic.Int64
 	progress chan struct{}
 
 	mu      sync.Mutex

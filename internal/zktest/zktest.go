@@ -54,14 +54,15 @@ func Run(m *testing.M, options ...goleak.Option) int {
 	if code != 0 {
 		return code // A failed test may well leave something, and is news enough.
 	}
-	if err := goleak.Find(options...); err != nil {
-		fmt.Fprintln(os.Stderr, "zktest: the tests passed but left goroutines:", err)
-		code = 1
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
 	defer cancel()
 	if err := awaitNoProcesses(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "zktest: the tests passed but left processes:", err)
+		code = 1
+	}
+	// Then, as goroutines wait for processes.
+	if err := goleak.Find(options...); err != nil {
+		fmt.Fprintln(os.Stderr, "zktest: the tests passed but left goroutines:", err)
 		code = 1
 	}
 	return code

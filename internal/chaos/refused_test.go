@@ -1,0 +1,71 @@
+//go:build unix
+
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
+)
+
+// refused judges why a lock was not had.
+func (a *actor) refused(s step, l *life, err error) {
+	switch {
+	case a.c.ctx.Err() != nil:
+	case errors.Is(err, locker.ErrBusy) && s.wait >= 0:
+		a.c.count("not free in time")
+	case errors.Is(err, locker.ErrOwnRun):
+		a.c.count("taken by the same run")
+	case errors.Is(err, context.Canceled) && s.fault == cancelled:
+		a.c.count("cancelled")
+	case l.shaken.Load(): // whatever it was about just then
+		a.c.count("holder ended")
+		wait(a.c.ctx, restTime, nil)
+	default:
+		a.c.report("%s: acquire for %v: %v", a.name, s, err)
+	}
+}
+
+// gone sees to it that the contender of a step that did not get its lock leaves the
+// queue, though its run goes on: nothing befalls that run meanwhile.
+func (a *actor) gone(l *lock, info string) {
+	a.calm.Lock()
+	defer a.calm.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.c.ctx), stuckTime)
+	defer cancel()
+	for {
+		znode, err := a.c.contender(l, info)
+		if err == nil && znode == "" {
+			return
+		}
+		if !wait(ctx, restTime, nil) {
+			a.c.report("LEFT: %s of %s, which did not get the lock %v ago: %v", znode, a.name, stuckTime, err)
+			return
+		}
+	}
+}
+
+// contender finds the contender for a lock that has this info; empty if there is
+// none.
+func (c *chaos) contender(l *lock, info string) (znode string, err error) {
+	dir := c.space.Path(l.dir)
+	names, _, err := c.space.Conn().Children(dir)
+	for _, name := range names {
+		data, _, err := c.space.Conn().Get(dir + "/" + name)
+		if err != nil && !errors.Is(err, zk.ErrNoNode) {
+			return "", err
+		}
+		if bytes.Contains(data, fmt.Appendf(nil, `"info":%q`, info)) {
+			return name, nil
+		}
+	}
+	if errors.Is(err, zk.ErrNoNode) {
+		err = nil
+	}
+	return "", err
+}
