@@ -123,6 +123,7 @@ type candidate struct {
 	prefix   string        // of its name, ours alone
 	enqueued chan struct{} // closed once all about its creation is known
 	token    int64         // its czxid as first created; 0 before it is known
+	seen     sighting      // at the last look; zero before the first
 	queued   []Contender
 }
 

@@ -77,7 +77,7 @@ func TestRequestsOfAHandOver(t *testing.T) {
 	if got := leaving.take(); len(got) == 0 || got[0] != zktest.OpDelete {
 		t.Errorf("to hand over took %v, want a delete first", got)
 	}
-	if got := waiting.take(); !sameRequests(got, zktest.OpChildren, zktest.OpExists) {
+	if got := waiting.take(); !sameRequests(got, zktest.OpChildren) {
 		t.Errorf("to get it took %v", got)
 	}
 	release(t, l)

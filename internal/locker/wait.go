@@ -81,43 +81,6 @@ func (c *candidate) wait(ctx context.Context) error {
 	}
 }
 
-// look lists the queue and returns our place in it, from 0. Our own znode must
-// be there with our session as its owner; anything else is ErrNodeGone.
-func (c *candidate) look(ctx context.Context) (int, error) {
-	type owned struct {
-		stat *zookeeper.Stat
-		err  error
-	}
-	own := make(chan owned, 1)
-	go func() {
-		stat, err := c.session.Stat(ctx, c.path())
-		own <- owned{stat, err}
-	}()
-	listing, err := c.session.Children(ctx, c.dir)
-	o := <-own
-	if err := errors.Join(err, o.err); err != nil {
-		if errors.Is(err, zookeeper.ErrNoNode) {
-			return 0, ErrNodeGone
-		}
-		return 0, err
-	}
-	if o.stat.EphemeralOwner != c.session.ID() {
-		return 0, ErrNodeGone
-	}
-	queue, _ := Contenders(listing.Names)
-	node := c.node
-	if found, err := c.settle(ctx, queue); err != nil {
-		return 0, err
-	} else if !found || c.node != node {
-		return 0, ErrNodeGone
-	}
-	c.token, c.queued = o.stat.Czxid, queue
-	c.plain, c.version = listing.Stat.DataLength == 0, listing.Stat.Version
-	place := slices.IndexFunc(queue, func(q Contender) bool { return q.Name == c.node })
-	c.crowded = place < len(queue)-1
-	return place, nil
-}
-
 // agree fails if a contender before us takes the lock for another kind. The names
 // tell plain locks from semaphores; the number of slots has to be asked for, and
 // one answer is enough, as each contender has asked one before it. done is false
