@@ -122,6 +122,7 @@ func parseSequence(s string) (int32, bool) {
 // promotions and hand-made znodes can bring about, stand in the order of their
 // names. The order is total, whatever the names are.
 func Contenders(names []string) (queue []Contender, others []string) {
+	queue = slices.Grow(queue, len(names))
 	for _, name := range names {
 		if c, ok := ParseContender(name); ok {
 			queue = append(queue, c)
