@@ -154,8 +154,7 @@ func TestCheck(t *testing.T) {
 	if !strings.Contains(output, "Staging is reserved.") {
 		t.Errorf("the check said nothing:\n%s", output)
 	}
-	w.space.Delete(other)
-	w.space.Delete("/_zklocking/staging")
+	w.space.Delete(other, "/_zklocking/staging")
 	w.destroy()
 }
 

@@ -97,8 +97,7 @@ func TestLookAgain(t *testing.T) {
 	if output, code := w.run(w.cli, "apply", "-no-color", "-input=false", "saved.tfplan"); code == 0 || !strings.Contains(output, "maintains web by hand: carol") {
 		t.Errorf("apply: exit code %d:\n%s", code, output)
 	}
-	w.space.Delete(other)
-	w.space.Delete("/_zklocking/web-maintenance")
+	w.space.Delete(other, "/_zklocking/web-maintenance")
 	w.apply("rolled out")
 	w.destroy()
 }
@@ -112,8 +111,7 @@ func TestReserved(t *testing.T) {
 	other := w.hold("change-window", "on call")
 	w.apply("rolled out")
 	w.destroy()
-	w.space.Delete(other)
-	w.space.Delete("/_zklocking/change-window")
+	w.space.Delete(other, "/_zklocking/change-window")
 }
 
 // TestStuck warns of a lock that is held for long, and of nothing else.
@@ -131,8 +129,7 @@ func TestStuck(t *testing.T) {
 	if output := w.apply("Apply complete!"); !strings.Contains(output, warning) || !strings.Contains(output, "carol") {
 		t.Errorf("did not warn:\n%s", output)
 	}
-	w.space.Delete(other)
-	w.space.Delete("/_zklocking/web-rollout")
+	w.space.Delete(other, "/_zklocking/web-rollout")
 	w.destroy()
 }
 
@@ -149,9 +146,7 @@ func TestQueue(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, output)
 		}
 	}
-	w.space.Delete(holder)
-	w.space.Delete(waiter)
-	w.space.Delete("/_zklocking/web-rollout")
+	w.space.Delete(holder, waiter, "/_zklocking/web-rollout")
 	w.destroy()
 }
 

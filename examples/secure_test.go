@@ -59,8 +59,7 @@ func TestConnectingSecurely(t *testing.T) {
 		}
 	}
 	w.destroy()
-	space.Delete("/team-a/_zklocking")
-	space.Delete("/team-a")
+	space.Delete("/team-a/_zklocking", "/team-a")
 }
 
 func absolute(t *testing.T, path string) string {

@@ -107,8 +107,7 @@ func (r *crashing) leavesNothing() {
 		if left := r.space.WaitChildren(lockDir, 1); left[0] != r.other {
 			r.t.Errorf("the queue is %q, want %q", left, r.other)
 		}
-		r.space.Delete(lockDir + "/" + r.other)
-		r.space.Delete(lockDir)
+		r.space.Delete(lockDir+"/"+r.other, lockDir)
 	case r.fate.free == timedOut:
 		r.space.WaitChildren(lockDir, 0)
 		r.space.Delete(lockDir) // as the next to take the lock would
@@ -130,7 +129,6 @@ func (r *crashing) leavesNothing() {
 		r.destroy().succeed()
 		r.space.WaitGone(lockDir)
 	case durable:
-		r.space.Delete(lockDir + "/" + r.name)
-		r.space.Delete(lockDir)
+		r.space.Delete(lockDir+"/"+r.name, lockDir)
 	}
 }

@@ -143,8 +143,7 @@ func TestEphemeralIsNotHeldByAPlan(t *testing.T) {
 	if left := space.Children(lockDir); len(left) != 1 {
 		t.Errorf("the plan has left %q", left)
 	}
-	space.Delete(lockDir + "/" + other)
-	space.Delete(lockDir)
+	space.Delete(lockDir+"/"+other, lockDir)
 	// The same is not so when it is applied.
 	w.configure(provider(space), held("terraform.applying"), after("ephemeral.clocker_lock.a", "work", "true"))
 	w.apply().succeed()
@@ -260,8 +259,7 @@ func TestEphemeralThatIsNotHadLeavesNothing(t *testing.T) {
 			if never.hasBegun() {
 				t.Error("the work was done without the lock")
 			}
-			space.Delete(lockDir + "/" + other)
-			space.Delete(lockDir)
+			space.Delete(lockDir+"/"+other, lockDir)
 		})
 	}
 }
@@ -285,6 +283,5 @@ func TestInterruptEndsThePlanThatWaits(t *testing.T) {
 		t.Errorf("the queue is %q, want %q", left, other)
 	}
 	w.awaitNoProcess()
-	space.Delete(lockDir + "/" + other)
-	space.Delete(lockDir)
+	space.Delete(lockDir+"/"+other, lockDir)
 }

@@ -61,8 +61,7 @@ func TestKilledWaitingRunLeavesNothing(t *testing.T) {
 		t.Errorf("the queue is %q, want %q", left, other)
 	}
 	w.awaitNoProcess()
-	space.Delete(lockDir + "/" + other)
-	space.Delete(lockDir)
+	space.Delete(lockDir+"/"+other, lockDir)
 }
 
 // A Terraform that nobody reaps has ended all the same, however it did.
@@ -158,8 +157,7 @@ func TestKilledProviderLeavesTheLock(t *testing.T) {
 	apply.fail()
 	t.Logf("the znode was gone %v after Terraform's exit", gone().Sub(apply.ended).Round(time.Millisecond/10))
 	w.awaitNoProcess()
-	space.Delete(lockDir + "/" + other)
-	space.Delete(lockDir)
+	space.Delete(lockDir+"/"+other, lockDir)
 }
 
 // A holder that is killed takes its locks along, but hangs nothing.

@@ -59,8 +59,7 @@ func TestHolderThatEndsEarlyInterruptsTheRunOnce(t *testing.T) {
 			if space.Exists("/_zklocking/held") {
 				space.Delete("/_zklocking/held") // left by the end of the session
 			}
-			space.Delete(lockDir + "/" + other)
-			space.Delete(lockDir)
+			space.Delete(lockDir+"/"+other, lockDir)
 		})
 	}
 }
@@ -116,6 +115,5 @@ func TestLossOfSeveralHoldersInterruptsTheRunOnce(t *testing.T) {
 		space.Delete("/_zklocking/" + name)
 	}
 	space.WaitChildren(lockDir, 1)
-	space.Delete(other)
-	space.Delete(lockDir)
+	space.Delete(other, lockDir)
 }

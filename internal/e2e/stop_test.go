@@ -51,8 +51,7 @@ func TestInterruptEndsTheWait(t *testing.T) {
 				t.Errorf("the queue is %q, want %q", left, other)
 			}
 			w.awaitNoProcess()
-			space.Delete(lockDir + "/" + other)
-			space.Delete(lockDir)
+			space.Delete(lockDir+"/"+other, lockDir)
 		})
 	}
 }
@@ -98,8 +97,7 @@ func TestDestroyLeavesNothing(t *testing.T) {
 	if left := space.Children(lockDir); len(left) != 1 || left[0] != other {
 		t.Errorf("destroy has left %q, want %q", left, other)
 	}
-	space.Delete(lockDir + "/" + other)
-	space.Delete(lockDir)
+	space.Delete(lockDir+"/"+other, lockDir)
 }
 
 // A resource that is replaced within a run lets the old lock go when it takes the

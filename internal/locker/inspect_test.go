@@ -78,9 +78,7 @@ func TestInspect(t *testing.T) {
 		t.Errorf("unrecognized are %q", q.Unrecognized)
 	}
 
-	space.Delete(kazoo)
-	space.Delete(testDir + "/zoo")
-	space.Delete(testDir + "/config")
+	space.Delete(kazoo, testDir+"/zoo", testDir+"/config")
 	w.leave()
 	release(t, l)
 }

@@ -106,8 +106,7 @@ func TestLeavingTheQueueLeavesWhatIsNotOurs(t *testing.T) {
 	if got := space.Children(testDir); !slices.Equal(got, []string{"lock-0000000000"}) {
 		t.Errorf("there is %q", got)
 	}
-	space.Delete(testDir + "/lock-0000000000")
-	space.Delete(testDir)
+	space.Delete(testDir+"/lock-0000000000", testDir)
 }
 
 func TestReleaseFailsAndIsTriedAgain(t *testing.T) {

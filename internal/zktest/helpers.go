@@ -3,6 +3,7 @@ package zktest
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -75,10 +76,18 @@ func (s *Space) Set(path string, data []byte) {
 	})
 }
 
-// Delete deletes a znode that has no children.
-func (s *Space) Delete(path string) {
+// Delete deletes znodes that have no children, all at once: nobody sees a queue's
+// directory after its last contender, and deletes it first.
+func (s *Space) Delete(paths ...string) {
 	s.tb.Helper()
-	s.do("delete", path, func() error { return s.Conn().Delete(s.Path(path), -1) })
+	deletes := make([]any, len(paths))
+	for i, path := range paths {
+		deletes[i] = &zk.DeleteRequest{Path: s.Path(path), Version: -1}
+	}
+	s.do("delete", strings.Join(paths, " and "), func() error {
+		_, err := s.Conn().Multi(deletes...)
+		return err
+	})
 }
 
 // Children returns the sorted names of a znode's children; a znode that does not
