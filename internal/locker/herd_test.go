@@ -90,9 +90,8 @@ func TestHandOverWakesOneOfTheHerd(t *testing.T) {
 			for i, next := range queue[1:] {
 				a.give(holder)
 				holder = next.get()
-				// One to leave, one look at the directory, which others keep, and the
-				// look of who is woken.
-				want := map[zktest.Op]int{zktest.OpDelete: 1, zktest.OpChildren: 1, zktest.OpExists: 1}
+				// One to leave, and the look of who is woken.
+				want := map[zktest.Op]int{zktest.OpMulti: 1, zktest.OpChildren: 1}
 				if asked := tally.since(); !maps.Equal(asked, want) {
 					t.Fatalf("hand-over %d of %d took %v, want %v", i+2, waiters, asked, want)
 				}
@@ -142,7 +141,7 @@ func TestReleaseOfAWriterWakesTheReadersBehindIt(t *testing.T) {
 			for _, reader := range queue[readers+1:] {
 				locks = append(locks, reader.get())
 			}
-			want = map[zktest.Op]int{zktest.OpDelete: 1, zktest.OpChildren: readers, zktest.OpExists: 1}
+			want = map[zktest.Op]int{zktest.OpMulti: 1, zktest.OpChildren: readers}
 			if asked := tally.since(); !maps.Equal(asked, want) {
 				t.Errorf("%d readers were let in by %v, want %v", readers, asked, want)
 			}

@@ -46,7 +46,8 @@ type contender struct {
 	node     string // its name; "" before it is known
 	plain    bool   // the directory is known to hold no data and may go when it is empty
 	version  int32  // of the directory's data then
-	crowded  bool   // others were behind us at the last look
+	crowded  bool   // others were in the queue at the last look
+	heir     bool   // and waited for us alone
 	durable  bool   // or it may be, and we do not know
 }
 
@@ -205,11 +206,11 @@ func (c *contender) remove(ctx context.Context) error {
 	}
 }
 
-// removeOnce takes one request where nobody waits, and hands the lock on with its
-// first one where somebody does.
+// removeOnce takes one request where nobody waits, and one where somebody waits for
+// us alone; else it hands the lock on with its first one.
 func (c *contender) removeOnce(ctx context.Context) error {
-	if c.plain && !c.crowded {
-		_, err := c.session.Multi(ctx, zookeeper.Delete(c.path()), zookeeper.DeleteUnchanged(c.dir, c.version))
+	if c.plain && (!c.crowded || c.heir) {
+		err := c.removeInOne(ctx)
 		if err == nil || !zookeeper.Answered(err) {
 			return err
 		}
@@ -217,22 +218,41 @@ func (c *contender) removeOnce(ctx context.Context) error {
 	}
 	err := c.session.Delete(ctx, c.path())
 	if c.plain && (err == nil || errors.Is(err, zookeeper.ErrNoNode)) {
-		c.removeDirectory(ctx)
+		// A look, as the next one to hold the lock would wait behind a write that is
+		// refused.
+		stat, statErr := insist(ctx, c.session, func() (*zookeeper.Stat, error) { return c.session.Stat(ctx, c.dir) })
+		if statErr == nil {
+			c.removeDirectory(ctx, stat)
+		}
 	}
 	return err
 }
 
-// removeDirectory deletes the directory if the others have all left meanwhile. If
-// not, the last of them sees to it. It looks first, as the next one to hold the lock
-// would wait behind a write that is refused. What somebody has written to meanwhile
-// is theirs.
-func (c *contender) removeDirectory(ctx context.Context) {
-	stat, err := insist(ctx, c.session, func() (*zookeeper.Stat, error) { return c.session.Stat(ctx, c.dir) })
-	if err == nil && stat.NumChildren == 0 && stat.DataLength == 0 {
-		_, _ = insist(ctx, c.session, func() (struct{}, error) {
-			return struct{}{}, c.session.DeleteUnchanged(ctx, c.dir, stat.Version)
-		})
+// removeInOne removes the contender by a transaction with the directory as we saw it
+// last.
+func (c *contender) removeInOne(ctx context.Context) error {
+	if !c.crowded {
+		_, err := c.session.Multi(ctx, zookeeper.Delete(c.path()), zookeeper.DeleteUnchanged(c.dir, c.version))
+		return err
 	}
+	// The Set changes nothing; its answer tells how many are left. Who counts on the
+	// version is refused: of several holders, each would refuse the next.
+	results, err := c.session.Multi(ctx, zookeeper.Delete(c.path()), zookeeper.Set(c.dir, nil, c.version))
+	if err == nil {
+		c.removeDirectory(ctx, results[1].Stat)
+	}
+	return err
+}
+
+// removeDirectory deletes the directory if all others had left it by stat. If not,
+// the last of them sees to it. What somebody has written to is theirs.
+func (c *contender) removeDirectory(ctx context.Context, stat *zookeeper.Stat) {
+	if stat.NumChildren > 0 || stat.DataLength > 0 {
+		return
+	}
+	_, _ = insist(ctx, c.session, func() (struct{}, error) {
+		return struct{}{}, c.session.DeleteUnchanged(ctx, c.dir, stat.Version)
+	})
 }
 
 // withdraw removes what an acquire that failed may have left: our contender, or

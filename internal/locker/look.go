@@ -37,7 +37,8 @@ func (c *candidate) look(ctx context.Context) (int, error) {
 	}
 	c.seen, c.queued = seen, queue
 	c.plain, c.version = listing.Stat.DataLength == 0, listing.Stat.Version
-	c.crowded = place < len(queue)-1
+	c.crowded = len(queue) > 1
+	c.heir = place == 0 && c.crowded && c.Slots == 0 && c.Mode != Shared
 	return place, nil
 }
 

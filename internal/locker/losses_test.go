@@ -54,18 +54,22 @@ var acts = map[string]act{
 			"delete all", "delete the contender", "look at the directory",
 		},
 	},
+	"waits and hands on": {
+		play:     handOn,
+		requests: []string{"create all", "create the contender", "list", "look at the contender", "watch", "hand on"},
+	},
 	"waits and is left alone": {
 		play: leaveLast,
 		requests: []string{
 			"create all", "create the contender", "list", "look at the contender", "watch",
-			"delete the contender", "look at the directory", "delete the directory",
+			"hand on", "delete the directory",
 		},
 	},
 	"tries once in vain": {
 		play: tryInVain,
 		requests: []string{
 			"create all", "create the contender", "list", "look at the contender", "read",
-			"delete all", "delete the contender", "look at the directory",
+			"delete the contender", "look at the directory",
 		},
 	},
 	"durable": {
@@ -176,6 +180,24 @@ func waitAndHandOver(s *stage) {
 	behind := s.other.queue(s.plain())
 	s.letGo(l)
 	release(s.t, behind.get())
+}
+
+// handOn lets go of a lock for which another client waits, as it has seen.
+func handOn(s *stage) {
+	before := s.other.lock(dirOf(s.Space))
+	w := s.ours.queue(s.plain())
+	behind := s.other.queue(s.plain())
+	release(s.t, before)
+	select {
+	case <-w.done:
+		s.letGo(w.get())
+		release(s.t, behind.get())
+	case <-behind.done: // we have lost our place with the session
+		release(s.t, behind.get())
+		s.letGo(w.get())
+	case <-bounded(s.t).Done():
+		s.t.Fatal("nobody gets the lock")
+	}
 }
 
 // leaveLast lets go of a lock for which another client waited that has left.

@@ -83,6 +83,8 @@ func nameOfRequest(p zktest.Packet) string {
 		return "promote"
 	case p.Op == zktest.OpMulti && number(0) == int(zktest.OpCreate):
 		return "create all"
+	case p.Op == zktest.OpMulti && number(9+4+number(9)+4) == int(zktest.OpSetData): // after the first's head, path and version
+		return "hand on"
 	case p.Op == zktest.OpMulti:
 		return "delete all"
 	case p.Op == zktest.OpCreate && strings.HasSuffix(path, DefaultRoot):

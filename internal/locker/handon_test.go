@@ -1,0 +1,97 @@
+package locker
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+// A lock that somebody waited for is given up alone, whatever has become of those who
+// waited and of the directory, which goes only if it is empty, and nobody's.
+func TestReleaseOfALockThatIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	write := func(space *zktest.Space) { space.Set(testDir, []byte("keep me")) }
+	protect := func(space *zktest.Space) {
+		if _, err := space.Conn().SetACL(space.Path(testDir), zk.WorldACL(zk.PermAll&^zk.PermWrite), -1); err != nil {
+			t.Error(err)
+		}
+	}
+	for name, test := range map[string]struct {
+		change func(*zktest.Space)
+		kept   bool // the directory, though nobody is left
+	}{
+		"":                                  {change: func(*zktest.Space) {}},
+		"and has been written to":           {change: write, kept: true},
+		"and cannot be written to any more": {change: protect},
+		"and written to, and kept from it": {
+			change: func(space *zktest.Space) { write(space); protect(space) }, kept: true,
+		},
+	} {
+		for _, left := range []bool{false, true} {
+			for _, lost := range []bool{false, true} {
+				title := "still waited for" + name
+				if left {
+					title = "waited for no more" + name
+				}
+				if lost {
+					title += ", by a reply that is lost"
+				}
+				t.Run(title, func(t *testing.T) {
+					t.Parallel()
+					space := zktest.NewSpace(t)
+					proxy := zktest.NewProxy(t, space.Server())
+					l, behind := waitedFor(t, space, proxy)
+					test.change(space)
+					want := []string{behind}
+					if left {
+						space.Delete(testDir + "/" + behind)
+						want = nil
+					}
+					if lost {
+						op := zktest.OpMulti
+						if name != "" {
+							op = zktest.OpDelete // as the transaction is refused
+						}
+						caught := proxy.Catch(zktest.Reply, ofKind(op))
+						defer caught.Wait()
+						caught.Lose()
+					}
+					release(t, l)
+					if got := space.Children(testDir); !slices.Equal(got, want) {
+						t.Errorf("the release left %q, want %q", got, want)
+					}
+					if kept := space.Exists(testDir); kept != (test.kept || !left) {
+						t.Errorf("the directory was kept: %v", kept)
+					}
+					if !space.Exists(testDir) {
+						return
+					}
+					if data, _ := space.Get(testDir); test.kept && string(data) != "keep me" {
+						t.Errorf("the data are %q", data)
+					}
+					for _, name := range want {
+						space.Delete(testDir + "/" + name)
+					}
+					space.Delete(testDir)
+				})
+			}
+		}
+	}
+}
+
+// waitedFor returns a lock whose holder has seen that somebody waits behind it, and
+// that one's name.
+func waitedFor(t *testing.T, space *zktest.Space, proxy *zktest.Proxy) (l *Lock, behind string) {
+	t.Helper()
+	space.Create(DefaultRoot, nil, zktest.Persistent)
+	space.Create(testDir, nil, zktest.Persistent)
+	before := space.Create(testDir+"/lock-", nil, zktest.EphemeralSequential)
+	c := newClient(t, proxy.Addr())
+	w := c.queue(c.request(dirOf(space)))
+	behind = nameOf(space.Create(testDir+"/lock-", nil, zktest.EphemeralSequential))
+	space.Delete(before)
+	return w.get(), behind
+}
