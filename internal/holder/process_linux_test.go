@@ -43,8 +43,8 @@ func TestProcessIsDetached(t *testing.T) {
 		terminate(t)
 		space.WaitGone(dir("a"))
 	}()
-	checkDetached(t, Command, secret, space.Addr(), 3) // standard input and output, and to the sentinel
-	checkDetached(t, SentinelCommand, secret, "", 1)   // standard input
+	checkDetached(t, Command, secret, space.Addr(), 4) // standard input and output, and two to the sentinel
+	checkDetached(t, SentinelCommand, secret, "", 2)   // from the holder
 }
 
 // checkDetached looks for what a process has that it must not have. It may have so

@@ -1,25 +1,16 @@
 package holder
 
 import (
-	"cmp"
-	"context"
+	"bytes"
 	"encoding/gob"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
-	"os/signal"
-	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
-
-// SentinelCommand is the argument with which the provider's executable is a
-// sentinel process instead.
-const SentinelCommand = "watch"
 
 // noteTime bounds how long a sentinel may keep its holder waiting, be it to take a
 // note or to end.
@@ -33,16 +24,24 @@ type sentinel struct {
 	run     run.Run
 	logPath string // "" for none
 
-	mu    sync.Mutex
-	locks map[uint64]guarded
-	last  uint64 // number given to a lock
-	stops bool
-	cmd   *exec.Cmd // nil while there is none
-	pipe  *os.File
-	notes *gob.Encoder
+	mu     sync.Mutex
+	locks  map[uint64]guarded
+	last   uint64 // number given to a lock
+	stops  bool
+	cmd    *exec.Cmd // nil while there is none
+	life   *os.File  // a pipe whose end is that of this process, or a call to read
+	pipe   *os.File  // for the notes
+	notes  *gob.Encoder
+	page   bytes.Buffer // of notes that have yet to be written
+	unread int          // bytes of notes
 
 	dismissed bool
 }
+
+// maxUnread is how many bytes of notes are left to be read when this process has
+// ended: every system's pipes hold as much. A sentinel that read each one would take
+// a processor from the locks twice for each of them.
+const maxUnread = 2 << 10
 
 // guarded is a lock that the sentinel is to raise the alarm for.
 type guarded struct {
@@ -60,6 +59,7 @@ type note struct {
 	Gone    uint64   // the number of one that is not held any more
 	Stops   bool     // the run has been interrupted
 	Leave   bool     // the holder ends in good order
+	Pause   bool     // that is all for now
 }
 
 func startSentinel(r run.Run, logPath string) (*sentinel, error) {
@@ -76,17 +76,26 @@ func (s *sentinel) start() error {
 	if err != nil {
 		return err
 	}
-	r, w, err := os.Pipe()
+	alive, life, err := os.Pipe()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = r.Close() }()
-	cmd.Stdin = r
-	if err := cmd.Start(); err != nil {
-		_ = w.Close()
+	defer func() { _ = alive.Close() }()
+	notes, pipe, err := os.Pipe()
+	if err != nil {
+		_ = life.Close()
 		return err
 	}
-	s.cmd, s.pipe, s.notes = cmd, w, gob.NewEncoder(w)
+	defer func() { _ = notes.Close() }()
+	cmd.Stdin, cmd.Stdout = alive, notes // which it reads both
+	if err := cmd.Start(); err != nil {
+		_ = life.Close()
+		_ = pipe.Close()
+		return err
+	}
+	s.cmd, s.life, s.pipe = cmd, life, pipe
+	s.page.Reset()
+	s.notes, s.unread = gob.NewEncoder(&s.page), 0
 	err = s.write(note{Run: s.run, LogPath: s.logPath})
 	if err == nil && s.stops {
 		err = s.write(note{Stops: true})
@@ -163,7 +172,7 @@ func (s *sentinel) bequeath() {
 	defer s.mu.Unlock()
 	s.dismissed = true
 	if s.cmd != nil {
-		_ = s.pipe.Close()
+		s.hangUp()
 		_ = s.cmd.Process.Release()
 		s.cmd = nil
 	}
@@ -188,9 +197,30 @@ func (s *sentinel) tell(n note) error {
 	return nil
 }
 
+// write leaves a note for the end of this process, or has all notes read.
 func (s *sentinel) write(n note) error {
-	_ = s.pipe.SetWriteDeadline(time.Now().Add(noteTime))
-	return s.notes.Encode(n)
+	if err := s.notes.Encode(n); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(noteTime)
+	if s.unread += s.page.Len(); s.unread > maxUnread {
+		s.unread = 0
+		if err := s.notes.Encode(note{Pause: true}); err != nil {
+			return err
+		}
+		_ = s.life.SetWriteDeadline(deadline)
+		if _, err := s.life.Write([]byte{0}); err != nil {
+			return err
+		}
+	}
+	_ = s.pipe.SetWriteDeadline(deadline)
+	_, err := s.page.WriteTo(s.pipe)
+	return err
+}
+
+func (s *sentinel) hangUp() {
+	_ = s.pipe.Close() // first, as no notes are to come when life ends
+	_ = s.life.Close()
 }
 
 // kill ends a sentinel that could take the end of its pipe for the holder's.
@@ -198,61 +228,9 @@ func (s *sentinel) kill() { _ = s.cmd.Process.Kill() }
 
 // stop waits for the end of a process that was told to leave or killed.
 func (s *sentinel) stop() {
-	_ = s.pipe.Close()
+	s.hangUp()
 	late := time.AfterFunc(noteTime, s.kill)
 	defer late.Stop()
 	_ = s.cmd.Wait()
 	s.cmd = nil
-}
-
-// Watch is the sentinel process. It is told on standard input which locks its
-// holder holds, and returns when the holder has ended in good order. If that ends
-// otherwise while it holds locks, Watch tells the run and interrupts it as the
-// holder would have, and returns when the run has ended.
-func Watch() {
-	signal.Ignore(os.Interrupt, syscall.SIGHUP)
-	notes := gob.NewDecoder(os.Stdin)
-	var (
-		r       run.Run
-		logPath string
-		locks   = make(map[uint64]guarded)
-		stops   bool
-	)
-	for {
-		var n note
-		if err := notes.Decode(&n); err != nil {
-			break
-		}
-		switch {
-		case n.Leave:
-			return
-		case n.Held != nil:
-			locks[n.Held.Number] = *n.Held
-		case n.Gone != 0:
-			delete(locks, n.Gone)
-		case n.Stops:
-			stops = true
-		default:
-			r, logPath = n.Run, n.LogPath
-		}
-	}
-	if len(locks) == 0 && !stops {
-		return
-	}
-	alarm := &alarm{run: r}
-	if stops {
-		alarm.inherit()
-	}
-	defer alarm.runEnded()
-	if alive, err := r.Alive(); err == nil && !alive {
-		return
-	}
-	log, stopLog := startLog(r, logPath)
-	defer stopLog()
-	for _, lock := range slices.SortedFunc(maps.Values(locks), func(a, b guarded) int { return cmp.Compare(a.Number, b.Number) }) {
-		loss := Loss{LockID: lock.LockID, Znode: lock.Znode, At: time.Now(), Cause: causeEnded}
-		alarm.lost(loss, lock.Interrupt)
-		logLoss(log, loss, lock.Interrupt)
-	}
-	_ = r.Wait(context.Background())
 }

@@ -75,6 +75,38 @@ func TestSentinelKnowsWhatIsHeld(t *testing.T) {
 	awaitTimeouts(space, "lost", "held")
 }
 
+// However many locks came and went, and though it reads of few of them before its
+// holder has ended.
+func TestSentinelKnowsOfManyLocks(t *testing.T) {
+	expectNoHolder(t)
+	terraform := startListening(t)
+	s, err := startSentinel(terraform.Run, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const locks = 500
+	var held []string
+	for i := range locks {
+		lockID := fmt.Sprint("lock", i)
+		number, err := s.watch(guarded{LockID: lockID, Znode: "/" + strings.Repeat("x", i)})
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case i%97 != 0:
+			s.forget(number)
+		default:
+			held = append(held, lockID)
+		}
+	}
+	sentinel := s.cmd.Process
+	s.hangUp() // as the end of this process would
+	terraform.isToldOfEach(t, held...)
+	terraform.endsUntold(t)
+	if state, err := sentinel.Wait(); err != nil || !state.Success() {
+		t.Errorf("the sentinel ended with %v, %v", state, err)
+	}
+}
+
 // A sentinel that is killed itself is replaced when the next lock is taken, by one
 // that knows of all.
 func TestSentinelIsReplaced(t *testing.T) {
