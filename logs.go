@@ -1,23 +1,6 @@
 package main
 
-import (
-	"os"
-	"runtime/debug"
-	"strings"
-)
-
-// gcPercent lets the provider's heap, of a few megabytes, grow further before it is
-// collected, in a process that lives for seconds. Half of what it did was that.
-const gcPercent = 400
-
-// spare does without what costs the provider process more than its work where there
-// are many locks.
-func spare() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	silence(os.LookupEnv, os.Setenv)
-}
+import "strings"
 
 // silence turns the SDK's logs off when Terraform keeps none: it would read and parse
 // dozens of lines for each resource, only to drop them. See

@@ -89,7 +89,7 @@ func serve(debugging bool) error {
 	}
 	defer closeRuntime()
 	if !debugging {
-		spare()
+		silence(os.LookupEnv, os.Setenv)
 	}
 	var options []tf6server.ServeOpt
 	if debugging {
