@@ -182,36 +182,40 @@ func waitAndHandOver(s *stage) {
 	release(s.t, behind.get())
 }
 
-// handOn lets go of a lock for which another client waits, as it has seen.
-func handOn(s *stage) {
+// inBetween waits for a lock that another client gives up, while yet another waits
+// behind us, and tells whether we come first: we may lose our place with the session.
+func inBetween(s *stage) (w, behind *pending, first bool) {
 	before := s.other.lock(dirOf(s.Space))
-	w := s.ours.queue(s.plain())
-	behind := s.other.queue(s.plain())
+	w = s.ours.queue(s.plain())
+	behind = s.other.queue(s.plain())
 	release(s.t, before)
 	select {
 	case <-w.done:
-		s.letGo(w.get())
-		release(s.t, behind.get())
-	case <-behind.done: // we have lost our place with the session
-		release(s.t, behind.get())
-		s.letGo(w.get())
+		return w, behind, true
+	case <-behind.done:
 	case <-bounded(s.t).Done():
 		s.t.Fatal("nobody gets the lock")
+	}
+	return w, behind, false
+}
+
+// handOn lets go of a lock for which another client waits, as it has seen.
+func handOn(s *stage) {
+	w, behind, first := inBetween(s)
+	if !first {
+		release(s.t, behind.get())
+	}
+	s.letGo(w.get())
+	if first {
+		release(s.t, behind.get())
 	}
 }
 
 // leaveLast lets go of a lock for which another client waited that has left.
 func leaveLast(s *stage) {
-	before := s.other.lock(dirOf(s.Space))
-	w := s.ours.queue(s.plain())
-	behind := s.other.queue(s.plain())
-	release(s.t, before)
-	select {
-	case <-w.done:
+	w, behind, first := inBetween(s)
+	if first {
 		behind.cancel(errCancelled)
-	case <-behind.done: // we have lost our place with the session
-	case <-bounded(s.t).Done():
-		s.t.Fatal("nobody gets the lock")
 	}
 	if next, err := behind.end(); err == nil {
 		release(s.t, next)
