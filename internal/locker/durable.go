@@ -196,9 +196,7 @@ func RemoveDurable(ctx context.Context, sessions Sessions, znode string) error {
 	dir, name := split(znode)
 	c := contender{session: s, sessions: sessions, dir: dir, node: name, durable: true}
 	if stat, err := insist(ctx, s, func() (*zookeeper.Stat, error) { return s.Stat(ctx, dir) }); err == nil {
-		c.plain, c.version = stat.DataLength == 0, stat.Version
-		c.crowded = stat.NumChildren > 1
-		c.heir = c.crowded && entry.Mode == Exclusive
+		c.saw(stat, false) // who the others are is not known
 	}
 	if err := c.remove(ctx); err != nil {
 		return fmt.Errorf("locker: release %s: %w", shown(znode), err)

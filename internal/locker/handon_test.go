@@ -82,12 +82,29 @@ func TestReleaseOfALockThatIsWaitedFor(t *testing.T) {
 	}
 }
 
+// A directory that has another program's children is not written to.
+func TestHandOnInAnotherProgramsDirectory(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	l, behind := waitedFor(t, space, zktest.NewProxy(t, space.Server()), "config")
+	_, before := space.Get(testDir)
+	release(t, l)
+	_, after := space.Get(testDir)
+	if got := space.Children(testDir); after.Version != before.Version || !slices.Equal(got, []string{"config", behind}) {
+		t.Errorf("the directory was %+v and is %+v, with %q", before, after, got)
+	}
+	space.Delete(testDir+"/config", testDir+"/"+behind, testDir)
+}
+
 // waitedFor returns a lock whose holder has seen that somebody waits behind it, and
 // that one's name.
-func waitedFor(t *testing.T, space *zktest.Space, proxy *zktest.Proxy) (l *Lock, behind string) {
+func waitedFor(t *testing.T, space *zktest.Space, proxy *zktest.Proxy, others ...string) (l *Lock, behind string) {
 	t.Helper()
 	space.Create(DefaultRoot, nil, zktest.Persistent)
 	space.Create(testDir, nil, zktest.Persistent)
+	for _, other := range others {
+		space.Create(testDir+"/"+other, nil, zktest.Persistent)
+	}
 	before := space.Create(testDir+"/lock-", nil, zktest.EphemeralSequential)
 	c := newClient(t, proxy.Addr())
 	w := c.queue(c.request(dirOf(space)))

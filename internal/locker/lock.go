@@ -46,12 +46,18 @@ type contender struct {
 	node     string // its name; "" before it is known
 	plain    bool   // the directory is known to hold no data and may go when it is empty
 	version  int32  // of the directory's data then
-	crowded  bool   // others were in the queue at the last look
-	heir     bool   // and waited for us alone
+	crowded  bool   // it had other children
+	heir     bool   // all of them contenders, who waited for us alone
 	durable  bool   // or it may be, and we do not know
 }
 
 func (c *contender) path() string { return c.dir + "/" + c.node }
+
+// saw takes note of the directory as it was with our contender in it.
+func (c *contender) saw(dir *zookeeper.Stat, heir bool) {
+	c.plain, c.version = dir.DataLength == 0, dir.Version
+	c.crowded, c.heir = dir.NumChildren > 1, heir
+}
 
 // newLock keeps the lock under watch, for longer than the ctx that it was waited
 // for with.
@@ -206,8 +212,8 @@ func (c *contender) remove(ctx context.Context) error {
 	}
 }
 
-// removeOnce takes one request where nobody waits, and one where somebody waits for
-// us alone; else it hands the lock on with its first one.
+// removeOnce takes one request where nobody else is there, or they all wait for us;
+// else it hands the lock on with its first one.
 func (c *contender) removeOnce(ctx context.Context) error {
 	if c.plain && (!c.crowded || c.heir) {
 		err := c.removeInOne(ctx)

@@ -36,9 +36,8 @@ func (c *candidate) look(ctx context.Context) (int, error) {
 		}
 	}
 	c.seen, c.queued = seen, queue
-	c.plain, c.version = listing.Stat.DataLength == 0, listing.Stat.Version
-	c.crowded = len(queue) > 1
-	c.heir = place == 0 && c.crowded && c.Slots == 0 && c.Mode != Shared
+	// Where there are others than contenders the directory is not ours to write to.
+	c.saw(listing.Stat, place == 0 && queue[place].Mode == Exclusive && len(queue) == len(listing.Names))
 	return place, nil
 }
 
