@@ -78,12 +78,7 @@ func TestSentinelKnowsWhatIsHeld(t *testing.T) {
 // However many locks came and went, and though it reads of few of them before its
 // holder has ended.
 func TestSentinelKnowsOfManyLocks(t *testing.T) {
-	expectNoHolder(t)
-	terraform := startListening(t)
-	s, err := startSentinel(terraform.Run, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	terraform, s := newSentinel(t)
 	const locks = 500
 	var held []string
 	for i := range locks {
@@ -131,12 +126,7 @@ func TestSentinelIsReplaced(t *testing.T) {
 // A sentinel that is stopped does not stop its holder, and takes the end of its pipe
 // for no end of that when it is replaced.
 func TestSentinelThatIsStopped(t *testing.T) {
-	expectNoHolder(t)
-	terraform := startListening(t)
-	s, err := startSentinel(terraform.Run, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	terraform, s := newSentinel(t)
 	stopped := s.cmd.Process
 	if err := stopped.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -149,6 +139,18 @@ func TestSentinelThatIsStopped(t *testing.T) {
 	s.dismiss()
 	awaitNoHolder(t)
 	terraform.endsUntold(t)
+}
+
+// newSentinel returns a run and a sentinel of this process for it.
+func newSentinel(t *testing.T) (*listening, *sentinel) {
+	t.Helper()
+	expectNoHolder(t)
+	terraform := startListening(t)
+	s, err := startSentinel(terraform.Run, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return terraform, s
 }
 
 // awaitTimeouts waits until the sessions of the locks have ended, and deletes the
