@@ -189,6 +189,11 @@ func TestProcessReleasesWhenTerminated(t *testing.T) {
 		t.Errorf("the waiting acquire: %v, want %v", r.err, ErrEnded)
 	}
 	awaitNoHolder(t)
+	eventually(t, "the provider's notice of the end", func() bool { // a moment after it
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.losses) == 1
+	})
 	var lost *LostError
 	znode := Znode{Ensemble: held.Ensemble, Path: grant.Znode}
 	if err := p.Release(t.Context(), znode); !errors.As(err, &lost) || lost.Znode != grant.Znode {
