@@ -32,8 +32,9 @@ func strangers(t *testing.T, space *zktest.Space) map[string]*zk.Conn {
 func TestReservedLockCannotBeTamperedWith(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	held := owner(t, space.Addr()).lock(dirOf(space))
 	another := owner(t, space.Addr())
+	reserve(t, another, space.Path(DefaultRoot))
+	held := owner(t, space.Addr()).lock(dirOf(space))
 	waiting := another.queue(another.request(dirOf(space)))
 	conns, before := strangers(t, space), space.Tree()
 	everyone := zk.WorldACL(zk.PermAll)
@@ -96,8 +97,8 @@ func replace(c *zk.Conn, znode, dir string, acl []zk.ACL) error {
 
 // Where everyone may write above a reserved lock's directory, a stranger can make
 // that directory while nobody has it. Its owner is refused then: she never holds
-// a lock that others could take or break. In a chroot of her own nobody gets in
-// the way.
+// a lock that others could take or break. In a chroot that she has reserved nobody gets
+// in the way.
 func TestStrangerInTheWayBetweenHolds(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
@@ -126,6 +127,7 @@ func TestStrangerInTheWayBetweenHolds(t *testing.T) {
 	}
 
 	chroot := space.Path("/team")
+	reserve(t, alice, chroot, chroot+DefaultRoot)
 	release(t, alice.lock(Directory(chroot, DefaultRoot, "test")))
 	for _, path := range []string{chroot + DefaultRoot, chroot} {
 		if err := stranger.Delete(path, -1); !errors.Is(err, zk.ErrNoAuth) && !errors.Is(err, zk.ErrNotEmpty) {
@@ -139,5 +141,65 @@ func TestStrangerInTheWayBetweenHolds(t *testing.T) {
 		if err := alice.session().Delete(bounded(t), path); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// The root that an acquire makes is everyone's to have locks in, and its maker's alone to
+// change: other users' locks are taken and released there as before.
+func TestTheRootOfAReservedLockIsEveryonesToUse(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	alice := owner(t, space.Addr())
+	held := alice.lock(dirOf(space))
+	for who, other := range others(t, space.Addr()) {
+		l, err := Acquire(bounded(t), other.sessions, other.request(space.Path(DefaultRoot)+"/other"))
+		if err != nil {
+			t.Errorf("%s: %v", who, err)
+			continue
+		}
+		release(t, l)
+		if space.Exists(DefaultRoot + "/other") {
+			t.Errorf("%s has left the directory", who)
+		}
+	}
+	for who, conn := range strangers(t, space) {
+		if _, err := conn.SetACL(space.Path(DefaultRoot), zk.WorldACL(zk.PermAll), -1); !errors.Is(err, zk.ErrNoAuth) {
+			t.Errorf("%s changes the root's ACL: %v", who, err)
+		}
+	}
+	release(t, held)
+}
+
+// A directory whose ACL an administrator has set is kept, since the next one would be
+// made without it.
+func TestADirectoryWithAnACLIsKept(t *testing.T) {
+	t.Parallel()
+	for name, whileHeld := range map[string]bool{"set before": false, "set while it is held": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			space := zktest.NewSpace(t)
+			c := newClient(t, space.Addr())
+			restricted := zk.WorldACL(zk.PermRead | zk.PermCreate | zk.PermDelete)
+			space.Create(DefaultRoot, nil, zktest.Persistent)
+			space.Create(testDir, nil, zktest.Persistent)
+			set := func() {
+				if _, err := space.Conn().SetACL(dirOf(space), restricted, -1); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !whileHeld {
+				set()
+			}
+			l := c.lock(dirOf(space))
+			if whileHeld {
+				set()
+			}
+			release(t, l)
+			acl, _, err := space.Conn().GetACL(dirOf(space))
+			if err != nil || !slices.Equal(acl, restricted) {
+				t.Errorf("the directory has the ACL %v, %v", acl, err)
+			}
+			space.Delete(testDir)
+		})
 	}
 }

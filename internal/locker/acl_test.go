@@ -39,6 +39,17 @@ func others(tb testing.TB, addr string) map[string]*client {
 	}
 }
 
+// reserve makes a path's znodes their owner's alone, which those that an acquire makes
+// above a lock's directory are not.
+func reserve(tb testing.TB, owner *client, paths ...string) {
+	tb.Helper()
+	for _, path := range paths {
+		if _, err := owner.session().Create(bounded(tb), path, nil, zookeeper.Persistent); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
 // kinds are the requests for each kind of lock.
 var kinds = map[string]func(*Request){
 	"exclusive": func(*Request) {},
@@ -53,6 +64,7 @@ func TestReservedLockIsItsOwnersAlone(t *testing.T) {
 	space := zktest.NewSpaceOn(t, zktest.Own(t, zktest.Options{}))
 	alice := owner(t, space.Addr())
 	strangers := others(t, space.Addr())
+	reserve(t, alice, space.Path(DefaultRoot))
 	for kind, change := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			req := alice.request(dirOf(space))
@@ -92,7 +104,7 @@ func TestReservedLockIsItsOwnersAlone(t *testing.T) {
 			}
 		})
 	}
-	// What is left, the root, is hers, too.
+	// The root is hers, too.
 	for who, other := range strangers {
 		if l, err := Acquire(bounded(t), other.sessions, other.request(dirOf(space))); l != nil || !errors.Is(err, zookeeper.ErrNoAuth) {
 			t.Errorf("between two holds %s gets %v, %v; want ErrNoAuth", who, l, err)

@@ -57,19 +57,19 @@ type Sessions func(context.Context) (*zookeeper.Session, error)
 // Acquire queues for the lock and returns it once it is held. Otherwise nothing
 // of ours stays in the queue, and the error is
 //   - a [*BusyError] when req.Wait was over,
-//   - an [*OwnRunError] as soon as contenders of the same run are before us that
-//     keep us from it,
 //   - a [*DisagreeError] if another contender takes it for another kind of lock,
 //   - an [ErrRequest] if there can be no such lock,
 //   - an [ErrNotReserved] if the lock is to be the session's user's alone, but its
 //     directory is everyone's,
+//   - an [ErrUsedUp] if the directory has no more sequence numbers,
 //   - the context's cause when ctx ended,
 //   - else what ZooKeeper or the connection to it said.
 //
 // A session that expires while waiting costs the place in the queue, not the
 // deadline. A contender that the server cannot be asked to remove at once is
-// removed as soon as it can be, or ends with its session. One that may be durable
-// already is waited for longer, as no session's end would remove it.
+// removed as soon as it can be, or ends with its session. One that the server will not
+// remove, or that may have become durable before the connection was lost, is named by a
+// [*LeftError] beside the other error.
 func Acquire(ctx context.Context, sessions Sessions, req Request) (*Lock, error) {
 	if err := req.validate(); err != nil {
 		return nil, err
@@ -90,17 +90,18 @@ func Acquire(ctx context.Context, sessions Sessions, req Request) (*Lock, error)
 	}
 	for err == nil {
 		var lock *Lock
-		if lock, err = a.queue(ctx, s); err == nil {
+		var again bool
+		if lock, again, err = a.queue(ctx, s); err == nil {
 			return lock, nil
 		}
-		if ctx.Err() == nil && (s.Err() != nil || errors.Is(err, ErrNodeGone) || errors.Is(err, errGaveWay)) {
+		if again {
 			s, err = sessions(ctx)
 		}
 	}
-	if a.limbo != nil {
-		a.limbo.withdraw(context.WithoutCancel(ctx))
+	if a.former != nil {
+		err = errors.Join(err, a.former.withdraw(ctx))
 	}
-	if errors.Is(err, ErrBusy) || errors.Is(err, ErrOwnRun) || errors.Is(err, ErrDisagree) {
+	if errors.Is(err, ErrBusy) || errors.Is(err, ErrDisagree) {
 		return nil, err
 	}
 	return nil, fmt.Errorf("locker: lock %q: %w", req.LockID, err)
@@ -113,22 +114,18 @@ type attempt struct {
 	Request
 	sessions Sessions
 	deadline time.Time  // zero: none
-	limbo    *candidate // of a session that was lost while it was being made durable
+	former   *candidate // in a session that is over; its znode may still be there
 }
 
 // candidate is our contender in one session.
 type candidate struct {
 	*attempt
-	contender
-	prefix   string        // of its name, ours alone
-	enqueued chan struct{} // closed once all about its creation is known
-	token    int64         // its czxid as first created; 0 before it is known
-	seen     sighting      // at the last look; zero before the first
-	queued   []Contender
+	*node
+	created chan struct{} // closed once all about its creation is known
 }
 
-// queue contends with one session.
-func (a *attempt) queue(ctx context.Context, s *zookeeper.Session) (*Lock, error) {
+// queue contends with one session. again says that it is worth another try.
+func (a *attempt) queue(ctx context.Context, s *zookeeper.Session) (lock *Lock, again bool, err error) {
 	c, err := a.resume(ctx, s)
 	if err == nil && c == nil {
 		c, err = a.contend(ctx, s)
@@ -137,47 +134,92 @@ func (a *attempt) queue(ctx context.Context, s *zookeeper.Session) (*Lock, error
 		err = c.promote(ctx)
 	}
 	if err == nil {
-		return newLock(ctx, c.contender, c.token), nil
+		return newLock(c.node), false, nil
 	}
+	over := s.Err() != nil && ctx.Err() == nil
+	if c != nil && over {
+		a.former = c // the next session tells what has become of it
+		return nil, true, err
+	}
+	again = over || errors.Is(err, ErrNodeGone) && ctx.Err() == nil
 	if c != nil {
-		c.withdraw(ctx)
+		err = errors.Join(err, c.withdraw(ctx))
 	}
-	return nil, err
+	return nil, again, err
 }
 
-// contend joins the queue and returns our contender when it is the head.
+// contend joins the queue and returns our contender when it holds the lock.
 func (a *attempt) contend(ctx context.Context, s *zookeeper.Session) (*candidate, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	a.Data.Since, a.Data.Slots = time.Now(), a.Slots
+	a.Data.Since = time.Now()
 	c := &candidate{
-		attempt:   a,
-		contender: contender{session: s, sessions: a.sessions, dir: a.Dir},
-		prefix:    newPrefix(a.Request),
-		enqueued:  make(chan struct{}),
+		attempt: a,
+		node:    &node{session: s, sessions: a.sessions, dir: a.Dir, prefix: newPrefix(a.Request), done: s.Use()},
+		created: make(chan struct{}),
 	}
 	var first bool
 	var err error
+	begin := zookeeper.Now()
 	go func() {
-		defer close(c.enqueued)
+		defer close(c.created)
 		// To its end, whatever becomes of ctx: a request that nobody waits for any
 		// more could make the contender after withdraw has looked for it.
-		first, err = c.enqueue(context.WithoutCancel(ctx))
+		first, err = c.join(context.WithoutCancel(ctx), c.Data)
 	}()
 	select {
-	case <-c.enqueued:
+	case <-c.created:
 	case <-ctx.Done():
 		return c, context.Cause(ctx)
 	}
-	if err == nil && !first {
-		err = c.reserved(ctx)
+	switch {
+	case err != nil:
+		return c, err
+	case first && s.Alive() == nil && zookeeper.Now().Sub(begin) < s.Timeout()/4:
+		return c, nil // a quorum has just said so
+	default:
+		return c, c.wait(ctx)
 	}
-	if err == nil && !first {
-		err = c.wait(ctx)
-	} else if err == nil {
-		// The answer may have come late, and our session have ended before.
-		err = c.confirm(ctx)
+}
+
+// resume decides what to do about a contender that queued with a session which is over.
+// If it has become durable we go on with it; else it is removed. It returns nil if there
+// is nothing to go on with.
+func (a *attempt) resume(ctx context.Context, s *zookeeper.Session) (*candidate, error) {
+	c := a.former
+	if c == nil {
+		return nil, nil //nolint:nilnil // there is nothing to resume
 	}
-	return c, err
+	<-c.created
+	c.done()
+	c.session, c.done = s, s.Use()
+	persistent, err := c.recover(ctx)
+	if err != nil {
+		return nil, err // a.former stays
+	}
+	a.former = nil
+	if !persistent {
+		c.done()
+		return nil, nil //nolint:nilnil // as above
+	}
+	return c, c.wait(ctx)
+}
+
+// withdraw removes what an acquire that failed may have left: our contender, or
+// those that a lost reply hides. It waits a moment for the server to confirm and
+// otherwise goes on in the background until that or the end of the session,
+// which removes them too. It returns a [*LeftError] for what stays.
+func (c *candidate) withdraw(ctx context.Context) error {
+	patience := withdrawTime
+	if c.persistent {
+		patience = persistentWithdrawTime
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	err := c.remove(ctx, c.created)
+	if left := (*LeftError)(nil); errors.As(err, &left) {
+		return left
+	}
+	return nil // it goes with its session
 }

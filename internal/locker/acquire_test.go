@@ -165,48 +165,6 @@ func TestAcquireBusy(t *testing.T) {
 	}
 }
 
-func TestOwnRunIsRefusedAtOnce(t *testing.T) {
-	t.Parallel()
-	space := zktest.NewSpace(t)
-	dir := dirOf(space)
-	const run = "0123456789abcdef"
-	stranger, own, same := newClient(t, space.Addr()), newClient(t, space.Addr()), newClient(t, space.Addr())
-	own.data.Run, same.data.Run = run, run
-	stranger.data.Run = "fedcba9876543210"
-	l := stranger.lock(dir)
-	defer release(t, l)
-	first := own.queue(own.request(dir))
-	defer first.leave()
-	third := newClient(t, space.Addr())
-	between := third.queue(third.request(dir))
-	defer between.leave()
-
-	got, err := Acquire(bounded(t), same.sessions, same.request(dir)) // without limit
-	var ownRun *OwnRunError
-	if got != nil || !errors.As(err, &ownRun) || !errors.Is(err, ErrOwnRun) || errors.Is(err, ErrBusy) {
-		t.Fatalf("want an OwnRunError, got %v, %v", got, err)
-	}
-	if ownRun.LockID != "test" || ownRun.Other.Run != run || !strings.Contains(err.Error(), ownRun.Other.Znode) {
-		t.Errorf("the error is %+v", ownRun)
-	}
-	if n := len(space.Children(testDir)); n != 3 {
-		t.Errorf("%d contenders are left, want 3", n)
-	}
-}
-
-func TestARunWithoutIDIsNotItsOwn(t *testing.T) {
-	t.Parallel()
-	space := zktest.NewSpace(t)
-	a, b := newClient(t, space.Addr()), newClient(t, space.Addr())
-	for _, run := range []string{"", "short"} {
-		a.data.Run, b.data.Run = run, run
-		l := a.lock(dirOf(space))
-		w := b.queue(b.request(dirOf(space)))
-		release(t, l)
-		release(t, w.get())
-	}
-}
-
 func TestCancelWhileWaitingLeavesNothing(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)

@@ -28,16 +28,6 @@ func TestTheConnectionBreaksDuringALook(t *testing.T) {
 			}
 			return nil
 		}},
-		"at a lock of the own run": {look: func(s *stage, held *Lock) error {
-			req := s.ours.request(dirOf(s.Space))
-			req.Data.Run = testRun
-			_, err := Acquire(bounded(s.t), s.ours.sessions, req)
-			own := (*OwnRunError)(nil)
-			if !errors.As(err, &own) || own.Other.Znode != held.Znode() {
-				return errors.Join(errors.New("not told of the own lock"), err)
-			}
-			return nil
-		}},
 		"at the slots of others": {slots: 2, look: func(s *stage, _ *Lock) error {
 			req := s.ours.request(dirOf(s.Space))
 			req.Slots = 3

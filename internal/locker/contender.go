@@ -2,6 +2,7 @@ package locker
 
 import (
 	"cmp"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -25,8 +26,9 @@ const (
 // it, read from nothing but its name.
 type Contender struct {
 	Name     string
-	Sequence int32 // the server's counter, which wraps around
+	Sequence int32 // the server's counter
 	Mode     Mode
+	Slots    int // of a semaphore, where its name tells
 }
 
 // marker is what stands before the sequence number in a contender's name.
@@ -85,20 +87,20 @@ func ParseContender(name string) (c Contender, ok bool) {
 				continue
 			}
 			if strings.HasPrefix(name, semaphoreMark+"-") {
-				return Contender{name, n, Semaphore}, true
+				return Contender{name, n, Semaphore, slotsOf(name)}, true
 			}
-			return Contender{name, n, m.mode}, true
+			return Contender{Name: name, Sequence: n, Mode: m.mode}, true
 		}
 	}
 	for _, m := range prefixes {
 		if rest, ok := strings.CutPrefix(name, m.text); ok {
 			if n, ok := parseSequence(rest); ok {
-				return Contender{name, n, m.mode}, true
+				return Contender{Name: name, Sequence: n, Mode: m.mode}, true
 			}
 		}
 	}
 	if n, ok := parseSequence(unknownMarker.FindString(name)); ok && !unnumbered.MatchString(name) {
-		return Contender{name, n, Exclusive}, true
+		return Contender{Name: name, Sequence: n, Mode: Exclusive}, true
 	}
 	return Contender{}, false
 }
@@ -114,11 +116,14 @@ func parseSequence(s string) (int32, bool) {
 	return int32(n), err == nil && s[0] != '+'
 }
 
+// lastSequence is where the server's counter stays: znodes that are created after it all
+// get this number, so that their order is not that of their creation any more.
+const lastSequence = math.MaxInt32
+
 // Contenders picks the contenders among a directory's children and puts them in
 // queue order; the rest, sorted by name, are no contenders.
 //
-// Sequence numbers are 32 bits wide and wrap around, so the queue begins behind
-// the widest gap in their circle. Equal numbers, which different clients'
+// The order is that of the sequence numbers. Equal numbers, which different clients'
 // promotions and hand-made znodes can bring about, stand in the order of their
 // names. The order is total, whatever the names are.
 func Contenders(names []string) (queue []Contender, others []string) {
@@ -132,32 +137,27 @@ func Contenders(names []string) (queue []Contender, others []string) {
 	}
 	slices.Sort(others)
 	slices.SortFunc(queue, func(a, b Contender) int {
-		if d := cmp.Compare(place(a), place(b)); d != 0 {
-			return d
-		}
-		return cmp.Compare(a.Name, b.Name)
+		return cmp.Or(cmp.Compare(a.Sequence, b.Sequence), cmp.Compare(a.Name, b.Name))
 	})
-	first := firstPlace(queue)
-	if i := slices.IndexFunc(queue, func(c Contender) bool { return place(c) == first }); i > 0 {
-		queue = slices.Concat(queue[i:], queue[:i])
-	}
 	return queue, others
 }
 
-func place(c Contender) uint32 { return uint32(c.Sequence) } //nolint:gosec // the circle of sequence numbers is meant
-
-// firstPlace is the place behind the widest gap in a circle sorted by place. Of
-// equal gaps the one before the lowest sequence number counts.
-func firstPlace(sorted []Contender) uint32 {
-	first, widest := uint32(0), uint32(0)
-	for i, c := range sorted {
-		before := sorted[(i+len(sorted)-1)%len(sorted)]
-		if gap := place(c) - place(before); gap > widest {
-			first, widest = place(c), gap
+// disagreement is the first contender before queue[i] that takes the lock for another
+// kind, or for a semaphore with another number of slots; nil if there is none. What a
+// name does not tell, as those of the zk gem, is not held against it.
+func disagreement(queue []Contender, i, slots int) *Contender {
+	for j := range queue[:i] {
+		other := &queue[j]
+		semaphore := other.Mode == Semaphore
+		if semaphore != (slots > 0) || semaphore && other.Slots != slots && !gemName.MatchString(other.Name) {
+			return other
 		}
 	}
-	return first
+	return nil
 }
+
+// gemName is how the zk gem names its contenders.
+var gemName = regexp.MustCompile(`^(?:ex|sh|sem)-?\d{9,10}$`)
 
 // holds tells whether queue[i] holds the lock. slots is the semaphore's number, 0
 // for a plain lock.

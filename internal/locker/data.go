@@ -31,8 +31,7 @@ type Data struct {
 	Host    string    `json:"host,omitempty"`
 	PID     int       `json:"pid,omitempty"`
 	Client  string    `json:"client,omitempty"`
-	Slots   int       `json:"slots,omitempty"` // of a semaphore
-	Since   time.Time `json:"since,omitzero"`  // when it joined the queue, by its own clock
+	Since   time.Time `json:"since,omitzero"` // when it joined the queue, by its own clock
 	Durable bool      `json:"durable,omitempty"`
 	Token   int64     `json:"token,omitempty"`
 }

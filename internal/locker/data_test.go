@@ -15,7 +15,7 @@ func TestDataIsReadAsItWasWritten(t *testing.T) {
 	since := time.Date(2026, 11, 23, 1, 2, 3, 4, time.FixedZone("", 3600))
 	in := Data{
 		Owner: `anna <a&b> "x" \ ü 锁`, Info: "rolling out 🔒", Run: "0123456789abcdef", Host: "build", PID: 77,
-		Client: "clocker/1.2.3", Slots: 3, Since: since, Durable: true, Token: 1 << 60,
+		Client: "clocker/1.2.3", Since: since, Durable: true, Token: 1 << 60,
 	}
 	out := decodeData(in.encode())
 	if !out.Since.Equal(since.Truncate(time.Second)) || out.Since.Location() != time.UTC {
@@ -32,7 +32,7 @@ func TestDataOfUsualLengthIsKept(t *testing.T) {
 	in := Data{
 		Owner: strings.Repeat("o", MaxOwner), Info: strings.Repeat("&", MaxInfo), Run: "0123456789abcdef",
 		Host: strings.Repeat("h", 253), PID: 1 << 22, Client: strings.Repeat("c", 48),
-		Slots: 1 << 30, Since: time.Now(), Durable: true, Token: -1 << 63,
+		Since: time.Now(), Durable: true, Token: -1 << 63,
 	}
 	out := decodeData(in.encode())
 	if out.Owner != in.Owner || out.Info != in.Info || out.Run != in.Run || out.Host != in.Host || out.Client != in.Client {
@@ -138,7 +138,7 @@ func FuzzDataDecode(f *testing.F) {
 		checkText(t, e.String())
 		checkText(t, (&BusyError{LockID: string(in), Holders: []Entry{e}}).Error())
 		checkText(t, (&DisagreeError{LockID: string(in), Other: e}).Error())
-		checkText(t, (&OwnRunError{LockID: string(in), Other: e}).Error())
+		checkText(t, (&LeftError{Znode: string(in), Err: ErrBusy}).Error())
 	})
 }
 

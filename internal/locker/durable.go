@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
@@ -14,146 +12,120 @@ import (
 // ErrNotDurable says that a znode is no durable lock of this provider.
 var ErrNotDurable = errors.New("locker: not a durable lock")
 
-// errGaveWay says that the promotion may have let a client in that does not look
-// before it takes a lock, so that ours was given up.
-var errGaveWay = errors.New("locker: gave way to a client that may believe it holds the lock")
-
-// promote makes our contender, which is the head of the queue, durable. The
-// ephemeral znode and the persistent one of the same name change places in one
-// transaction, so the queue never sees another head.
+// promote makes our contender, which holds the lock, durable: a persistent znode takes
+// the place of the ephemeral one in one transaction.
+//
+// Those who watched the ephemeral one are told that it was deleted, and a zk gem among
+// them takes the lock without looking again. So where a gem waits behind us, the
+// persistent znode goes to the tail of the queue instead of our place: the gem's turn
+// comes first, and those who queue after that see a znode that does not change.
 func (c *candidate) promote(ctx context.Context) error {
-	data := c.Data
-	data.Durable, data.Token = true, c.token
 	for {
-		if !c.durable {
-			// From here on a lost reply can hide a znode that outlives us.
-			c.durable = true
-			_, err := c.session.Multi(ctx,
-				zookeeper.Delete(c.path()),
-				zookeeper.Create(c.path(), data.encode(), zookeeper.Persistent))
-			switch {
-			case err == nil:
-				return c.lookAgain(ctx)
-			case errors.Is(err, zookeeper.ErrNoNode):
-				c.durable = false
-				return ErrNodeGone
-			case !c.again(ctx, err):
-				return err
-			}
-		}
-		if err := c.settlePromotion(ctx); err != nil {
+		gem, err := c.gemBehind(ctx)
+		if err != nil {
 			return err
 		}
-		if c.durable {
-			return c.lookAgain(ctx)
-		}
-	}
-}
-
-// settlePromotion finds out whether a promotion whose reply was lost was carried
-// out, and sets c.durable to that.
-func (c *candidate) settlePromotion(ctx context.Context) error {
-	for {
-		err := c.session.Sync(ctx, c.dir)
-		var stat *zookeeper.Stat
-		if err == nil {
-			stat, err = c.session.Stat(ctx, c.path())
-		}
-		switch {
-		case err == nil:
-			c.durable = stat.EphemeralOwner == 0
+		if c.persistent && !gem {
 			return nil
-		case errors.Is(err, zookeeper.ErrNoNode):
-			c.durable = false
-			return ErrNodeGone
-		case !c.again(ctx, err):
+		}
+		if err := c.move(ctx, gem); err != nil {
+			return err
+		}
+		if err := c.wait(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// resume takes up, with a new session, a promotion that the loss of the last one
-// left undecided. It returns nil where there is none, or where it was not
-// carried out and the contender went with its session.
-func (a *attempt) resume(ctx context.Context, s *zookeeper.Session) (*candidate, error) {
-	c := a.limbo
-	if c == nil {
-		return nil, nil //nolint:nilnil // there is nothing to resume
-	}
-	a.limbo = nil
-	c.session = s
-	err := c.settlePromotion(ctx)
-	if errors.Is(err, ErrNodeGone) || err == nil && !c.durable {
-		return nil, nil //nolint:nilnil // there is nothing to resume any more
-	}
-	return c, err
-}
-
-// gemName is how the zk gem names its contenders.
-var gemName = regexp.MustCompile(`^(?:ex|sh|sem)-?\d{9,10}$`)
-
-// lookAgain lists the queue once more after the promotion. The watchers of the
-// ephemeral znode were told that it was deleted, and a zk gem among them takes
-// the lock without looking: if one that queued before the promotion is still
-// there, we give way. Contenders of other clients look for themselves.
-func (c *candidate) lookAgain(ctx context.Context) error {
-	for {
-		misled, err := c.misled(ctx)
-		switch {
-		case err == nil && misled == "":
-			return nil
-		case err == nil:
-			if err := c.remove(ctx); err != nil {
-				return err
-			}
-			c.durable = false
-			return fmt.Errorf("%w: %s", errGaveWay, misled)
-		case !c.again(ctx, err):
-			return err
-		}
-	}
-}
-
-// misled names a contender that the promotion may have let in; "" if there is
-// none. It is one that stood behind us and could not hold the lock together with
-// us: those before us, and readers behind a reader, did not wait for us.
-func (c *candidate) misled(ctx context.Context) (string, error) {
-	own, err := c.session.Stat(ctx, c.path())
+// gemBehind tells whether a zk gem waits behind us that would take a change of our znode
+// for our leaving, or has: it was there before our present znode was created. Those
+// before us, and readers behind a reader, do not wait for us.
+func (c *candidate) gemBehind(ctx context.Context) (bool, error) {
+	queue, place, err := c.look(ctx)
 	if err != nil {
-		if errors.Is(err, zookeeper.ErrNoNode) {
-			c.durable = false
-			err = ErrNodeGone
-		}
-		return "", err
-	}
-	listing, err := c.session.Children(ctx, c.dir)
-	if err != nil {
-		return "", err
-	}
-	queue, _ := Contenders(listing.Names)
-	place := slices.IndexFunc(queue, func(q Contender) bool { return q.Name == c.node })
-	if place < 0 {
-		c.durable = false
-		return "", ErrNodeGone
+		return false, err
 	}
 	for _, other := range queue[place+1:] {
 		if !gemName.MatchString(other.Name) || queue[place].Mode == Shared && other.Mode == Shared {
 			continue
 		}
+		if !c.persistent {
+			return true, nil
+		}
 		stat, err := c.session.Stat(ctx, c.dir+"/"+other.Name)
 		if errors.Is(err, zookeeper.ErrNoNode) {
 			continue
 		}
-		if err != nil || stat.Czxid < own.Czxid {
-			return other.Name, err
+		if err != nil || stat.Czxid < c.czxid {
+			return err == nil, err
 		}
 	}
-	return "", nil
+	return false, nil
+}
+
+// move replaces our znode by a persistent one, in its place or at the tail of the queue.
+func (c *candidate) move(ctx context.Context, toTail bool) error {
+	data, path, kind := c.Data, c.path(), int32(zookeeper.Persistent)
+	data.Durable = true
+	if toTail {
+		path, kind = c.dir+"/"+c.prefix, zookeeper.PersistentSequential
+	} else {
+		data.Token = c.token
+	}
+	for {
+		// From here on a lost reply can hide a znode that outlives us.
+		was := c.persistent
+		c.persistent = true
+		results, err := c.session.Multi(ctx, zookeeper.Delete(c.path()), zookeeper.Create(path, data.encode(), kind))
+		switch {
+		case err == nil:
+			c.moved(nameOf(results[1].Path), toTail)
+			return c.numbered()
+		case zookeeper.Answered(err):
+			c.persistent = was
+			return goneIfNoNode(err)
+		case c.session.Err() != nil || ctx.Err() != nil:
+			if toTail {
+				c.name, c.token = "", 0 // it is one of two
+			}
+			return err
+		}
+		// The reply is lost: one of the two znodes is there.
+		before := c.name
+		found, err := c.find(ctx)
+		if err != nil {
+			return err
+		}
+		if !found {
+			c.name, c.persistent = before, false
+			return ErrNodeGone
+		}
+		stat, err := c.session.Stat(ctx, c.path())
+		if err != nil {
+			return goneIfNoNode(err)
+		}
+		if toTail && c.name != before || !toTail && stat.EphemeralOwner == 0 {
+			c.moved(c.name, toTail)
+			return c.numbered()
+		}
+		c.persistent = was
+	}
+}
+
+// moved takes note of the new znode.
+func (c *candidate) moved(name string, toTail bool) {
+	c.name, c.own, c.czxid = name, nil, 0
+	if toTail {
+		c.token = 0 // those who go first now have tokens that are greater than the old one
+	}
 }
 
 // Lookup reads one contender. ok is false if its znode is not there.
 func Lookup(ctx context.Context, s *zookeeper.Session, znode string) (entry Entry, ok bool, err error) {
 	if err := validateZnode(znode); err != nil {
+		return Entry{}, false, err
+	}
+	if err := s.Barrier(ctx); err != nil { // another server may have seen its creation or its end
 		return Entry{}, false, err
 	}
 	dir, name := split(znode)
@@ -172,21 +144,21 @@ func RemoveDurable(ctx context.Context, sessions Sessions, znode string) error {
 	if err := validateZnode(znode); err != nil {
 		return err
 	}
-	var (
-		s     *zookeeper.Session
-		entry Entry
-		ok    bool
-		err   error
-	)
 	for {
-		if s, err = sessions(ctx); err != nil {
+		s, err := sessions(ctx)
+		if err != nil {
 			return fmt.Errorf("locker: release %s: %w", shown(znode), err)
 		}
-		if entry, ok, err = Lookup(ctx, s, znode); err == nil || s.Err() == nil || ctx.Err() != nil {
-			break
+		err = removeDurable(ctx, s, sessions, znode)
+		if err == nil || s.Err() == nil || ctx.Err() != nil {
+			return err
 		}
 		// The session ended, and the lock does not care for sessions.
 	}
+}
+
+func removeDurable(ctx context.Context, s *zookeeper.Session, sessions Sessions, znode string) error {
+	entry, ok, err := Lookup(ctx, s, znode)
 	if err != nil || !ok {
 		return err
 	}
@@ -194,11 +166,8 @@ func RemoveDurable(ctx context.Context, sessions Sessions, znode string) error {
 		return fmt.Errorf("%w: %s", ErrNotDurable, entry)
 	}
 	dir, name := split(znode)
-	c := contender{session: s, sessions: sessions, dir: dir, node: name, durable: true}
-	if stat, err := insist(ctx, s, func() (*zookeeper.Stat, error) { return s.Stat(ctx, dir) }); err == nil {
-		c.saw(stat, false) // who the others are is not known
-	}
-	if err := c.remove(ctx); err != nil {
+	n := &node{session: s, sessions: sessions, done: s.Use(), dir: dir, name: name, persistent: true}
+	if err := n.remove(ctx, nil); err != nil {
 		return fmt.Errorf("locker: release %s: %w", shown(znode), err)
 	}
 	return nil
@@ -211,26 +180,36 @@ func DescribeDurable(ctx context.Context, s *zookeeper.Session, znode, info stri
 		return err
 	}
 	for {
-		node, err := insist(ctx, s, func() (zookeeper.Node, error) { return s.Get(ctx, znode) })
-		if errors.Is(err, zookeeper.ErrNoNode) {
-			return fmt.Errorf("%w: %s is gone", ErrNotDurable, shown(znode))
-		}
-		if err != nil {
-			return fmt.Errorf("locker: describe: %w", err)
-		}
-		data := decodeData(node.Data)
-		if node.Stat.EphemeralOwner != 0 || !data.Durable {
-			return fmt.Errorf("%w: %s", ErrNotDurable, shown(znode))
-		}
-		data.Info = info
-		err = s.Set(ctx, znode, data.encode(), node.Stat.Version)
-		if err == nil {
+		err := describe(ctx, s, znode, info)
+		switch {
+		case err == nil:
 			return nil
-		}
-		if !errors.Is(err, zookeeper.ErrBadVersion) && !again(ctx, s, err) {
+		case errors.Is(err, ErrNotDurable):
+			return err
+		case errors.Is(err, zookeeper.ErrNoNode):
+			return fmt.Errorf("%w: %s is gone", ErrNotDurable, shown(znode))
+		case errors.Is(err, zookeeper.ErrBadVersion):
+			// Somebody else has written to it.
+		case zookeeper.Answered(err), s.Err() != nil, ctx.Err() != nil:
 			return fmt.Errorf("locker: describe: %w", err)
 		}
 	}
+}
+
+func describe(ctx context.Context, s *zookeeper.Session, znode, info string) error {
+	if err := s.Barrier(ctx); err != nil {
+		return err
+	}
+	node, err := s.Get(ctx, znode)
+	if err != nil {
+		return err
+	}
+	data := decodeData(node.Data)
+	if node.Stat.EphemeralOwner != 0 || !data.Durable {
+		return fmt.Errorf("%w: %s", ErrNotDurable, shown(znode))
+	}
+	data.Info = info
+	return s.Set(ctx, znode, data.encode(), node.Stat.Version)
 }
 
 func split(znode string) (dir, name string) {

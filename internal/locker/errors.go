@@ -10,20 +10,17 @@ import (
 var (
 	// ErrBusy says that others hold the lock: see [BusyError].
 	ErrBusy = errors.New("locker: lock is held")
-	// ErrOwnRun says that the caller's own run has the lock or waits for it
-	// already: see [OwnRunError].
-	ErrOwnRun = errors.New("locker: lock is taken by this run already")
 	// ErrDisagree says that another contender takes the lock for another kind: see
 	// [DisagreeError].
 	ErrDisagree = errors.New("locker: contenders disagree about the lock")
 	// ErrNotReserved says that everyone can break the lock, though it is to be the
-	// user's alone: its directory was there already, and is open to all.
+	// user's alone: see [NotReservedError].
 	ErrNotReserved = errors.New("locker: the lock's directory is open to everyone")
 	// ErrNodeGone says that the contender's znode was deleted by someone else.
 	ErrNodeGone = errors.New("locker: contender deleted by someone else")
-	// ErrSilence says that no server answered for a whole session timeout, so
-	// that the lock may have been given to another.
-	ErrSilence = errors.New("locker: no answer for a session timeout")
+	// ErrUsedUp says that the directory's sequence numbers have come to their end, at
+	// 2147483647: the order of the contenders would not be that of their coming any more.
+	ErrUsedUp = errors.New("locker: the directory's sequence numbers are used up")
 )
 
 // BusyError says who kept us from the lock when waiting for it ended.
@@ -53,8 +50,10 @@ func (e *BusyError) Error() string {
 // Is makes a BusyError an [ErrBusy].
 func (e *BusyError) Is(target error) bool { return target == ErrBusy }
 
-// OwnRunError says which contender of our own run is before us: waiting for it
-// would be waiting for ourselves.
+// ErrOwnRun says that the caller's own run has the lock or waits for it already.
+var ErrOwnRun = errors.New("locker: lock is taken by this run already")
+
+// OwnRunError says which contender of our own run is before us.
 type OwnRunError struct {
 	LockID string
 	Other  Entry
@@ -67,6 +66,34 @@ func (e *OwnRunError) Error() string {
 
 // Is makes an OwnRunError an [ErrOwnRun].
 func (e *OwnRunError) Is(target error) bool { return target == ErrOwnRun }
+
+// NotReservedError says which directory is open to everyone.
+type NotReservedError struct{ Dir string }
+
+// Error names the directory.
+func (e *NotReservedError) Error() string { return ErrNotReserved.Error() + ": " + shown(e.Dir) }
+
+// Is makes a NotReservedError an [ErrNotReserved].
+func (e *NotReservedError) Is(target error) bool { return target == ErrNotReserved }
+
+// LeftError says that a znode of ours may stay in the queue, and hold the lock later.
+type LeftError struct {
+	Znode   string // its path, or the beginning of that, followed by "…"
+	Durable bool   // it stays until somebody deletes it, else until this run's session ends
+	Err     error
+}
+
+// Error names the znode, and until when it stays.
+func (e *LeftError) Error() string {
+	until := "until the session of this run ends"
+	if e.Durable {
+		until = "until somebody deletes it"
+	}
+	return fmt.Sprintf("znode %s may stay in the queue %s: %v", shown(e.Znode), until, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *LeftError) Unwrap() error { return e.Err }
 
 // DisagreeError says which contender takes the lock for another kind than ours,
 // or for a semaphore with another number of slots.

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/go-zookeeper/zk"
-
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -14,21 +12,12 @@ import (
 func TestReleaseOfALockThatIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	write := func(space *zktest.Space) { space.Set(testDir, []byte("keep me")) }
-	protect := func(space *zktest.Space) {
-		if _, err := space.Conn().SetACL(space.Path(testDir), zk.WorldACL(zk.PermAll&^zk.PermWrite), -1); err != nil {
-			t.Error(err)
-		}
-	}
 	for name, test := range map[string]struct {
 		change func(*zktest.Space)
 		kept   bool // the directory, though nobody is left
 	}{
-		"":                                  {change: func(*zktest.Space) {}},
-		"and has been written to":           {change: write, kept: true},
-		"and cannot be written to any more": {change: protect},
-		"and written to, and kept from it": {
-			change: func(space *zktest.Space) { write(space); protect(space) }, kept: true,
-		},
+		"":                        {change: func(*zktest.Space) {}},
+		"and has been written to": {change: write, kept: true},
 	} {
 		for _, left := range []bool{false, true} {
 			for _, lost := range []bool{false, true} {
@@ -51,11 +40,7 @@ func TestReleaseOfALockThatIsWaitedFor(t *testing.T) {
 						want = nil
 					}
 					if lost {
-						op := zktest.OpMulti
-						if name != "" {
-							op = zktest.OpDelete // as the transaction is refused
-						}
-						caught := proxy.Catch(zktest.Reply, ofKind(op))
+						caught := proxy.Catch(zktest.Reply, ofKind(zktest.OpDelete))
 						defer caught.Wait()
 						caught.Lose()
 					}

@@ -19,7 +19,7 @@ type tally struct {
 // of the sessions.
 var herded = []zktest.Op{
 	zktest.OpCreate, zktest.OpDelete, zktest.OpExists, zktest.OpGetData,
-	zktest.OpSetData, zktest.OpSync, zktest.OpChildren, zktest.OpMulti,
+	zktest.OpSetData, zktest.OpGetACL, zktest.OpChildren, zktest.OpMulti,
 }
 
 func newTally(proxy *zktest.Proxy) *tally {
@@ -79,8 +79,8 @@ func TestHandOverWakesOneOfTheHerd(t *testing.T) {
 			queue := a.herd(proxy, waiters, func(int) Request { return exclusive })
 
 			// To join: one request that finds the directory there, one to join,
-			// one look, and one watch.
-			join := map[zktest.Op]int{zktest.OpMulti: waiters, zktest.OpCreate: waiters, zktest.OpChildren: waiters, zktest.OpExists: waiters, zktest.OpGetData: waiters}
+			// one look, and two watches, over ours and the one in front.
+			join := map[zktest.Op]int{zktest.OpMulti: waiters, zktest.OpCreate: waiters, zktest.OpChildren: waiters, zktest.OpGetData: 2 * waiters}
 			if asked := tally.since(); !maps.Equal(asked, join) {
 				t.Errorf("%d have joined with %v, want %v", waiters, asked, join)
 			}
@@ -90,8 +90,9 @@ func TestHandOverWakesOneOfTheHerd(t *testing.T) {
 			for i, next := range queue[1:] {
 				a.give(holder)
 				holder = next.get()
-				// One to leave, and the look of who is woken.
-				want := map[zktest.Op]int{zktest.OpMulti: 1, zktest.OpChildren: 1}
+				// One to leave, and one for the directory; the look of the one that is
+				// woken, and its question to a quorum.
+				want := map[zktest.Op]int{zktest.OpDelete: 1, zktest.OpGetACL: 1, zktest.OpChildren: 1, zktest.OpMulti: 1}
 				if asked := tally.since(); !maps.Equal(asked, want) {
 					t.Fatalf("hand-over %d of %d took %v, want %v", i+2, waiters, asked, want)
 				}
@@ -124,7 +125,7 @@ func TestReleaseOfAWriterWakesTheReadersBehindIt(t *testing.T) {
 			for _, reader := range queue[:readers] {
 				locks = append(locks, reader.get())
 			}
-			want := map[zktest.Op]int{zktest.OpChildren: readers}
+			want := map[zktest.Op]int{zktest.OpChildren: readers, zktest.OpMulti: readers}
 			if asked := tally.since(); !maps.Equal(asked, want) {
 				t.Errorf("%d readers were let in by %v, want %v", readers, asked, want)
 			}
@@ -141,7 +142,7 @@ func TestReleaseOfAWriterWakesTheReadersBehindIt(t *testing.T) {
 			for _, reader := range queue[readers+1:] {
 				locks = append(locks, reader.get())
 			}
-			want = map[zktest.Op]int{zktest.OpMulti: 1, zktest.OpChildren: readers}
+			want = map[zktest.Op]int{zktest.OpDelete: 1, zktest.OpGetACL: 1, zktest.OpChildren: readers, zktest.OpMulti: readers}
 			if asked := tally.since(); !maps.Equal(asked, want) {
 				t.Errorf("%d readers were let in by %v, want %v", readers, asked, want)
 			}
@@ -169,7 +170,7 @@ func TestReleaseOfASlotWakesFewOfTheHerd(t *testing.T) {
 				}
 				queue := a.herd(proxy, waiters, func(int) Request { return semaphore(slots) })
 				tally.since()
-				want := map[zktest.Op]int{zktest.OpChildren: leaver + 1}
+				want := map[zktest.Op]int{zktest.OpChildren: leaver + 1, zktest.OpMulti: 1}
 				if leaver > 0 {
 					want[zktest.OpGetData] = leaver
 				}
@@ -181,8 +182,8 @@ func TestReleaseOfASlotWakesFewOfTheHerd(t *testing.T) {
 					}
 					asked := tally.since()
 					// The leaver's own, if they came through the proxy.
-					if asked[zktest.OpExists] == asked[zktest.OpDelete] {
-						delete(asked, zktest.OpExists)
+					if asked[zktest.OpGetACL] == asked[zktest.OpDelete] {
+						delete(asked, zktest.OpGetACL)
 						delete(asked, zktest.OpDelete)
 					}
 					if !maps.Equal(asked, want) {

@@ -83,8 +83,8 @@ func nameOfRequest(p zktest.Packet) string {
 		return "promote"
 	case p.Op == zktest.OpMulti && number(0) == int(zktest.OpCreate):
 		return "create all"
-	case p.Op == zktest.OpMulti && number(9+4+number(9)+4) == int(zktest.OpSetData): // after the first's head, path and version
-		return "hand on"
+	case p.Op == zktest.OpMulti && number(0) == int(zktest.OpCheck):
+		return "check"
 	case p.Op == zktest.OpMulti:
 		return "delete all"
 	case p.Op == zktest.OpCreate && strings.HasSuffix(path, DefaultRoot):
@@ -95,18 +95,16 @@ func nameOfRequest(p zktest.Packet) string {
 		return "delete the directory"
 	case p.Op == zktest.OpDelete:
 		return "delete the contender"
-	case p.Op == zktest.OpExists && isDir:
-		return "look at the directory"
-	case p.Op == zktest.OpExists:
-		return "look at the contender"
 	case p.Op == zktest.OpGetData && bytes.HasSuffix(p.Body, []byte{1}):
 		return "watch"
 	case p.Op == zktest.OpGetData:
 		return "read"
 	case p.Op == zktest.OpChildren:
 		return "list"
-	case p.Op == zktest.OpSync:
-		return "sync"
+	case p.Op == zktest.OpExists:
+		return "look at the contender"
+	case p.Op == zktest.OpGetACL:
+		return "look at the directory"
 	}
 	return "something else"
 }

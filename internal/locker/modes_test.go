@@ -182,8 +182,8 @@ func TestPromotionDoesNotGiveWayToFellowHolders(t *testing.T) {
 			}
 			caught.Pass()
 			lock := taking.get()
-			if !slices.Contains(before, lock.node) {
-				t.Errorf("%s holds the lock, which gave way as none of %q", lock.node, before)
+			if !slices.Contains(before, lock.name) {
+				t.Errorf("%s holds the lock, which gave way as none of %q", lock.name, before)
 			}
 			a.leave(gems...)
 			a.give(lock)

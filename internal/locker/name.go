@@ -3,6 +3,8 @@ package locker
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -29,15 +31,22 @@ const (
 // curatorMarker ends them in Curator's layout.
 const curatorMarker = "-lock-"
 
-// runIDLength is that of a run's id, in hex digits.
-const runIDLength = 16
+const (
+	// runIDLength is that of a run's id, in hex digits.
+	runIDLength = 16
+	// slotsLength is that of a semaphore's number of slots, in hex digits.
+	slotsLength = 4
+	hexDigits   = 32
+)
 
 // newPrefix is the name of a new contender without its sequence number. It has
 // 32 hex digits: the first 16 are the run's id, so that a look at the names alone
-// tells the own run; the rest is random, so that the znode can be found when the
-// reply to its creation is lost. A run without a proper id is all random.
+// tells who waits for whom; of a semaphore, the next 4 are the number of slots, so that
+// the names alone tell whether all contenders agree; the rest is random, so that the
+// znode can be found when the reply to its creation is lost. A run without a proper id
+// is all random.
 func newPrefix(req Request) string {
-	var random [16]byte
+	var random [hexDigits / 2]byte
 	_, _ = rand.Read(random[:]) // never fails
 	id := hex.EncodeToString(random[:])
 	if run := req.Data.Run; len(run) == runIDLength {
@@ -47,12 +56,30 @@ func newPrefix(req Request) string {
 	case req.Layout == Curator:
 		return exclusivePrefix + id + curatorMarker
 	case req.Slots > 0:
-		return semaphorePrefix + id + "__lock__"
+		slots := fmt.Sprintf("%0*x", slotsLength, req.Slots)
+		return semaphorePrefix + id[:runIDLength] + slots + id[runIDLength+slotsLength:] + "__lock__"
 	case req.Mode == Shared:
 		return sharedPrefix + id + "__rlock__"
 	default:
 		return exclusivePrefix + id + "__lock__"
 	}
+}
+
+// slotsOf is the number of slots that a semaphore's contender of ours has in its name; 0
+// for other names.
+func slotsOf(name string) int {
+	digits, ok := strings.CutPrefix(name, semaphorePrefix)
+	if !ok || len(digits) < hexDigits {
+		return 0
+	}
+	if _, err := hex.DecodeString(digits[:hexDigits]); err != nil || !strings.HasPrefix(digits[hexDigits:], "__lock__") {
+		return 0
+	}
+	slots, err := strconv.ParseUint(digits[runIDLength:runIDLength+slotsLength], 16, 16)
+	if err != nil || slots > MaxSlots {
+		return 0
+	}
+	return int(slots)
 }
 
 // Layout is how a contender of ours is named.
@@ -61,17 +88,4 @@ func (c Contender) Layout() Layout {
 		return Curator
 	}
 	return Standard
-}
-
-// ofRun tells whether a contender's name is one that newPrefix gave to a run.
-func ofRun(name, run string) bool {
-	if len(run) != runIDLength {
-		return false
-	}
-	for _, prefix := range []string{exclusivePrefix, sharedPrefix, semaphorePrefix} {
-		if strings.HasPrefix(name, prefix+run) {
-			return true
-		}
-	}
-	return false
 }

@@ -10,27 +10,15 @@ import (
 
 func TestContendersOrder(t *testing.T) {
 	t.Parallel()
-	const first, last = math.MinInt32, math.MaxInt32
+	const last = math.MaxInt32
 	for name, test := range map[string]struct{ want []int }{
-		"none":                       {nil},
-		"one":                        {[]int{5}},
-		"one that is negative":       {[]int{first}},
-		"in order":                   {[]int{0, 1, 2, 3}},
-		"with holes":                 {[]int{2, 7, 1000}},
-		"far apart":                  {[]int{0, 1_000_000_000}},
-		"over the sign":              {[]int{last - 1, last, first, first + 1}},
-		"over the sign, with holes":  {[]int{last - 100, first + 100}},
-		"over zero":                  {[]int{-2, -1, 0, 1}},
-		"over zero, with holes":      {[]int{-100, 100}},
-		"a stray far behind":         {[]int{0, 1, 2, 2_000_000_000}},
-		"a stray far before":         {[]int{-2_000_000_000, 0, 1}},
-		"most of the circle":         {[]int{0, 1_500_000_000, -1_500_000_000}},
-		"two that face each other":   {[]int{0, first}},
-		"the last before the first":  {[]int{last, first}},
-		"minus one before zero":      {[]int{-1, 0}},
-		"all negative":               {[]int{-300, -200, -100}},
-		"a queue longer than a gap":  {[]int{last - 2, last - 1, last, first, first + 1, first + 2}},
-		"three that divide a circle": {[]int{0, 1_431_655_765, -1_431_655_766}},
+		"none":                {nil},
+		"one":                 {[]int{5}},
+		"in order":            {[]int{0, 1, 2, 3}},
+		"with holes":          {[]int{2, 7, 1000}},
+		"far apart":           {[]int{0, 2_000_000_000}},
+		"up to the last":      {[]int{last - 1, last}},
+		"negative ones first": {[]int{math.MinInt32, -1, 0, last}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,31 +57,6 @@ func TestContendersSetsOthersAside(t *testing.T) {
 	if !slices.Equal(others, []string{"", "+1", "config", "zoo"}) {
 		t.Errorf("the others are %q", others)
 	}
-}
-
-// What the server counts up one by one stays in that order, wherever the count
-// stands, whoever has left, and whatever stranger lies elsewhere on the circle.
-func FuzzContendersKeepTheServersOrder(f *testing.F) {
-	f.Add(int32(0), uint16(0b1011), int32(0), false)
-	f.Add(int32(math.MaxInt32-3), uint16(0xffff), int32(7), true)
-	f.Add(int32(-3), uint16(0xffff), int32(math.MinInt32), true)
-	f.Fuzz(func(t *testing.T, start int32, present uint16, stranger int32, strange bool) {
-		var want []string
-		for i := range 16 {
-			if present&(1<<i) != 0 {
-				want = append(want, fmt.Sprintf("lock-%010d", start+int32(i)))
-			}
-		}
-		names := slices.Clone(want)
-		if distance := stranger - start; strange && (distance < 0 || distance > 16) {
-			names = append(names, fmt.Sprintf("strange-lock-%010d", stranger))
-		}
-		queue, _ := Contenders(names)
-		got := slices.DeleteFunc(namesOf(queue), func(n string) bool { return strings.HasPrefix(n, "strange") })
-		if !slices.Equal(got, want) {
-			t.Errorf("the queue is %q, want %q", got, want)
-		}
-	})
 }
 
 // The order is one order, whatever the names: every look at the same children

@@ -115,7 +115,7 @@ func TestPromotionCancelledInLimbo(t *testing.T) {
 	s.proxy.Refuse()
 	caught.Lose()
 	s.proxy.Accept()
-	handshake := s.proxy.Catch(zktest.Request, func(p zktest.Packet) bool { return p.Op == zktest.OpSync })
+	handshake := s.proxy.Catch(zktest.Request, check)
 	<-session.Lost()
 	handshake.Wait() // the look that the next session begins with
 	acquiring.cancel(errCancelled)

@@ -20,6 +20,8 @@ type Entry struct {
 	Created time.Time // by the server's clock
 	Session int64     // that it ends with; 0 for a durable one
 	Czxid   int64     // of the transaction that created it
+	// Unreadable says that this user may not read what the znode says.
+	Unreadable bool
 }
 
 // FencingToken is the token of the lock that the contender holds or waits for:
@@ -43,7 +45,10 @@ func (e Entry) Joined() time.Time {
 // String tells a person who this is.
 func (e Entry) String() string {
 	who := e.Owner
-	if who == "" {
+	switch {
+	case e.Unreadable:
+		who = "a client whose znode this user may not read"
+	case who == "":
 		who = "an unnamed client"
 	}
 	details := []string{}
@@ -87,10 +92,14 @@ const readers = 32
 
 // Inspect looks at the lock in directory dir. Whether it is a semaphore, and of how
 // many slots, is what its contenders say; slots is for a semaphore whose contenders
-// do not. A directory that is not there is a lock that nobody holds. The look is not
-// atomic: contenders that leave while it lasts may be missing.
+// do not. A directory that is not there is a lock that nobody holds. It shows all that
+// was committed before the call; contenders that leave while it lasts may be missing.
 func Inspect(ctx context.Context, s *zookeeper.Session, dir string, slots int) (Queue, error) {
-	listing, err := insist(ctx, s, func() (zookeeper.Listing, error) { return s.Children(ctx, dir) })
+	err := s.Barrier(ctx)
+	var listing zookeeper.Listing
+	if err == nil {
+		listing, err = s.Children(ctx, dir)
+	}
 	if errors.Is(err, zookeeper.ErrNoNode) {
 		return Queue{}, nil
 	}
@@ -98,12 +107,12 @@ func Inspect(ctx context.Context, s *zookeeper.Session, dir string, slots int) (
 		return Queue{}, fmt.Errorf("locker: inspect: %w", err)
 	}
 	contenders, others := Contenders(listing.Names)
-	entries, err := read(ctx, s, dir, contenders)
+	entries, err := readAll(ctx, s, dir, contenders)
 	if err != nil {
 		return Queue{}, fmt.Errorf("locker: inspect: %w", err)
 	}
 	queue := Queue{Unrecognized: others}
-	slots = slotsOf(entries, slots)
+	slots = slotsOfQueue(contenders, slots)
 	for i, entry := range entries {
 		switch {
 		case entry == nil:
@@ -116,24 +125,24 @@ func Inspect(ctx context.Context, s *zookeeper.Session, dir string, slots int) (
 	return queue, nil
 }
 
-// slotsOf is the number of slots that the first contender says that says one. If none
-// does, it is the caller's for a semaphore, and 0 where there is none.
-func slotsOf(entries []*Entry, believed int) int {
+// slotsOfQueue is the number of slots that the first contender says that says one. If
+// none does, it is the caller's for a semaphore, and 0 where there is none.
+func slotsOfQueue(queue []Contender, believed int) int {
 	slots := 0
-	for _, entry := range entries {
-		if entry == nil || entry.Mode != Semaphore {
+	for _, c := range queue {
+		if c.Mode != Semaphore {
 			continue
 		}
-		if entry.Slots > 0 {
-			return entry.Slots
+		if c.Slots > 0 {
+			return c.Slots
 		}
 		slots = believed
 	}
 	return slots
 }
 
-// read gets the contenders' znodes side by side; nil for one that has left.
-func read(ctx context.Context, s *zookeeper.Session, dir string, contenders []Contender) ([]*Entry, error) {
+// readAll gets the contenders' znodes side by side; nil for one that has left.
+func readAll(ctx context.Context, s *zookeeper.Session, dir string, contenders []Contender) ([]*Entry, error) {
 	entries := make([]*Entry, len(contenders))
 	errs := make([]error, len(contenders))
 	slots := make(chan struct{}, readers)
@@ -150,7 +159,7 @@ func read(ctx context.Context, s *zookeeper.Session, dir string, contenders []Co
 }
 
 func readEntry(ctx context.Context, s *zookeeper.Session, dir string, c Contender) (*Entry, error) {
-	node, err := insist(ctx, s, func() (zookeeper.Node, error) { return s.Get(ctx, dir+"/"+c.Name) })
+	node, err := s.Get(ctx, dir+"/"+c.Name)
 	if errors.Is(err, zookeeper.ErrNoNode) {
 		return nil, nil //nolint:nilnil // a contender that has left is no error
 	}
@@ -163,11 +172,12 @@ func readEntry(ctx context.Context, s *zookeeper.Session, dir string, c Contende
 
 func entryOf(dir string, c Contender, node zookeeper.Node) Entry {
 	return Entry{
-		Contender: c,
-		Data:      decodeData(node.Data),
-		Znode:     dir + "/" + c.Name,
-		Created:   time.UnixMilli(node.Stat.Ctime),
-		Session:   node.Stat.EphemeralOwner,
-		Czxid:     node.Stat.Czxid,
+		Contender:  c,
+		Data:       decodeData(node.Data),
+		Znode:      dir + "/" + c.Name,
+		Created:    time.UnixMilli(node.Stat.Ctime),
+		Session:    node.Stat.EphemeralOwner,
+		Czxid:      node.Stat.Czxid,
+		Unreadable: node.Unreadable,
 	}
 }

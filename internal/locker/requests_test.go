@@ -48,13 +48,16 @@ func TestRequestsOfAnUncontendedLock(t *testing.T) {
 	requests := record(proxy)
 	for range 3 {
 		release(t, c.lock(dirOf(space)))
-		if got := requests.take(); !slices.Equal(got, []zktest.Op{zktest.OpMulti, zktest.OpMulti}) {
+		// A machine that is slow takes the time in which a held lock comes to be watched.
+		got := slices.DeleteFunc(requests.take(), func(op zktest.Op) bool { return op == zktest.OpGetData })
+		if !slices.Equal(got, []zktest.Op{zktest.OpMulti, zktest.OpMulti}) {
 			t.Errorf("the requests are %v, want two transactions", got)
 		}
 	}
 }
 
-// Where somebody waits, the release is one request, and the waiter needs one look.
+// Where somebody waits, one request releases the lock, and the waiter needs a look and
+// the word of a quorum.
 func TestRequestsOfAHandOver(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
@@ -65,7 +68,7 @@ func TestRequestsOfAHandOver(t *testing.T) {
 	b.session()
 	leaving, waiting := record(first), record(second)
 	waiter := b.queue(b.request(dirOf(space)))
-	if got := waiting.take(); !sameRequests(got, zktest.OpMulti, zktest.OpCreate, zktest.OpChildren, zktest.OpExists, zktest.OpGetData) {
+	if got := waiting.take(); !sameRequests(got, zktest.OpMulti, zktest.OpCreate, zktest.OpChildren, zktest.OpGetData, zktest.OpGetData) {
 		t.Errorf("to queue took %v", got)
 	}
 	release(t, l)
@@ -73,10 +76,10 @@ func TestRequestsOfAHandOver(t *testing.T) {
 	leaving.take()
 	release(t, l)
 	l = waiter.get()
-	if got := leaving.take(); !slices.Equal(got, []zktest.Op{zktest.OpMulti}) {
+	if got := leaving.take(); !slices.Equal(got, []zktest.Op{zktest.OpDelete, zktest.OpGetACL}) {
 		t.Errorf("to hand over took %v", got)
 	}
-	if got := waiting.take(); !sameRequests(got, zktest.OpChildren) {
+	if got := waiting.take(); !sameRequests(got, zktest.OpChildren, zktest.OpMulti) {
 		t.Errorf("to get it took %v", got)
 	}
 	release(t, l)
@@ -127,13 +130,12 @@ func TestOwnServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		await(t, "the loss", l.Lost())
-		at := time.Now()
 		// The server cannot have said that the session is over.
-		if !errors.Is(l.Err(), ErrSilence) {
+		if !errors.Is(l.Err(), zookeeper.ErrSilence) {
 			t.Errorf("lost by %v", l.Err())
 		}
-		if belief := s.Answered().Add(s.Timeout()); at.Before(belief) {
-			t.Errorf("the lock was given up at %v, before %v", at, belief)
+		if zookeeper.Now() < s.AliveUntil() {
+			t.Error("the lock was given up too soon")
 		}
 		if err := server.Resume(); err != nil {
 			t.Fatal(err)

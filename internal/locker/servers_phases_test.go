@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
 // phases are what a fault of the servers can find a client at. Each begins, and
@@ -31,6 +32,9 @@ func waiting(s *scene) func() {
 	before := s.contender(2, nameOf(held.Znode()))
 	return func() {
 		session := s.settled()
+		if session.ID() != s.ours.id {
+			s.WaitGone(s.dir + "/" + before)
+		}
 		now := s.contender(2, nameOf(held.Znode()))
 		if same := session.ID() == s.ours.id; same != (now == before) {
 			s.t.Errorf("%s: %s has become %s, with the same session: %v", s.dir, before, now, same)
@@ -53,19 +57,22 @@ func holding(s *scene) func() {
 	end := s.work(s.lock)
 	w, gets := s.behind()
 	s.holds(s.lock, s.ours.id)
-	if !s.beyond { // the fault meets the look that the lock's watch takes
-		s.caught = s.ours.with.Catch(zktest.Request, ofKind(zktest.OpExists))
-		go s.lock.look()
+	asked := make(chan error, 1)
+	if !s.beyond { // the fault meets the question that is asked of a quorum now and then
+		s.caught = s.ours.with.Catch(zktest.Request, check)
+		go func() { asked <- s.lock.session.Check(bounded(s.t), s.lock.Znode()) }()
 		s.caught.Wait()
 	}
 	return func() {
 		s.settled()
 		if s.beyond {
-			if !errors.Is(s.lock.Err(), ErrSilence) {
+			if !errors.Is(s.lock.Err(), zookeeper.ErrSilence) {
 				s.t.Errorf("%s: lost by %v", s.dir, s.lock.Err())
 			}
 		} else {
-			s.lock.look() // after the one that the fault has met
+			if err := <-asked; err != nil {
+				s.t.Errorf("%s: %v", s.dir, err)
+			}
 			s.holds(s.lock, s.ours.id)
 			s.undecided(w)
 		}

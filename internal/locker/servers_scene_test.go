@@ -91,9 +91,7 @@ func (s *scene) settled() *zookeeper.Session {
 	s.t.Helper()
 	for {
 		session := s.ours.session()
-		_, err := insist(bounded(s.t), session, func() (struct{}, error) {
-			return struct{}{}, session.Sync(bounded(s.t), "/")
-		})
+		err := session.Barrier(bounded(s.t))
 		if session.Err() != nil {
 			continue
 		}

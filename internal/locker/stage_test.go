@@ -2,6 +2,7 @@ package locker
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -87,6 +88,11 @@ func (s *stage) queue(prefix string) (name string) {
 func (s *stage) leave(name string) {
 	s.t.Helper()
 	s.Delete(testDir + "/" + name)
+}
+
+// check matches the request that asks a quorum for znodes.
+func check(p zktest.Packet) bool {
+	return p.Op == zktest.OpMulti && zktest.Op(binary.BigEndian.Uint32(p.Body)) == zktest.OpCheck //nolint:gosec // the wire format is a signed number
 }
 
 // promotion matches the request that makes a lock durable.

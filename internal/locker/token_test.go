@@ -33,7 +33,7 @@ func TestTokensGrowAcrossModesAndDeletedDirectories(t *testing.T) {
 }
 
 func (l *Lock) sequence() int32 {
-	c, _ := ParseContender(l.node)
+	c, _ := ParseContender(l.name)
 	return c.Sequence
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
@@ -21,56 +22,48 @@ func (c *candidate) wait(ctx context.Context) error {
 	}
 	watches := newWatches(c.session)
 	defer watches.stop()
+	if err := c.reserved(ctx); err != nil {
+		return err
+	}
 	over := !c.deadline.IsZero() && !time.Now().Before(c.deadline)
-	agreed := false
 	for {
 		// Taken before the look: a connection that breaks after it wakes us.
 		changed := c.session.Changed()
-		place, err := c.look(ctx)
-		if err == nil && !agreed {
-			agreed, err = c.agree(ctx, place)
-		}
+		queue, place, err := c.look(ctx)
 		if err != nil {
-			if c.again(ctx, err) {
-				continue
-			}
 			return err
 		}
-		before := blockers(c.queued, place, c.Slots)
+		if other := disagreement(queue, place, c.Slots); other != nil {
+			return c.disagree(ctx, *other)
+		}
+		before := blockers(queue, place, c.Slots)
 		if len(before) == 0 {
-			if !agreed {
-				continue
-			}
 			// What the look was answered by may have been cut off from its ensemble,
-			// which may have ended our session. Once this is answered, it had not.
+			// which may have ended our session and given the lock to another.
 			return c.confirm(ctx)
 		}
-		if err := c.refuseOwnRun(ctx, place); err != nil {
-			return err
-		}
 		if over {
-			if err := c.busy(ctx, place); err != nil {
+			if err := c.busy(ctx, queue, place); err != nil {
 				return err
 			}
 			continue // the holder has just left
 		}
 		next, err := watches.add(ctx, c.dir, before)
+		if errors.Is(err, zookeeper.ErrNoNode) {
+			continue
+		}
 		if err != nil {
-			if errors.Is(err, zookeeper.ErrNoNode) || c.again(ctx, err) {
-				continue
-			}
 			return err
 		}
 		if c.Waiting != nil {
-			c.Waiting(Waiting{Place: c.rank(place), Next: next})
+			c.Waiting(Waiting{Place: rank(queue, place, c.Slots), Next: next})
 		}
-		c.queued = nil // as long as the queue, and each of those who wait would keep one
-		only, event := watches.alone()
+		queue = nil // as long as the queue, and each of those who wait would keep one
 		select {
-		case <-event:
-			watches.drop(only)
 		case name := <-watches.fired:
 			watches.drop(name)
+		case <-c.own.Event:
+			c.own = nil
 		case <-changed:
 		case <-c.session.Lost():
 		case <-timer:
@@ -81,92 +74,137 @@ func (c *candidate) wait(ctx context.Context) error {
 	}
 }
 
-// agree fails if a contender before us takes the lock for another kind. The names
-// tell plain locks from semaphores; the number of slots has to be asked for, and
-// one answer is enough, as each contender has asked one before it. done is false
-// if the one that was asked has left.
-func (c *candidate) agree(ctx context.Context, place int) (done bool, err error) {
-	asked := c.Slots == 0
-	for i := place - 1; i >= 0; i-- {
-		other := c.queued[i]
-		sameKind := (other.Mode == Semaphore) == (c.Slots > 0)
-		if sameKind && (asked || gemName.MatchString(other.Name)) {
-			continue // a gem does not say how many slots its semaphore has
-		}
-		entry, err := readEntry(ctx, c.session, c.dir, other)
-		if err != nil || entry == nil {
-			return false, err
-		}
-		if !sameKind || entry.Slots != c.Slots {
-			return false, &DisagreeError{LockID: c.LockID, Slots: c.Slots, Other: *entry}
-		}
-		asked = true
+// reserved fails if the lock is to be its user's alone, but its directory lets everyone
+// in. While our znode is there it cannot be replaced by another directory.
+func (c *candidate) reserved(ctx context.Context) error {
+	if c.made || !c.session.Creator() {
+		return nil
 	}
-	return true, nil
+	access, err := c.session.Access(ctx, c.dir)
+	if err == nil && access.Open {
+		err = &NotReservedError{Dir: c.dir}
+	}
+	return goneIfNoNode(err)
 }
 
-// refuseOwnRun fails if contenders of our own run are before us and keep us from
-// the lock: they hold it, or will, until the run is done with what depends on
-// them. A reader does not mind others of its run, unless a writer in between
-// waits for those.
-func (c *candidate) refuseOwnRun(ctx context.Context, place int) error {
-	left := max(c.Slots, 1)
-	if c.Mode == Shared {
-		writer := blockers(c.queued, place, 0)[0]
-		place = slices.Index(c.queued, writer) + 1
+// look lists the queue and returns it with our place in it, from 0. Our own znode must
+// be there, and be the one that we created; anything else is ErrNodeGone.
+func (c *candidate) look(ctx context.Context) ([]Contender, int, error) {
+	for {
+		var listing zookeeper.Listing
+		var listErr error
+		var both sync.WaitGroup
+		both.Go(func() { listing, listErr = c.session.Children(ctx, c.dir) })
+		err := c.watchOwn(ctx)
+		both.Wait()
+		if err := errors.Join(listErr, err); err != nil {
+			return nil, 0, goneIfNoNode(err)
+		}
+		queue, _ := Contenders(listing.Names)
+		name := c.name
+		if found, err := c.settle(ctx, queue); err != nil {
+			return nil, 0, err
+		} else if !found || c.name != name {
+			c.name = name
+			return nil, 0, ErrNodeGone
+		}
+		select {
+		case <-c.own.Event:
+			// An event comes before the answers that show what it is about: the name in
+			// the list may be another znode's than ours.
+			c.own = nil
+			continue
+		default:
+		}
+		c.crowded = listing.Stat.NumChildren > 1
+		return queue, slices.IndexFunc(queue, func(q Contender) bool { return q.Name == c.name }), nil
 	}
-	for _, other := range c.queued[:place] {
-		if !ofRun(other.Name, c.Data.Run) {
-			continue
-		}
-		if left--; left > 0 {
-			continue
-		}
-		entry, err := readEntry(ctx, c.session, c.dir, other)
-		if err != nil {
-			return err
-		}
-		if entry != nil {
-			return &OwnRunError{LockID: c.LockID, Other: *entry}
-		}
-		left++
+}
+
+// watchOwn sees to it that our znode is watched, and that it is ours: the one that we
+// created with this session, or in one transaction persistent.
+func (c *candidate) watchOwn(ctx context.Context) error {
+	if c.own != nil {
+		return nil
+	}
+	own, err := c.session.Watch(ctx, c.path())
+	if err != nil {
+		return err
+	}
+	owner := c.session.ID()
+	if c.persistent {
+		owner = 0
+	}
+	if own.Stat.EphemeralOwner != owner || c.czxid != 0 && own.Stat.Czxid != c.czxid {
+		return ErrNodeGone
+	}
+	c.own, c.czxid = &own, own.Stat.Czxid
+	if c.token == 0 {
+		c.token = c.czxid
 	}
 	return nil
 }
 
-// confirm returns nil if our session was alive lately by the leader's word.
-func (c *candidate) confirm(ctx context.Context) error {
-	_, err := insist(ctx, c.session, func() (struct{}, error) {
-		return struct{}{}, c.session.Confirm(ctx, c.session.Timeout()/3)
-	})
+func goneIfNoNode(err error) error {
+	if errors.Is(err, zookeeper.ErrNoNode) {
+		return ErrNodeGone
+	}
 	return err
 }
 
-// rank is our place among those who wait, from 1.
-func (c *candidate) rank(place int) int {
+// confirm returns nil once a quorum has said that our znode is there, and the session
+// is surely alive.
+func (c *candidate) confirm(ctx context.Context) error {
+	for {
+		if err := c.session.Check(ctx, c.path()); err != nil {
+			return goneIfNoNode(err)
+		}
+		if c.persistent || c.session.Alive() == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// rank is the place of queue[place] among those who wait, from 1.
+func rank(queue []Contender, place, slots int) int {
 	rank := 1
 	for i := range place {
-		if !holds(c.queued, i, c.Slots) {
+		if !holds(queue, i, slots) {
 			rank++
 		}
 	}
 	return rank
 }
 
-// busy is the error that says who holds the lock; nil if they have left since
-// the last look.
-func (c *candidate) busy(ctx context.Context, place int) error {
-	var holding []Contender
-	for i, q := range c.queued {
-		if holds(c.queued, i, c.Slots) {
-			holding = append(holding, q)
-		}
-	}
-	entries, err := read(ctx, c.session, c.dir, holding)
+// disagree is the error about another contender.
+func (c *candidate) disagree(ctx context.Context, other Contender) error {
+	entry, err := readEntry(ctx, c.session, c.dir, other)
 	if err != nil {
 		return err
 	}
-	busy := &BusyError{LockID: c.LockID, Dir: c.Dir, Waited: c.Wait, Place: c.rank(place)}
+	if entry == nil {
+		entry = &Entry{Contender: other, Znode: c.dir + "/" + other.Name}
+	}
+	return &DisagreeError{LockID: c.LockID, Slots: c.Slots, Other: *entry}
+}
+
+// busy is the error that says who holds the lock; nil if they have left since
+// the last look.
+func (c *candidate) busy(ctx context.Context, queue []Contender, place int) error {
+	var holding []Contender
+	for i, q := range queue {
+		if holds(queue, i, c.Slots) {
+			holding = append(holding, q)
+		}
+	}
+	entries, err := readAll(ctx, c.session, c.dir, holding)
+	if err != nil {
+		return err
+	}
+	busy := &BusyError{LockID: c.LockID, Dir: c.Dir, Waited: c.Wait, Place: rank(queue, place, c.Slots)}
 	for _, entry := range entries {
 		if entry != nil {
 			busy.Holders = append(busy.Holders, *entry)
@@ -177,3 +215,54 @@ func (c *candidate) busy(ctx context.Context, place int) error {
 	}
 	return busy
 }
+
+// watches are those of one waiter over the contenders that keep it from the lock. A
+// watch that has not fired is kept from one look to the next: setting it anew would pile
+// up in the client library.
+type watches struct {
+	session *zookeeper.Session
+	set     map[string]Entry
+	fired   chan string // the names of those whose watch has fired
+	stopped chan struct{}
+}
+
+func newWatches(s *zookeeper.Session) *watches {
+	return &watches{session: s, set: make(map[string]Entry), fired: make(chan string), stopped: make(chan struct{})}
+}
+
+// add watches those contenders that are not watched yet, and returns the last of
+// them all. It fails with ErrNoNode if one of them has left.
+func (w *watches) add(ctx context.Context, dir string, contenders []Contender) (last Entry, err error) {
+	for _, c := range contenders {
+		known, ok := w.set[c.Name]
+		if !ok {
+			watch, err := w.session.Watch(ctx, dir+"/"+c.Name)
+			if err != nil {
+				return Entry{}, err
+			}
+			known = entryOf(dir, c, watch.Node)
+			w.set[c.Name] = known
+			go w.forward(c.Name, watch.Event)
+		}
+		last = known
+	}
+	return last, nil
+}
+
+func (w *watches) forward(name string, event <-chan zookeeper.Event) {
+	select {
+	case <-event:
+	case <-w.stopped:
+		return
+	}
+	select {
+	case w.fired <- name:
+	case <-w.stopped:
+	}
+}
+
+// drop forgets a watch that has fired.
+func (w *watches) drop(name string) { delete(w.set, name) }
+
+// stop ends the listening.
+func (w *watches) stop() { close(w.stopped) }

@@ -19,8 +19,9 @@ const (
 	OpExists   Op = 3
 	OpGetData  Op = 4
 	OpSetData  Op = 5
-	OpSync     Op = 9
+	OpGetACL   Op = 6
 	OpChildren Op = 12
+	OpCheck    Op = 13
 	OpMulti    Op = 14
 
 	opCloseSession Op = -11
@@ -134,7 +135,7 @@ func (p *Proxy) Expire() {
 
 // Catch catches the first request, or the reply to it, for which match is true.
 func (p *Proxy) Catch(side Side, match func(Packet) bool) *Caught {
-	c := &Caught{proxy: p, side: side, match: match, hit: make(chan struct{}), verdict: make(chan bool, 1)}
+	c := &Caught{proxy: p, side: side, match: match, hit: make(chan struct{}), verdict: make(chan verdict, 1)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.traps = append(p.traps, c)
@@ -147,7 +148,13 @@ type Caught struct {
 	side    Side
 	match   func(Packet) bool
 	hit     chan struct{}
-	verdict chan bool // whether it passes
+	verdict chan verdict
+}
+
+// verdict is what becomes of something that was caught.
+type verdict struct {
+	passes bool
+	code   int32 // the server's answer in its place, if not 0
 }
 
 // Wait waits until something is caught.
@@ -166,10 +173,14 @@ func (c *Caught) Wait() {
 func (c *Caught) Hit() <-chan struct{} { return c.hit }
 
 // Pass lets go what is caught.
-func (c *Caught) Pass() { c.verdict <- true }
+func (c *Caught) Pass() { c.verdict <- verdict{passes: true} }
 
 // Lose ends the connection instead.
-func (c *Caught) Lose() { c.verdict <- false }
+func (c *Caught) Lose() { c.verdict <- verdict{} }
+
+// Refuse answers a request by an error of the server's (KeeperException.Code), which
+// does not see the request.
+func (c *Caught) Refuse(code int32) { c.verdict <- verdict{code: code} }
 
 func (p *Proxy) accept() {
 	for {
@@ -210,6 +221,7 @@ func (p *Proxy) pass(l *link, side Side) {
 		from, to = to, from
 	}
 	for first := true; ; first = false {
+		to := to
 		packet, err := readPacket(from)
 		if err != nil {
 			return
@@ -222,15 +234,17 @@ func (p *Proxy) pass(l *link, side Side) {
 		if c := p.trapped(l, side, first, packet); c != nil {
 			close(c.hit)
 			select {
-			case passes := <-c.verdict:
-				if !passes {
+			case verdict := <-c.verdict:
+				if verdict.code != 0 {
+					to, packet = l.client, refusal(packet, verdict.code)
+				} else if !verdict.passes {
 					return
 				}
 			case <-p.ended:
 				return
 			}
 		}
-		if err := writePacket(to, packet); err != nil {
+		if err := l.write(to, packet); err != nil {
 			return
 		}
 	}
@@ -259,6 +273,21 @@ type link struct {
 
 	mu    sync.Mutex
 	asked map[int32]Packet // by xid
+
+	writing sync.Mutex
+}
+
+func (l *link) write(to net.Conn, packet []byte) error {
+	l.writing.Lock() // both sides may write to the client
+	defer l.writing.Unlock()
+	return writePacket(to, packet)
+}
+
+// refusal is the answer to a request that is an error code: xid, zxid and code.
+func refusal(request []byte, code int32) []byte {
+	answer := append([]byte(nil), request[:4]...)
+	answer = append(answer, make([]byte, 8)...)
+	return binary.BigEndian.AppendUint32(answer, uint32(code)) //nolint:gosec // the wire format is a signed number
 }
 
 func (l *link) close() {

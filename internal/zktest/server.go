@@ -140,6 +140,18 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.awaitServing(ctx)
 }
 
+// Empty is Restart with the server's data gone, as after the loss of a disk: it knows
+// no znode and no session.
+func (s *Server) Empty(ctx context.Context) error {
+	if err := s.Kill(); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(filepath.Join(s.dir, "data", "version-2")); err != nil {
+		return err
+	}
+	return s.Restart(ctx)
+}
+
 // launch is Restart without waiting until the server serves: a member of an
 // ensemble does only once others do.
 func (s *Server) launch() error {

@@ -35,13 +35,18 @@ var (
 	ErrAuthRequired = errors.New("the servers want clients to authenticate")
 	// ErrQuotaExceeded says that a znode above is as full as its quota lets it be.
 	ErrQuotaExceeded = errors.New("the quota is exceeded")
+	// ErrThrottled says that a server with too much to do has not carried out the
+	// request. It is sent again.
+	ErrThrottled = errors.New("the server has too much to do")
 )
 
 // unknown are what the client library makes of answers that it does not know:
-// SESSIONCLOSEDREQUIRESASLAUTH, which is about other schemes, too, and QUOTAEXCEEDED.
+// SESSIONCLOSEDREQUIRESASLAUTH, which is about other schemes, too, QUOTAEXCEEDED and
+// THROTTLEDOP.
 var unknown = map[string]error{
 	"unknown error: -124": ErrAuthRequired,
 	"unknown error: -125": ErrQuotaExceeded,
+	"unknown error: -127": ErrThrottled,
 }
 
 // named is err as the error of ours that it is.

@@ -73,7 +73,7 @@ func TestExpiryEndsRequestsAndWatches(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	s := open(t, config(space.Addr()))
-	watch, err := s.GetWatch(bounded(t), space.Path("/"))
+	watch, err := s.Watch(bounded(t), space.Path("/"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,4 +170,32 @@ func mustCreate(t *testing.T, s *Session, path string, kind int32) string {
 		t.Fatal(err)
 	}
 	return created
+}
+
+// A server that has lost its data refuses a client that has seen newer ones before it
+// says anything about the session.
+func TestSessionWithoutConnectionIsOver(t *testing.T) {
+	t.Parallel()
+	server := zktest.Own(t, zktest.Options{})
+	cfg := config(server.Addr())
+	cfg.SessionTimeout = 2 * time.Second
+	var pool Pool
+	defer pool.Close()
+	s, err := pool.Session(bounded(t), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustCreate(t, s, "/a", Ephemeral)
+	if err := server.Empty(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the loss", s.Lost())
+	if !errors.Is(s.Err(), ErrSessionExpired) {
+		t.Errorf("the session ended by %v", s.Err())
+	}
+	fresh, err := pool.Session(bounded(t), cfg)
+	if err != nil || fresh == s {
+		t.Fatalf("the pool gives %p for %p, %v", fresh, s, err)
+	}
+	mustCreate(t, fresh, "/a", Ephemeral)
 }

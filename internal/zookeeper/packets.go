@@ -53,6 +53,12 @@ func (c *packetConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+func (c *packetConn) Write(packet []byte) (int, error) {
+	_, timeout := c.transport.negotiated()
+	c.transport.belief.note(Now(), timeout)
+	return c.Conn.Write(packet)
+}
+
 func (c *packetConn) next() ([]byte, error) {
 	if c.greeted {
 		if err := c.fill(maxPacket); err != nil {

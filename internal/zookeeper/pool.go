@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ type Pool struct {
 	mu       sync.Mutex
 	closed   bool
 	sessions map[poolKey]*pooled
+	retired  []*pooled // still used by some
 	closing  sync.WaitGroup
 }
 
@@ -82,7 +84,9 @@ func (p *Pool) entry(cfg Config) (*pooled, error) {
 	if ok && !entry.useless() {
 		return entry, nil
 	}
-	if ok {
+	if ok && entry.living() {
+		p.retired = append(p.retired, entry)
+	} else if ok {
 		p.closing.Go(entry.close)
 	}
 	// Detached from the caller's context: others may wait for this session.
@@ -99,15 +103,18 @@ func (p *Pool) entry(cfg Config) (*pooled, error) {
 	return fresh, nil
 }
 
-// useless tells whether the session could not be opened or has ended.
+// useless tells whether the session could not be opened, has ended or will.
 func (e *pooled) useless() bool {
 	select {
 	case <-e.opened:
-		return e.err != nil || e.session.Err() != nil
+		return !e.living() || e.session.Retired()
 	default:
 		return false
 	}
 }
+
+// living tells whether a session was opened that has not ended.
+func (e *pooled) living() bool { return e.err == nil && e.session.Err() == nil }
 
 func (e *pooled) close() {
 	e.cancel()
@@ -122,8 +129,8 @@ func (e *pooled) close() {
 func (p *Pool) Close() {
 	p.mu.Lock()
 	p.closed = true
-	entries := p.sessions
-	p.sessions = nil
+	entries := slices.AppendSeq(p.retired, maps.Values(p.sessions))
+	p.sessions, p.retired = nil, nil
 	p.mu.Unlock()
 	for _, entry := range entries {
 		p.closing.Go(entry.close)

@@ -48,7 +48,7 @@ func TestReconnect(t *testing.T) {
 			break
 		}
 		changed := s.Changed()
-		watch, err := s.GetWatch(bounded(t), space.Path("/a"))
+		watch, err := s.Watch(bounded(t), space.Path("/a"))
 		if err != nil {
 			t.Error(err)
 			break
@@ -130,7 +130,7 @@ func TestWatchesAreForgotten(t *testing.T) {
 	}
 	watch := func(path string) <-chan Event {
 		t.Helper()
-		w, err := s.GetWatch(bounded(t), space.Path(path))
+		w, err := s.Watch(bounded(t), space.Path(path))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +149,7 @@ func TestWatchesAreForgotten(t *testing.T) {
 	space.Create("/a", nil, zktest.Persistent)
 	space.Create("/b", nil, zktest.Persistent)
 	first, second, other := watch("/a"), watch("/a"), watch("/b")
-	if _, err := s.GetWatch(bounded(t), space.Path("/no-such")); !errors.Is(err, ErrNoNode) {
+	if _, err := s.Watch(bounded(t), space.Path("/no-such")); !errors.Is(err, ErrNoNode) {
 		t.Errorf("want ErrNoNode, got %v", err)
 	}
 	keeps(space.Path("/a"), space.Path("/b"))

@@ -3,9 +3,7 @@ package zookeeper
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"time"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -18,9 +16,10 @@ type Event = zk.Event
 
 // Kinds of znode for [Session.Create] and [Create].
 const (
-	Persistent          = zk.FlagPersistent
-	Ephemeral           = zk.FlagEphemeral
-	EphemeralSequential = zk.FlagEphemeralSequential
+	Persistent           = zk.FlagPersistent
+	Ephemeral            = zk.FlagEphemeral
+	EphemeralSequential  = zk.FlagEphemeralSequential
+	PersistentSequential = zk.FlagSequence
 )
 
 // anyVersion is a version that every znode has.
@@ -49,6 +48,10 @@ func Set(path string, data []byte, version int32) Op {
 	return Op{&zk.SetDataRequest{Path: path, Data: data, Version: version}}
 }
 
+// Check changes nothing and is refused with [ErrNoNode] where there is no such znode. It
+// takes a quorum like every write.
+func Check(path string) Op { return Op{&zk.CheckVersionRequest{Path: path, Version: anyVersion}} }
+
 // Result is what one operation of [Session.Multi] gave.
 type Result struct {
 	Path string // of a created znode
@@ -57,22 +60,37 @@ type Result struct {
 }
 
 // Create makes a znode and returns its path, which for a sequential one has the
-// server's number at its end.
+// server's number at its end. After an error that is not [Answered] it may exist.
 func (s *Session) Create(ctx context.Context, path string, data []byte, kind int32) (string, error) {
-	return confirmed(ctx, s, "create", path, func() (string, error) {
+	return once(ctx, s, write, "create", path, func() (string, error) {
 		return s.conn.Create(path, data, kind, s.acl)
 	})
 }
 
-// Delete removes a znode of whatever version.
+// CreateShared makes a persistent znode below which everyone may create and delete,
+// because other users' locks stand there, too. With [Config.Creator] nobody else may
+// change the znode itself.
+func (s *Session) CreateShared(ctx context.Context, path string) error {
+	acl := openACL
+	if s.creator {
+		acl = sharedACL
+	}
+	_, err := once(ctx, s, write, "create", path, func() (string, error) {
+		return s.conn.Create(path, nil, Persistent, acl)
+	})
+	return err
+}
+
+// Delete removes a znode of whatever version. Where it had to be sent again,
+// [ErrNoNode] can mean that it was carried out the first time.
 func (s *Session) Delete(ctx context.Context, path string) error {
 	return s.DeleteUnchanged(ctx, path, anyVersion)
 }
 
 // DeleteUnchanged removes a znode whose data have the given version; [ErrBadVersion]
-// if they have another.
+// if they have another. [ErrNoNode] is as with Delete.
 func (s *Session) DeleteUnchanged(ctx context.Context, path string, version int32) error {
-	_, err := confirmed(ctx, s, "delete", path, func() (struct{}, error) {
+	_, err := repeated(ctx, s, write, "delete", path, func() (struct{}, error) {
 		return struct{}{}, s.conn.Delete(path, version)
 	})
 	return err
@@ -86,7 +104,7 @@ type Listing struct {
 
 // Children lists the children of a znode.
 func (s *Session) Children(ctx context.Context, path string) (Listing, error) {
-	return call(ctx, s, "list", path, func() (Listing, error) {
+	return repeated(ctx, s, read, "list", path, func() (Listing, error) {
 		names, stat, err := s.conn.Children(path)
 		return Listing{names, stat}, err
 	})
@@ -96,14 +114,22 @@ func (s *Session) Children(ctx context.Context, path string) (Listing, error) {
 type Node struct {
 	Data []byte
 	Stat *Stat
+	// Unreadable says that this user may not read the data.
+	Unreadable bool
 }
 
-// Get reads a znode.
+// Get reads a znode, or only its Stat where this user may not read its data.
 func (s *Session) Get(ctx context.Context, path string) (Node, error) {
-	return call(ctx, s, "get", path, func() (Node, error) {
+	node, err := repeated(ctx, s, read, "get", path, func() (Node, error) {
 		data, stat, err := s.conn.Get(path)
-		return Node{data, stat}, err
+		return Node{Data: data, Stat: stat}, err
 	})
+	if errors.Is(err, ErrNoAuth) {
+		var stat *Stat
+		stat, err = s.Stat(ctx, path)
+		node = Node{Stat: stat, Unreadable: true}
+	}
+	return node, err
 }
 
 // Watch is a znode's content and its next event: the deletion or a change of
@@ -114,20 +140,33 @@ type Watch struct {
 	Event <-chan Event
 }
 
-// GetWatch reads a znode and watches it. No watch is left where there is no
-// such znode.
-func (s *Session) GetWatch(ctx context.Context, path string) (Watch, error) {
-	return call(ctx, s, "watch", path, func() (Watch, error) {
+// Watch reads a znode and watches it. It needs no permission: data that this user may
+// not read are left out. [ErrNoNode] if there is no such znode; a watch for its creation
+// can be left then, where its data could not be read.
+func (s *Session) Watch(ctx context.Context, path string) (Watch, error) {
+	watch, err := repeated(ctx, s, read, "watch", path, func() (Watch, error) {
 		s.transport.watches.begin(path)
 		data, stat, event, err := s.conn.GetW(path)
 		s.transport.watches.end(path, err == nil)
-		return Watch{Node{data, stat}, event}, err
+		return Watch{Node{Data: data, Stat: stat}, event}, err
+	})
+	if !errors.Is(err, ErrNoAuth) {
+		return watch, err
+	}
+	return repeated(ctx, s, read, "watch", path, func() (Watch, error) {
+		s.transport.watches.begin(path)
+		ok, stat, event, err := s.conn.ExistsW(path)
+		s.transport.watches.end(path, err == nil)
+		if err == nil && !ok {
+			err = ErrNoNode
+		}
+		return Watch{Node{Stat: stat, Unreadable: true}, event}, err
 	})
 }
 
 // Stat looks a znode up; [ErrNoNode] if there is none.
 func (s *Session) Stat(ctx context.Context, path string) (*Stat, error) {
-	return call(ctx, s, "stat", path, func() (*Stat, error) {
+	return repeated(ctx, s, read, "stat", path, func() (*Stat, error) {
 		ok, stat, err := s.conn.Exists(path)
 		if err == nil && !ok {
 			err = ErrNoNode
@@ -136,36 +175,96 @@ func (s *Session) Stat(ctx context.Context, path string) (*Stat, error) {
 	})
 }
 
-// OpenToAll tells whether everyone may create or delete children of a znode, or
-// change who may.
-func (s *Session) OpenToAll(ctx context.Context, path string) (bool, error) {
-	acl, err := call(ctx, s, "get the ACL of", path, func() ([]zk.ACL, error) {
-		acl, _, err := s.conn.GetACL(path)
+// Access tells who may change a znode and what stands below it.
+type Access struct {
+	// Open: everyone may create or delete children, or change who may.
+	Open bool
+	// Ours: the znode has the ACL that this session gives to what it creates.
+	Ours bool
+	Stat *Stat
+}
+
+// Access reads the ACL of a znode.
+func (s *Session) Access(ctx context.Context, path string) (Access, error) {
+	var stat *Stat
+	acl, err := repeated(ctx, s, read, "get the ACL of", path, func() (acl []zk.ACL, err error) {
+		acl, stat, err = s.conn.GetACL(path)
 		return acl, err
 	})
-	return slices.ContainsFunc(acl, func(entry zk.ACL) bool {
-		return entry.Scheme == "world" && entry.Perms&(zk.PermCreate|zk.PermDelete|zk.PermAdmin) != 0
-	}), err
+	if err != nil {
+		return Access{}, err
+	}
+	return Access{
+		Stat: stat,
+		Open: slices.ContainsFunc(acl, func(entry zk.ACL) bool {
+			return entry.Scheme == "world" && entry.Perms&(zk.PermCreate|zk.PermDelete|zk.PermAdmin) != 0
+		}),
+		Ours: s.gives(acl),
+	}, nil
+}
+
+// gives tells whether an ACL is the one of what this session creates. In place of
+// "auth" the server writes the user's identities.
+func (s *Session) gives(acl []zk.ACL) bool {
+	rest := slices.Clone(s.acl)
+	users := 0
+	for _, entry := range acl {
+		if i := slices.Index(rest, entry); i >= 0 {
+			rest = slices.Delete(rest, i, i+1)
+		} else if entry.Scheme != "world" && entry.Perms == zk.PermAll {
+			users++
+		} else {
+			return false
+		}
+	}
+	// What is left over is the entry for our own identities.
+	return s.creator && users > 0 && len(rest) == 1 && rest[0].Scheme == "auth" || users == 0 && len(rest) == 0
 }
 
 // Set replaces the data of a znode that has the given version; [ErrBadVersion]
-// if it has another.
+// if it has another. After an error that is not [Answered] it may be done.
 func (s *Session) Set(ctx context.Context, path string, data []byte, version int32) error {
-	_, err := confirmed(ctx, s, "set", path, func() (*Stat, error) { return s.conn.Set(path, data, version) })
+	_, err := once(ctx, s, write, "set", path, func() (*Stat, error) { return s.conn.Set(path, data, version) })
 	return err
 }
 
-// Sync waits until the connected server has seen all that the ensemble had
-// committed: a list after it cannot miss an earlier create of this session.
-func (s *Session) Sync(ctx context.Context, path string) error {
-	_, err := confirmed(ctx, s, "sync", path, func() (string, error) { return s.conn.Sync(path) })
+// Barrier waits until a quorum has answered a write that changes nothing. Reads after it
+// see all that was committed before it, whatever server answers them. A sync is not
+// enough: a leader that was deposed answers it before it has noticed.
+func (s *Session) Barrier(ctx context.Context) error {
+	err := s.Check(ctx, "/")
+	if Answered(err) { // also by a refusal
+		return nil
+	}
 	return err
+}
+
+// Check asks a quorum whether znodes are there, all in one transaction; [ErrNoNode] if
+// one of them is not.
+func (s *Session) Check(ctx context.Context, paths ...string) error {
+	_, err := s.check(ctx, paths)
+	return err
+}
+
+// check is Check that tells which of the paths the error is about; -1 if none.
+func (s *Session) check(ctx context.Context, paths []string) (at int, err error) {
+	ops := make([]Op, len(paths))
+	for i, path := range paths {
+		ops[i] = Check(path)
+	}
+	results, err := repeated(ctx, s, write, "check", opPath(ops), func() ([]Result, error) { return s.multi(ops) })
+	return slices.IndexFunc(results, func(r Result) bool { return r.Err != nil }), err
 }
 
 // Multi carries out all operations or none (the multi transaction of the
 // ZooKeeper API). The results stand in the operations' order; on a refusal the
-// error is that of the operation at fault.
+// error is that of the operation at fault. After an error that is not [Answered] the
+// transaction may have been carried out.
 func (s *Session) Multi(ctx context.Context, ops ...Op) ([]Result, error) {
+	return once(ctx, s, write, "multi", opPath(ops), func() ([]Result, error) { return s.multi(ops) })
+}
+
+func (s *Session) multi(ops []Op) ([]Result, error) {
 	requests := make([]any, len(ops))
 	for i, op := range ops {
 		if create, ok := op.request.(*zk.CreateRequest); ok {
@@ -173,14 +272,12 @@ func (s *Session) Multi(ctx context.Context, ops ...Op) ([]Result, error) {
 		}
 		requests[i] = op.request
 	}
-	return confirmed(ctx, s, "multi", opPath(ops), func() ([]Result, error) {
-		responses, err := s.conn.Multi(requests...)
-		results := make([]Result, len(responses))
-		for i, r := range responses {
-			results[i] = Result{Path: r.String, Stat: r.Stat, Err: r.Error}
-		}
-		return results, err
-	})
+	responses, err := s.conn.Multi(requests...)
+	results := make([]Result, len(responses))
+	for i, r := range responses {
+		results[i] = Result{Path: r.String, Stat: r.Stat, Err: r.Error}
+	}
+	return results, err
 }
 
 func opPath(ops []Op) string {
@@ -194,67 +291,8 @@ func opPath(ops []Op) string {
 		return r.Path
 	case *zk.SetDataRequest:
 		return r.Path
+	case *zk.CheckVersionRequest:
+		return r.Path
 	}
 	return ""
-}
-
-// call runs one request of the library, which takes no context, and gives up
-// waiting for its answer when ctx or the session ends. The result comes along
-// with a refusal, and is zero when there was no answer.
-func call[T any](ctx context.Context, s *Session, op, path string, request func() (T, error)) (T, error) {
-	var none T
-	if err := s.Ready(ctx); err != nil {
-		return none, fmt.Errorf("zookeeper: %s %s: %w", op, path, err)
-	}
-	type answer struct {
-		value T
-		err   error
-	}
-	done := make(chan answer, 1)
-	go func() {
-		value, err := request()
-		done <- answer{value, named(err)}
-	}()
-	var a answer
-	select {
-	case a = <-done:
-	case <-ctx.Done():
-		a.err = context.Cause(ctx)
-	case <-s.Lost():
-		a.err = s.Err()
-	}
-	if a.err != nil && !Answered(a.err) {
-		if errors.Is(a.err, ErrSessionExpired) {
-			// Said in an answer, on a connection that still stands.
-			s.expire()
-		}
-		a.value = none
-		if err := s.Err(); err != nil && !errors.Is(a.err, err) {
-			a.err = fmt.Errorf("%w (%w)", err, a.err)
-		}
-	}
-	if a.err != nil {
-		a.err = fmt.Errorf("zookeeper: %s %s: %w", op, path, a.err)
-	}
-	return a.value, a.err
-}
-
-// confirmed is call for a request that the leader has to answer, be it by a
-// refusal, and which so proves that the session is alive. A read proves nothing:
-// a server that is cut off from its leader goes on answering those for a while.
-func confirmed[T any](ctx context.Context, s *Session, op, path string, request func() (T, error)) (T, error) {
-	sent := time.Now()
-	value, err := call(ctx, s, op, path, request)
-	if err == nil || Answered(err) {
-		s.noteAnswer(sent)
-	}
-	return value, err
-}
-
-func (s *Session) noteAnswer(sent time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if sent.After(s.answered) {
-		s.answered = sent
-	}
 }

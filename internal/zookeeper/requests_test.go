@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -124,7 +123,7 @@ func TestErrorsNameTheRequest(t *testing.T) {
 	path := space.Path("/nothing")
 	for verb, request := range map[string]func() error{
 		"get":    func() error { _, err := s.Get(bounded(t), path); return err },
-		"watch":  func() error { _, err := s.GetWatch(bounded(t), path); return err },
+		"watch":  func() error { _, err := s.Watch(bounded(t), path); return err },
 		"stat":   func() error { _, err := s.Stat(bounded(t), path); return err },
 		"list":   func() error { _, err := s.Children(bounded(t), path); return err },
 		"delete": func() error { return s.Delete(bounded(t), path) },
@@ -133,55 +132,17 @@ func TestErrorsNameTheRequest(t *testing.T) {
 		"create": func() error { _, err := s.Create(bounded(t), path+"/a", nil, Persistent); return err },
 	} {
 		t.Run(verb, func(t *testing.T) {
-			answered := s.Answered()
+			alive := s.AliveUntil()
 			err := request()
 			if !errors.Is(err, ErrNoNode) || !strings.Contains(err.Error(), "zookeeper: "+verb+" "+path) {
 				t.Errorf("the error is %v", err)
 			}
-			// Reads are answered without the leader.
+			// Reads are answered without a quorum.
 			read := slices.Contains([]string{"get", "watch", "stat", "list"}, verb)
-			if moved := s.Answered().After(answered); moved == read {
-				t.Errorf("the refusal moved the time of the last answer: %t", moved)
+			if moved := s.AliveUntil() > alive; moved && read {
+				t.Error("the answer to a read is taken for a quorum's")
 			}
 		})
-	}
-	answered := s.Answered()
-	if err := s.Confirm(bounded(t), time.Hour); err != nil || !s.Answered().Equal(answered) {
-		t.Errorf("what was confirmed an instant ago was asked for: %v", err)
-	}
-	if err := s.Confirm(bounded(t), 0); err != nil || !s.Answered().After(answered) {
-		t.Errorf("the leader was not asked: %v", err)
-	}
-}
-
-func TestAnsweredIsWhenTheRequestWasSent(t *testing.T) {
-	t.Parallel()
-	s := open(t, config(zktest.NewSpace(t).Addr()))
-	answer := make(chan struct{})
-	done := make(chan struct{})
-	before := time.Now()
-	sent := make(chan time.Time, 1)
-	go func() {
-		defer close(done)
-		_, _ = confirmed(bounded(t), s, "wait", "/", func() (int, error) {
-			sent <- time.Now()
-			<-answer
-			return 0, nil
-		})
-	}()
-	latest := <-sent
-	// Sent later, answered earlier: an earlier one must not turn it back.
-	if err := s.Sync(bounded(t), "/"); err != nil {
-		t.Fatal(err)
-	}
-	second := s.Answered()
-	if second.Before(latest) {
-		t.Errorf("the second request was sent at %v, before the first at %v", second, latest)
-	}
-	close(answer)
-	await(t, "the first answer", done)
-	if !s.Answered().Equal(second) || second.Before(before) {
-		t.Errorf("an earlier request moved %v to %v", second, s.Answered())
 	}
 }
 
@@ -196,7 +157,7 @@ func TestARequestWithAnEndedContextIsNotSent(t *testing.T) {
 		t.Errorf("want %v, got %v", cause, err)
 	}
 	for range 3 { // the session's requests are carried out in order
-		if err := s.Sync(bounded(t), "/"); err != nil {
+		if err := s.Barrier(bounded(t)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -206,12 +167,12 @@ func TestARequestWithAnEndedContextIsNotSent(t *testing.T) {
 	}
 }
 
-func TestGetWatch(t *testing.T) {
+func TestWatch(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	s := open(t, config(space.Addr()))
 	space.Create("/a", []byte("1"), zktest.Persistent)
-	watch, err := s.GetWatch(bounded(t), space.Path("/a"))
+	watch, err := s.Watch(bounded(t), space.Path("/a"))
 	if err != nil || string(watch.Data) != "1" {
 		t.Fatalf("the watch read %q, %v", watch.Data, err)
 	}
@@ -224,7 +185,7 @@ func TestGetWatch(t *testing.T) {
 	case <-bounded(t).Done():
 		t.Error("the watch did not fire")
 	}
-	if _, err := s.GetWatch(bounded(t), space.Path("/a")); !errors.Is(err, ErrNoNode) {
+	if _, err := s.Watch(bounded(t), space.Path("/a")); !errors.Is(err, ErrNoNode) {
 		t.Errorf("want ErrNoNode, got %v", err)
 	}
 	watches, err := space.Server().FourLetter(bounded(t), "wchp")

@@ -110,4 +110,6 @@ var (
 	openACL = zk.WorldACL(zk.PermAll)
 	// creatorACL lets whoever created a znode do all, and everyone read.
 	creatorACL = append(zk.AuthACL(zk.PermAll), zk.WorldACL(zk.PermRead)...)
+	// sharedACL lets everyone read, and have children of their own.
+	sharedACL = append(zk.AuthACL(zk.PermAll), zk.WorldACL(zk.PermRead|zk.PermCreate|zk.PermDelete)...)
 )

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -44,10 +45,15 @@ type Session struct {
 	lose      context.CancelCauseFunc
 	closeOnce sync.Once
 
-	mu       sync.Mutex
-	ready    bool
-	changed  chan struct{} // closed and replaced when ready changes
-	answered time.Time     // when the last answered request was sent
+	unknown atomic.Int32 // answers in a row that say nothing
+	kept    keeper
+
+	mu      sync.Mutex
+	ready   bool
+	changed chan struct{} // closed and replaced when ready changes
+	reunite func()        // ends the wait for a connection that was lost
+	users   int           // see Use
+	retired bool
 }
 
 // Open waits for a session with any of the servers, at most
@@ -102,7 +108,7 @@ func start(cfg Config, log *slog.Logger) (*Session, error) {
 		log:       log,
 		acl:       openACL,
 		changed:   make(chan struct{}),
-		answered:  time.Now(),
+		reunite:   func() {},
 	}
 	s.life, s.lose = context.WithCancelCause(context.Background())
 	if cfg.Creator {
@@ -149,7 +155,7 @@ func (s *Session) onEvent(ev zk.Event) {
 			s.note(slog.LevelWarn, "connection to ZooKeeper lost", "server", ev.Server)
 		}
 	case zk.StateExpired:
-		s.expire()
+		s.expire(ErrSessionExpired)
 	}
 }
 
@@ -160,18 +166,20 @@ func (s *Session) note(level slog.Level, message string, fields ...any) {
 	}
 }
 
-// expire takes the server's word that the session is over, and keeps the library
-// from opening another one behind our back.
-func (s *Session) expire() {
+// expire ends the session, which is over at the server, and keeps the library from
+// opening another one behind our back.
+func (s *Session) expire(cause error) {
 	news := s.Err() == nil
 	s.transport.stop()
-	s.lose(ErrSessionExpired)
+	s.lose(cause)
 	if news {
-		s.note(slog.LevelWarn, "session expired")
+		s.note(slog.LevelWarn, "session expired", "cause", cause)
 	}
 }
 
-// setReady tells whether that is a change.
+// setReady tells whether that is a change. A connection that does not come back in time
+// ends the session: a server whose data were lost, or replaced by older ones, refuses a
+// client that has seen newer ones before it says anything about the client's session.
 func (s *Session) setReady(ready bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,7 +189,28 @@ func (s *Session) setReady(ready bool) bool {
 	s.ready = ready
 	close(s.changed)
 	s.changed = make(chan struct{})
+	s.reunite()
+	s.reunite = func() {}
+	if timeout := s.Timeout(); !ready && timeout > 0 && s.Err() == nil {
+		s.reunite = wakeAt(Now().Add(timeout*4/3), func() { s.giveUp(timeout * 4 / 3) })
+	}
 	return true
+}
+
+// giveUp ends a session that has had no connection for so long.
+func (s *Session) giveUp(after time.Duration) {
+	s.mu.Lock()
+	ready := s.ready
+	s.mu.Unlock()
+	if ready {
+		return
+	}
+	err := fmt.Errorf("%w: there was no connection for %v", ErrSessionExpired, after.Round(time.Millisecond))
+	if cause := s.transport.cause(); cause != nil {
+		err = fmt.Errorf("%w (%w)", err, cause)
+	}
+	s.expire(err)
+	s.transport.hangUp() // a connection that is just being made
 }
 
 // Lost is closed when the session has ended; [Session.Err] tells why.
@@ -209,21 +238,53 @@ func (s *Session) Timeout() time.Duration {
 // Creator tells whether what the session creates is its user's alone to change.
 func (s *Session) Creator() bool { return s.creator }
 
-// Answered is when the latest request was sent that the leader has answered: the
-// ensemble keeps the session at least until that instant plus [Session.Timeout].
-func (s *Session) Answered() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.answered
+// AliveUntil is the instant until which the ensemble surely keeps the session, by the
+// last write that it has answered. It assumes that the servers' minSessionTimeout is
+// not less than two ticks, which is its default.
+func (s *Session) AliveUntil() Instant { return s.transport.belief.aliveUntil() }
+
+// Alive is nil while the ensemble surely keeps the session, and else [ErrSilence] or the
+// session's end.
+func (s *Session) Alive() error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	if Now() >= s.AliveUntil() {
+		return ErrSilence
+	}
+	return nil
 }
 
-// Confirm asks the leader for a sign of life if the latest, [Session.Answered],
-// is older than that.
-func (s *Session) Confirm(ctx context.Context, age time.Duration) error {
-	if time.Since(s.Answered()) < age {
-		return nil
-	}
-	return s.Sync(ctx, "/")
+// Use counts a user of the session in, until done is called: see [Session.Retire].
+func (s *Session) Use() (done func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users++
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		s.users--
+		idle := s.retired && s.users == 0
+		s.mu.Unlock()
+		if idle {
+			_ = s.Close()
+		}
+	})
+}
+
+// Retire has the session closed once nobody uses it any more, because it has a znode
+// that cannot be deleted and goes only with the session. A [Pool] gives it to nobody from
+// then on.
+func (s *Session) Retire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retired = true
+}
+
+// Retired tells whether [Session.Retire] was called.
+func (s *Session) Retired() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.retired
 }
 
 // Changed returns a channel that is closed at the next loss or return of the
@@ -269,6 +330,9 @@ func (s *Session) Close() error {
 		connected := s.ready && s.Err() == nil
 		s.mu.Unlock()
 		s.lose(ErrClosed)
+		s.mu.Lock()
+		s.reunite()
+		s.mu.Unlock()
 		s.transport.stop()
 		if !connected {
 			// Nobody would answer the library's farewell.

@@ -22,6 +22,7 @@ type transport struct {
 	attempt time.Duration // to dial one server, and again for its handshake
 	tls     *tls.Config   // nil for plain text
 	watches watches
+	belief  belief
 	ctx     context.Context
 	stop    context.CancelFunc // refuses every further connection
 
@@ -128,6 +129,10 @@ func (t *transport) answer(packet []byte) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.session == 0 {
+		// A quorum has agreed to the session's creation.
+		t.belief.answered(t.belief.basis(Now(), timeout), timeout)
+	}
 	t.session, t.timeout = session, timeout
 	return nil
 }

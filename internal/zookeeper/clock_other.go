@@ -1,0 +1,5 @@
+//go:build !linux
+
+package zookeeper
+
+func wakeAt(at Instant, f func()) (stop func()) { return wakeAfter(at, f) }

@@ -1,0 +1,207 @@
+package zookeeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// ErrSilence says that no server has answered a write for so long that the ensemble may
+// have ended the session.
+var ErrSilence = errors.New("no quorum of the servers has answered for too long")
+
+const (
+	// checksInTimeout is how many times in a session timeout a quorum is asked for the
+	// znodes that are kept. With so many, the session can be believed in for three
+	// quarters of the timeout after the last answer: see belief.
+	checksInTimeout = 4
+	// checked is how many znodes are asked for in one transaction, whose size is limited.
+	checked = 1000
+	// unwatched is how long a znode can be kept before it is watched. One that is
+	// deleted again at once is not worth the request.
+	unwatched = 10 * time.Millisecond
+)
+
+// Kept is an ephemeral znode of a session that the session looks after.
+type Kept struct {
+	path    string
+	session *Session
+	life    context.Context // ends when the znode is lost, by the reason
+	lose    context.CancelCauseFunc
+	ctx     context.Context // of the watch
+	end     context.CancelFunc
+	done    sync.Once // by Stop or by the loss, whichever comes first
+}
+
+// Keep looks after an ephemeral znode of this session. It is lost when the server says
+// that it is gone or belongs to another session, when the session is over, or when a
+// quorum has not answered for so long that the session may be over ([ErrSilence]). watch
+// is a watch over it that has not fired yet; nil if there is none.
+func (s *Session) Keep(path string, watch *Watch) *Kept {
+	k := &Kept{path: path, session: s}
+	k.life, k.lose = context.WithCancelCause(context.Background())
+	k.ctx, k.end = context.WithCancel(s.life)
+	s.kept.add(s, k)
+	go k.watch(watch)
+	return k
+}
+
+// Lost is closed when the znode may be gone though [Kept.Stop] was not called.
+func (k *Kept) Lost() <-chan struct{} { return k.life.Done() }
+
+// OnLost has f called, in a goroutine of its own, when Lost is closed. stop keeps
+// it from being called and is false if that has happened already, or stop has.
+func (k *Kept) OnLost(f func()) (stop func() bool) { return context.AfterFunc(k.life, f) }
+
+// Err is nil before Lost is closed, and then the reason: [ErrNoNode], [ErrSilence] or the
+// session's end.
+func (k *Kept) Err() error { return context.Cause(k.life) }
+
+// Stop ends the looking after: Lost is not closed from then on.
+func (k *Kept) Stop() {
+	k.done.Do(func() {})
+	k.leave()
+}
+
+func (k *Kept) isLost(cause error) {
+	k.done.Do(func() { k.lose(cause) })
+	k.leave()
+}
+
+func (k *Kept) leave() {
+	k.session.kept.remove(k)
+	k.end()
+}
+
+// watch learns at once when the znode is deleted.
+func (k *Kept) watch(watch *Watch) {
+	if watch == nil {
+		timer := time.NewTimer(unwatched)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-k.ctx.Done():
+		}
+	}
+	for {
+		if watch == nil {
+			fresh, err := k.session.Watch(k.ctx, k.path)
+			switch {
+			case err == nil && fresh.Stat.EphemeralOwner != k.session.ID(), errors.Is(err, ErrNoNode):
+				k.isLost(ErrNoNode)
+				return
+			case k.ctx.Err() != nil:
+				k.over()
+				return
+			case err != nil:
+				return // the checks go on, which learn of a loss later
+			}
+			watch = &fresh
+		}
+		select {
+		case <-watch.Event:
+			watch = nil
+		case <-k.ctx.Done():
+			k.over()
+			return
+		}
+	}
+}
+
+// over tells the session's end from that of the looking after.
+func (k *Kept) over() {
+	if err := k.session.Err(); err != nil {
+		k.isLost(err)
+	}
+}
+
+// keeper asks a quorum for all the znodes that a session keeps.
+type keeper struct {
+	mu      sync.Mutex
+	all     map[*Kept]struct{}
+	running bool
+}
+
+func (k *keeper) add(s *Session, kept *Kept) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.all == nil {
+		k.all = make(map[*Kept]struct{})
+	}
+	k.all[kept] = struct{}{}
+	if !k.running {
+		k.running = true
+		go k.run(s)
+	}
+}
+
+func (k *keeper) remove(kept *Kept) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.all, kept)
+}
+
+// present is what is kept now. Where that is nothing the keeper stops running.
+func (k *keeper) present() []*Kept {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	all := make([]*Kept, 0, len(k.all))
+	for kept := range k.all {
+		all = append(all, kept)
+	}
+	k.running = len(all) > 0
+	return all
+}
+
+// run asks until nothing is kept any more.
+func (k *keeper) run(s *Session) {
+	next := Now().Add(s.Timeout() / checksInTimeout)
+	for {
+		// Not later than belief ends, which an earlier session may have left short.
+		wait, cancel := withInstant(s.life, min(next, s.AliveUntil()), nil)
+		<-wait.Done()
+		cancel()
+		all := k.present()
+		if len(all) == 0 {
+			return
+		}
+		next = Now().Add(s.Timeout() / checksInTimeout)
+		for len(all) > 0 {
+			n := min(checked, len(all))
+			k.check(s, all[:n])
+			all = all[n:]
+		}
+	}
+}
+
+// check asks for znodes in one transaction, and loses those that are gone. It loses them
+// all when the session may be over before an answer comes.
+func (k *keeper) check(s *Session, all []*Kept) {
+	for len(all) > 0 {
+		ctx, cancel := withInstant(s.life, s.AliveUntil(), ErrSilence)
+		paths := make([]string, len(all))
+		for i, kept := range all {
+			paths[i] = kept.path
+		}
+		at, err := s.check(ctx, paths)
+		late := s.Alive()
+		cancel()
+		switch {
+		case late != nil:
+			if err != nil && !errors.Is(err, late) {
+				late = fmt.Errorf("%w (%w)", late, err)
+			}
+			for _, kept := range all {
+				kept.isLost(late)
+			}
+			return
+		case errors.Is(err, ErrNoNode) && at >= 0:
+			all[at].isLost(ErrNoNode)
+			all = append(all[:at:at], all[at+1:]...)
+		default:
+			return // whatever else the answer was, it came from a quorum
+		}
+	}
+}
