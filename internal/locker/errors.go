@@ -83,13 +83,12 @@ type LeftError struct {
 	Err     error
 }
 
-// Error names the znode, and until when it stays.
+// Error names the znode, says until when it stays, and what to do.
 func (e *LeftError) Error() string {
-	until := "until the session of this run ends"
 	if e.Durable {
-		until = "until somebody deletes it"
+		return fmt.Sprintf("znode %s may have become a durable lock, which stays until it is deleted or imported: %v", shown(e.Znode), e.Err)
 	}
-	return fmt.Sprintf("znode %s may stay in the queue %s: %v", shown(e.Znode), until, e.Err)
+	return fmt.Sprintf("znode %s could not be deleted and stays in the queue until this run ends: %v", shown(e.Znode), e.Err)
 }
 
 // Unwrap returns the cause.

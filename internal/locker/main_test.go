@@ -199,3 +199,11 @@ func newSeed(tb testing.TB) uint64 {
 func seeded(seed, stream uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, stream)) //nolint:gosec // for a test
 }
+
+// ended is a context that has ended.
+func ended(tb testing.TB) context.Context {
+	tb.Helper()
+	ctx, cancel := context.WithCancelCause(tb.Context())
+	cancel(errCancelled)
+	return ctx
+}

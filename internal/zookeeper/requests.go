@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -140,9 +141,10 @@ type Watch struct {
 	Event <-chan Event
 }
 
-// Watch reads a znode and watches it. It needs no permission: data that this user may
-// not read are left out. [ErrNoNode] if there is no such znode; a watch for its creation
-// can be left then, where its data could not be read.
+// Watch reads a znode and watches it; [ErrNoNode] if there is no such znode. It needs no
+// permission on the znode. A server tells nobody what becomes of a znode that they may
+// not read (since 3.8.4 and 3.9.2, CVE-2024-23944), so of such a one the parent's children
+// are watched, and the event can be about any of them.
 func (s *Session) Watch(ctx context.Context, path string) (Watch, error) {
 	watch, err := repeated(ctx, s, read, "watch", path, func() (Watch, error) {
 		s.transport.watches.begin(path)
@@ -153,15 +155,18 @@ func (s *Session) Watch(ctx context.Context, path string) (Watch, error) {
 	if !errors.Is(err, ErrNoAuth) {
 		return watch, err
 	}
-	return repeated(ctx, s, read, "watch", path, func() (Watch, error) {
-		s.transport.watches.begin(path)
-		ok, stat, event, err := s.conn.ExistsW(path)
-		s.transport.watches.end(path, err == nil)
-		if err == nil && !ok {
-			err = ErrNoNode
-		}
-		return Watch{Node{Stat: stat, Unreadable: true}, event}, err
+	parent := path[:max(1, strings.LastIndexByte(path, '/'))]
+	event, err := repeated(ctx, s, read, "watch", parent, func() (<-chan Event, error) {
+		s.transport.watches.begin(parent)
+		_, _, event, err := s.conn.ChildrenW(parent)
+		s.transport.watches.end(parent, err == nil)
+		return event, err
 	})
+	if err != nil {
+		return Watch{}, err
+	}
+	stat, err := s.Stat(ctx, path) // after the watch was set
+	return Watch{Node{Stat: stat, Unreadable: true}, event}, err
 }
 
 // Stat looks a znode up; [ErrNoNode] if there is none.

@@ -1,0 +1,322 @@
+package locker
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+// What a server answers that says nothing of the request: that it has too much to do, and
+// a code that this client does not know.
+var sayNothing = []int32{-127, -77}
+
+// answer has the proxy answer the next request of this kind by an error.
+func answer(p *zktest.Proxy, match func(zktest.Packet) bool, code int32) *zktest.Caught {
+	caught := p.Catch(zktest.Request, match)
+	caught.Refuse(code)
+	return caught
+}
+
+// No answer that says nothing makes an acquire fail, a healthy lock lost or a release
+// leave the lock behind.
+func TestThrottledRequestsLoseNothing(t *testing.T) {
+	t.Parallel()
+	for _, code := range sayNothing {
+		for what, match := range map[string]func(zktest.Packet) bool{
+			"create all":            ofKind(zktest.OpMulti),
+			"create the contender":  ofKind(zktest.OpCreate),
+			"list":                  ofKind(zktest.OpChildren),
+			"watch":                 ofKind(zktest.OpGetData),
+			"check":                 check,
+			"delete the contender":  ofKind(zktest.OpDelete),
+			"look at the directory": ofKind(zktest.OpGetACL),
+			"promote":               promotion,
+		} {
+			t.Run(fmt.Sprintf("%s, code %d", what, code), func(t *testing.T) {
+				t.Parallel()
+				s := newStage(t)
+				s.ours = newClientWith(t, s.proxy.Addr(), 3*time.Second)
+				before := s.other.lock(dirOf(s.Space))
+				caught := answer(s.proxy, match, code)
+				req := s.plain()
+				req.Durable = what == "promote"
+				waiting := s.ours.start(req)
+				s.WaitChildren(testDir, 2)
+				release(t, before)
+				l := waiting.get()
+				// Long enough for the checks of a held lock.
+				for range 2 {
+					if l.Durable() {
+						break
+					}
+					asked := s.proxy.Catch(zktest.Reply, check)
+					asked.Pass()
+					asked.Wait()
+				}
+				if l.Err() != nil {
+					t.Errorf("lost by %v", l.Err())
+				}
+				s.letGo(l)
+				caught.Wait()
+				if s.Exists(testDir) {
+					t.Errorf("there is %q", s.Tree())
+				}
+			})
+		}
+	}
+}
+
+// A held lock whose checks are answered by nothing that says anything is kept, for as
+// long as the session can be believed in.
+func TestThrottledChecksLoseNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.ours = newClientWith(t, s.proxy.Addr(), 3*time.Second)
+	l := s.ours.lock(dirOf(s.Space))
+	for _, code := range append(sayNothing, sayNothing...) {
+		answer(s.proxy, check, code).Wait()
+	}
+	asked := s.proxy.Catch(zktest.Reply, check)
+	asked.Pass()
+	asked.Wait()
+	if l.Err() != nil {
+		t.Errorf("lost by %v", l.Err())
+	}
+	release(t, l)
+}
+
+// restrict lets everyone create, read and write, but not delete, in the lock's directory.
+func restrict(t *testing.T, space *zktest.Space, perms int32) {
+	t.Helper()
+	if _, err := space.Conn().SetACL(dirOf(space), zk.WorldACL(perms), -1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A server that will not delete our contender: the error names it, and it goes with the
+// session, which is closed if nothing else needs it. Later it must not hold the lock.
+func TestAContenderThatCannotBeDeletedIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, needed := range map[string]bool{"by a session that nothing else needs": false, "by a session that another lock needs": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			held := s.other.lock(dirOf(s.Space))
+			restrict(t, s.Space, zk.PermAll&^zk.PermDelete)
+			var other *Lock
+			if needed {
+				other = s.ours.lock(s.Path(DefaultRoot) + "/other")
+			}
+			req := s.plain()
+			req.Wait = 0
+			_, err := Acquire(bounded(t), s.ours.sessions, req)
+			if !errors.Is(err, ErrBusy) {
+				t.Errorf("the acquire ends with %v", err)
+			}
+			var left *LeftError
+			if named := errors.As(err, &left); named != needed {
+				t.Errorf("the error is %v, names the contender: %t, want %t", err, named, needed)
+			} else if needed && !strings.Contains(err.Error(), left.Znode) {
+				t.Errorf("%q does not name %s", err, left.Znode)
+			}
+			if needed {
+				if other.Err() != nil {
+					t.Errorf("the other lock is lost by %v", other.Err())
+				}
+				if !s.Exists(left.Znode[len(s.Chroot()):]) {
+					t.Errorf("%s is not there", left.Znode)
+				}
+				// The next lock is taken with another session.
+				next := s.ours.lock(s.Path(DefaultRoot) + "/next")
+				if next.session == other.session {
+					t.Error("a session that is to be closed is given to others")
+				}
+				release(t, next)
+				release(t, other) // and the session goes
+			}
+			s.WaitChildren(testDir, 1)
+			restrict(t, s.Space, zk.PermAll)
+			release(t, held)
+			release(t, s.other.lock(dirOf(s.Space)))
+		})
+	}
+}
+
+// The same of a lock that is held: it goes with its session.
+func TestALockThatCannotBeDeletedGoesWithItsSession(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	l := s.ours.lock(dirOf(s.Space))
+	restrict(t, s.Space, zk.PermAll&^zk.PermDelete)
+	release(t, l)
+	s.WaitChildren(testDir, 0)
+	restrict(t, s.Space, zk.PermAll)
+	release(t, s.other.lock(dirOf(s.Space)))
+}
+
+// A release that gives up while the network is away goes on, and so does what an acquire
+// leaves that has failed.
+func TestADeletionGoesOnWhenTheNetworkIsBack(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	l := s.ours.lock(dirOf(s.Space))
+	waiting := s.other.queue(s.plain())
+	s.proxy.Refuse()
+	if err := l.Release(ended(t)); !errors.Is(err, errCancelled) {
+		t.Errorf("the release ends with %v", err)
+	}
+	s.proxy.Accept()
+	next := waiting.get()
+	release(t, l)
+	release(t, next)
+}
+
+// A session that comes back too late, or never: one that waits queues again with a new
+// one, also when the server has lost its data and says nothing of sessions.
+func TestAWaiterSurvivesAnEnsembleWithoutData(t *testing.T) {
+	t.Parallel()
+	server := zktest.Own(t, zktest.Options{})
+	c := newClientWith(t, server.Addr(), 2*time.Second)
+	other := newClientWith(t, server.Addr(), 2*time.Second)
+	held := other.lock("/locks/test")
+	waiting := c.queue(c.request("/locks/test"))
+	if err := server.Empty(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	l := waiting.get()
+	if l.session.ID() == held.session.ID() {
+		t.Error("the lock is held by the old session")
+	}
+	await(t, "the loss of the lock that was held before", held.Lost())
+	release(t, held)
+	release(t, l)
+}
+
+// The deadline of one who waits is that of the acquire, whatever becomes of sessions.
+func TestAWaiterWhoseEnsembleStaysAwayEndsInTime(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	held := s.other.lock(dirOf(s.Space))
+	s.ours = newClientWith(t, s.proxy.Addr(), time.Second)
+	s.ours.cfg.ConnectTimeout = time.Second
+	waiting := s.ours.queue(s.plain())
+	s.proxy.Refuse()
+	_, err := waiting.end()
+	if connect := (*zookeeper.ConnectError)(nil); !errors.As(err, &connect) {
+		t.Errorf("it ended with %v", err)
+	}
+	s.WaitChildren(testDir, 1)
+	release(t, held)
+}
+
+// A has two slots and B three. B has joined and not looked yet; C, with three, compares
+// with all that stand before, and not with B alone.
+func TestSlotsAreComparedWithAll(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	slots := func(c *client, n int) Request {
+		req := c.request(dirOf(s.Space))
+		req.Wait, req.Slots = 0, n
+		return req
+	}
+	a := s.other.acquire(slots(s.other, 2))
+	joined := s.proxy.Catch(zktest.Reply, ofKind(zktest.OpCreate))
+	b := s.ours.start(slots(s.ours, 3))
+	joined.Wait()
+	third := newClient(t, s.Addr())
+	c, err := Acquire(bounded(t), third.sessions, slots(third, 3))
+	if differ := (*DisagreeError)(nil); !errors.As(err, &differ) || differ.Other.Znode != a.Znode() || differ.OtherSlots() != 2 {
+		t.Errorf("C gets %v, %v", c, err)
+	}
+	joined.Pass()
+	if l, err := b.end(); !errors.Is(err, ErrDisagree) {
+		t.Errorf("B gets %v, %v", l, err)
+	}
+	second := newClient(t, s.Addr())
+	release(t, second.acquire(slots(second, 2)))
+	release(t, a)
+}
+
+// A contender whose data only its owner may read is waited for like any other, and shown
+// without a name.
+func TestAnUnreadableContenderIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.mkdir()
+	foreign := s.NewSession(30 * time.Second)
+	if err := foreign.AddAuth("digest", []byte("kazoo:secret")); err != nil {
+		t.Fatal(err)
+	}
+	node, err := foreign.Create(dirOf(s.Space)+"/0123456789abcdef0123456789abcdef__lock__", []byte("kazoo@host"),
+		zk.FlagEphemeralSequential, zk.AuthACL(zk.PermAll))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := s.plain()
+	req.Wait = 0
+	_, err = Acquire(bounded(t), s.ours.sessions, req)
+	if busy := (*BusyError)(nil); !errors.As(err, &busy) || len(busy.Holders) != 1 || !busy.Holders[0].Unreadable || busy.Holders[0].Owner != "" {
+		t.Errorf("a single try ends with %v", err)
+	}
+	queue, err := Inspect(bounded(t), s.other.session(), dirOf(s.Space), 0)
+	if err != nil || len(queue.Holders) != 1 || !queue.Holders[0].Unreadable || queue.Holders[0].Created.IsZero() {
+		t.Errorf("a look shows %+v, %v", queue, err)
+	}
+	waiting := s.ours.start(s.plain())
+	if w := waiting.looks(); !w.Next.Unreadable || w.Next.Znode != node {
+		t.Errorf("it waits for %+v", w)
+	}
+	if err := foreign.Delete(node, -1); err != nil {
+		t.Fatal(err)
+	}
+	release(t, waiting.get())
+}
+
+// At the end of the sequence numbers the order of contenders is not that of their coming.
+func TestADirectoryWhoseNumbersAreUsedUp(t *testing.T) {
+	t.Parallel()
+	n := node{dir: "/locks/test", name: "ex-0123456789abcdef0123456789abcdef__lock__2147483646"}
+	if err := n.numbered(); err != nil {
+		t.Error(err)
+	}
+	for _, last := range []string{"2147483647", "-2147483648", "-000000001"} {
+		n.name = "ex-0123456789abcdef0123456789abcdef__lock__" + last
+		if err := n.numbered(); !errors.Is(err, ErrUsedUp) || !strings.Contains(err.Error(), n.dir) {
+			t.Errorf("%s: %v", last, err)
+		}
+	}
+}
+
+// What is read for another process is read after a quorum has spoken.
+func TestLooksForOthersBeginWithAQuorum(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	req := s.other.request(dirOf(s.Space))
+	req.Durable = true
+	held := s.other.acquire(req)
+	session := s.ours.session()
+	requests := record(s.proxy)
+	for what, look := range map[string]func() error{
+		"Inspect": func() error { _, err := Inspect(bounded(t), session, dirOf(s.Space), 0); return err },
+		"Lookup":  func() error { _, _, err := Lookup(bounded(t), session, held.Znode()); return err },
+		"describe": func() error {
+			return DescribeDurable(bounded(t), session, held.Znode(), "described")
+		},
+	} {
+		err := look()
+		if ops := requests.take(); err != nil || len(ops) < 2 || ops[0] != zktest.OpMulti {
+			t.Errorf("%s: %v, by %v", what, err, ops)
+		}
+	}
+	err := RemoveDurable(bounded(t), s.ours.sessions, held.Znode())
+	if ops := requests.take(); err != nil || ops[0] != zktest.OpMulti {
+		t.Errorf("remove: %v, by %v", err, ops)
+	}
+}
