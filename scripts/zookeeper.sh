@@ -115,13 +115,19 @@ running() {
     [ -f "$pid_file" ] && ps -p "$(cat "$pid_file")" -o comm= 2>/dev/null | grep -q zkserver
 }
 
+forgotten() {
+    say "Its data are deleted, durable locks included: a state that has one will take it again. Fencing tokens start from the beginning."
+}
+
 down() {
     if docker_answers; then
         compose --profile ensemble --profile secure down --volumes
+        forgotten
     fi
     if running; then
         kill "$(cat "$pid_file")"
         while running; do sleep 0.1; done
+        forgotten
     fi
     rm -f "$pid_file"
 }
