@@ -87,10 +87,10 @@ func TestTLSMistakes(t *testing.T) {
 		notValid      = "has expired"
 		otherName     = "is for another name"
 		noCertificate = "set cert_file and key_file"
-		otherCert     = "take our client certificate"
-		wantsTLS      = "That port may want TLS: then set tls"
+		otherCert     = "does not accept the client certificate: cert_file has to be signed"
+		wantsTLS      = "That port may require TLS: then set tls"
 		speaksNoTLS   = "That port does not speak TLS"
-		tooOld        = "no version of TLS that is safe"
+		tooOld        = "no safe version of TLS"
 	)
 	mistakes := []struct {
 		name string
@@ -108,7 +108,7 @@ func TestTLSMistakes(t *testing.T) {
 		{"a stranger's certificate", encrypted(mutual, stranger), otherCert},
 		{"a stranger's certificate, TLS 1.3", encrypted(mutual13, stranger), otherCert},
 		{"plain text to a TLS port", config(addr), wantsTLS},
-		{"plain text to a port that says nothing", config(listen(t, func(net.Conn) {})), "that port may want TLS: then set tls"},
+		{"plain text to a port that says nothing", config(listen(t, func(net.Conn) {})), "that port may require TLS: then set tls"},
 		{"TLS to a plain text port", encrypted(zktest.NewSpace(t).Addr(), TLS{CA: servers.CA}), speaksNoTLS},
 		{"TLS to Netty's plain text port", encrypted(plain.Addr(), TLS{CA: servers.CA}), speaksNoTLS},
 		{"TLS to something else", encrypted(listen(t, func(c net.Conn) { _, _ = fmt.Fprintln(c, "220 mail.example.com") }), TLS{CA: servers.CA}), speaksNoTLS},
@@ -167,8 +167,8 @@ func TestTLSPartsThatCannotBeUsed(t *testing.T) {
 		"a key for CA":          {TLS{CA: one.Key}, "ca"},
 		"no key":                {TLS{Cert: one.Cert}, "key"},
 		"no certificate":        {TLS{Key: NewSecret(one.Key)}, "cert"},
-		"another's key":         {TLS{Cert: one.Cert, Key: NewSecret(other.Key)}, "cert"},
-		"nonsense for key":      {TLS{Cert: one.Cert, Key: NewSecret("nonsense")}, "cert"},
+		"another's key":         {TLS{Cert: one.Cert, Key: NewSecret(other.Key)}, "key"},
+		"nonsense for key":      {TLS{Cert: one.Cert, Key: NewSecret("nonsense")}, "key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
