@@ -2,12 +2,10 @@ package zookeeper
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -210,8 +208,8 @@ func connectResponse(timeout time.Duration, session uint64) []byte {
 func TestLogOfAFlappingServer(t *testing.T) {
 	t.Parallel()
 	f := newFlapping(t, zktest.NewSpace(t).Addr())
-	var log logged
-	p := &Pool{Log: slog.New(slog.NewTextHandler(&log, nil))}
+	log := newLogged()
+	p := &Pool{Log: log.logger()}
 	t.Cleanup(p.Close)
 	s := mustSession(t, p, config(f.addr))
 	if _, err := s.Stat(bounded(t), "/"); err != nil {
@@ -232,24 +230,6 @@ func TestLogOfAFlappingServer(t *testing.T) {
 	if lost != 2 || connected != 3 || !strings.Contains(text, errHungUp.Error()) {
 		t.Errorf("%d breaks and %d connections are told, want 2 and 3:\n%s", lost, connected, text)
 	}
-}
-
-// logged is a log that can be read while it is written.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 func TestAttemptsFitIntoTheTimeToConnect(t *testing.T) {
