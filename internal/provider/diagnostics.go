@@ -118,7 +118,7 @@ func whoWeAre(cfg zookeeper.Config) string {
 	switch {
 	case cfg.Auth.Username != "":
 		return fmt.Sprintf("It is the user %q. ZooKeeper does not check passwords: with another one that is another user.", cfg.Auth.Username)
-	case cfg.TLS != nil && cfg.TLS.Cert != "":
+	case cfg.TLS != nil && cfg.TLS.HasCertificate():
 		return "It is whom the servers take the client certificate for, if they do; it has no username."
 	default:
 		return "It is nobody: set username and password, or a client certificate in tls."
