@@ -1,9 +1,6 @@
 package zookeeper
 
-import (
-	"encoding/binary"
-	"fmt"
-)
+import "fmt"
 
 // authenticator says who we are on a new connection, after the server has accepted
 // the session and before any request. exchange sends one packet, without its length,
@@ -26,22 +23,19 @@ func digest(user Digest) authenticator {
 		return nil
 	}
 	return func(exchange func([]byte) ([]byte, error)) error {
-		const xid, opAuth, replyHeader = -4, 100, 16 // xid, zxid and error
-		var packet []byte
-		for _, number := range []int32{xid, opAuth, 0} {
-			packet = binary.BigEndian.AppendUint32(packet, uint32(number)) //nolint:gosec // the wire format is a signed number
-		}
+		const xid, opAuth = -4, 100
+		packet := withNumber(withNumber(withNumber(nil, xid), opAuth), 0)
 		for _, text := range []string{"digest", user.Username + ":" + user.Password.reveal()} {
-			packet = append(withLength(packet, len(text)), text...)
+			packet = append(withNumber(packet, len(text)), text...)
 		}
 		answer, err := exchange(packet)
 		if err != nil {
 			return fmt.Errorf("authentication as %s: %w", Quote(user.Username), err)
 		}
-		if len(answer) < replyHeader || int32(binary.BigEndian.Uint32(answer)) != xid { //nolint:gosec // as above
+		if len(answer) < replyHeader || number(answer) != xid {
 			return fmt.Errorf("%w: it answers the authentication with another packet", errNotZooKeeper)
 		}
-		switch code := int32(binary.BigEndian.Uint32(answer[12:])); code { //nolint:gosec // as above
+		switch code := number(answer[12:]); code {
 		case 0:
 			return nil
 		case codeAuthFailed:

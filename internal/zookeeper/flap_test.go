@@ -159,7 +159,7 @@ func TestPausesGrow(t *testing.T) {
 	addr := listen(t, func(conn net.Conn) {
 		_, _ = conn.Write(connectResponse(granted, 7))
 		if useful.Load() {
-			_, _ = conn.Write(append(withLength(nil, 16), make([]byte, 16)...))
+			_, _ = conn.Write([]byte(pong))
 		}
 		_ = conn.Close()
 	})
@@ -198,10 +198,10 @@ func TestPausesGrow(t *testing.T) {
 
 // connectResponse is a server's answer to the request to connect.
 func connectResponse(timeout time.Duration, session uint64) []byte {
-	packet := withLength(make([]byte, 4), int(timeout/time.Millisecond)) // behind the protocol's version
+	packet := withNumber(make([]byte, 4), int(timeout/time.Millisecond)) // behind the protocol's version
 	packet = binary.BigEndian.AppendUint64(packet, session)
-	packet = append(withLength(packet, 16), make([]byte, 16)...)
-	return append(withLength(nil, len(packet)), packet...)
+	packet = append(withNumber(packet, 16), make([]byte, 16)...)
+	return append(withNumber(nil, len(packet)), packet...)
 }
 
 // The log tells of the first break, and of the first connection that is of use.

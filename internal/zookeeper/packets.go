@@ -51,6 +51,7 @@ type packetConn struct {
 
 	mu       sync.Mutex
 	writeErr error // why the first write failed
+	asked    checker
 }
 
 func (c *packetConn) Read(p []byte) (int, error) {
@@ -69,6 +70,11 @@ func (c *packetConn) Read(p []byte) (int, error) {
 // reader learns why. The library would answer a request twice that it could not
 // write, and hang on the second answer.
 func (c *packetConn) Write(p []byte) (int, error) {
+	if c.greeted {
+		c.mu.Lock()
+		c.asked.sent(p)
+		c.mu.Unlock()
+	}
 	if _, err := c.Conn.Write(p); err != nil {
 		c.mu.Lock()
 		if c.writeErr == nil {
@@ -90,6 +96,11 @@ func (c *packetConn) next() ([]byte, error) {
 		return response, err
 	}
 	err := c.fill(maxPacket)
+	if err == nil {
+		c.mu.Lock()
+		err = c.asked.check(c.buffer[4:])
+		c.mu.Unlock()
+	}
 	if err != nil {
 		c.transport.broke(err)
 		return c.transport.watches.lastEvents(), err
@@ -129,7 +140,7 @@ func (c *packetConn) greet() ([]byte, error) {
 // exchange sends a packet and returns the next one that comes. It is for the time
 // before the library sends requests.
 func (c *packetConn) exchange(packet []byte) ([]byte, error) {
-	if _, err := c.Conn.Write(append(withLength(nil, len(packet)), packet...)); err != nil {
+	if _, err := c.Conn.Write(append(withNumber(nil, len(packet)), packet...)); err != nil {
 		return nil, ended(err)
 	}
 	if err := c.fill(maxHandshake); err != nil {
@@ -188,11 +199,11 @@ func (c *packetConn) Close() error {
 // the session has expired.
 func parseConnectResponse(packet []byte) (session int64, timeout time.Duration, err error) {
 	const whole = 4 + 4 + 8 + 4 + 16 // with the password and its length
-	if len(packet) < whole || binary.BigEndian.Uint32(packet[16:]) != 16 {
+	if len(packet) < whole || number(packet[16:]) != 16 {
 		return 0, 0, errNotZooKeeper
 	}
-	timeout = time.Duration(int32(binary.BigEndian.Uint32(packet[4:]))) * time.Millisecond //nolint:gosec // the wire format is a signed number
-	session = int64(binary.BigEndian.Uint64(packet[8:]))                                   //nolint:gosec // as above
+	timeout = time.Duration(number(packet[4:])) * time.Millisecond
+	session = int64(binary.BigEndian.Uint64(packet[8:])) //nolint:gosec // the wire format is a signed number
 	if session != 0 && (timeout < minGranted || timeout > maxGranted) {
 		return 0, 0, fmt.Errorf("%w: it grants a session timeout of %v", errNotZooKeeper, timeout)
 	}
@@ -244,17 +255,15 @@ func (w *watches) forget(path string) {
 	}
 }
 
-const notification = ^uint32(0) // the xid of a packet that nobody has asked for: -1
-
 // see takes note of what the server tells (WatcherEvent in zookeeper.jute): an event
 // of a znode ends all watches of it.
 func (w *watches) see(packet []byte) {
-	const header = 16 // xid, zxid and error
-	if len(packet) < header+12 || binary.BigEndian.Uint32(packet) != notification {
+	const path0 = replyHeader + 12 // behind the event's kind and state and the path's length
+	if len(packet) < path0 || number(packet) != xidEvent {
 		return
 	}
-	path, event := packet[header+12:], zk.EventType(binary.BigEndian.Uint32(packet[header:])) //nolint:gosec // a small number
-	if uint64(binary.BigEndian.Uint32(packet[header+8:])) != uint64(len(path)) || event == zk.EventNodeChildrenChanged {
+	path, event := packet[path0:], zk.EventType(number(packet[replyHeader:]))
+	if int(number(packet[path0-4:])) != len(path) || event == zk.EventNodeChildrenChanged {
 		return
 	}
 	w.mu.Lock()
@@ -272,18 +281,19 @@ func (w *watches) lastEvents() []byte {
 	defer w.mu.Unlock()
 	var packets []byte
 	for path, watch := range w.paths {
-		event := binary.BigEndian.AppendUint32(nil, notification)
+		event := withNumber(nil, xidEvent)
 		event = append(event, make([]byte, 12)...) // zxid and error
 		event = binary.BigEndian.AppendUint32(event, uint32(zk.EventNodeDeleted))
 		event = binary.BigEndian.AppendUint32(event, uint32(zk.StateSyncConnected))
-		event = append(withLength(event, len(path)), path...)
-		packets = append(withLength(packets, len(event)), event...)
+		event = append(withNumber(event, len(path)), path...)
+		packets = append(withNumber(packets, len(event)), event...)
 		watch.set = false
 		w.forget(path)
 	}
 	return packets
 }
 
-func withLength(b []byte, n int) []byte {
-	return binary.BigEndian.AppendUint32(b, uint32(n)) //nolint:gosec // of a path, at most
+// withNumber appends a number of four bytes, such as a length.
+func withNumber(b []byte, n int) []byte {
+	return binary.BigEndian.AppendUint32(b, uint32(n)) //nolint:gosec // the wire format is a signed number
 }

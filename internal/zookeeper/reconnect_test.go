@@ -73,12 +73,14 @@ func TestReconnect(t *testing.T) {
 	_ = s.Close()
 }
 
+// pong is a server's answer to a ping.
+const pong = "\x00\x00\x00\x10\xff\xff\xff\xfe\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
 // The connection can break at any byte: what has not come whole does not count.
 func TestWatchesEndWithTheConnection(t *testing.T) {
 	t.Parallel()
 	handshake := "\x00\x00\x00\x24\x00\x00\x00\x00\x00\x00\x03\xe8\x00\x00\x00\x00\x00\x00\x00\x07\x00\x00\x00\x10" + strings.Repeat("p", 16)
-	answer := "\x00\x00\x00\x02ok"
-	stream := handshake + answer
+	stream := handshake + pong
 	for broken := range len(stream) + 1 {
 		server, client := net.Pipe()
 		go func() {

@@ -179,6 +179,9 @@ func (s *Session) Multi(ctx context.Context, ops ...Op) ([]Result, error) {
 		for i, r := range responses {
 			results[i] = Result{Path: r.String, Stat: r.Stat, Err: r.Error}
 		}
+		if err == nil && len(results) != len(ops) {
+			err = fmt.Errorf("%w: %d results of %d operations", errPacket, len(results), len(ops))
+		}
 		return results, err
 	})
 }
