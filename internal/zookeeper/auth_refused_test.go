@@ -1,7 +1,6 @@
 package zookeeper
 
 import (
-	"encoding/binary"
 	"errors"
 	"io"
 	"strings"
@@ -75,8 +74,7 @@ func TestServersThatTakeNoUsers(t *testing.T) {
 func TestAnswersToTheAuthentication(t *testing.T) {
 	t.Parallel()
 	answer := func(xid, code int32) string {
-		packet := binary.BigEndian.AppendUint32(nil, uint32(xid))
-		return string(binary.BigEndian.AppendUint32(append(packet, make([]byte, 8)...), uint32(code)))
+		return reply(xid, code)
 	}
 	for name, test := range map[string]struct {
 		answer string

@@ -157,7 +157,8 @@ func TestTLSFilesAreChecked(t *testing.T) {
 	if err := cfg(f.tls()).Validate(); err != nil {
 		t.Error(err)
 	}
-	if keyOf(cfg(f.tls())) != keyOf(cfg(f.tls())) || keyOf(cfg(f.tls())) == keyOf(cfg(TLS{CAFile: f.ca})) {
+	same := cfg(f.tls())
+	if keyOf(same) != keyOf(cfg(f.tls())) || keyOf(cfg(f.tls())) == keyOf(cfg(TLS{CAFile: f.ca})) {
 		t.Error("the same files are not the same")
 	}
 	var part *TLSError
