@@ -84,7 +84,7 @@ type connectFailure struct {
 // Both ends of the pipe are the same executable, so an index will do.
 var sentinels = []error{
 	context.Canceled, ErrEnded, ErrStranger,
-	zookeeper.ErrNoAuth, zookeeper.ErrAuthRequired, zookeeper.ErrInvalidACL, zookeeper.ErrEphemeralParent, zookeeper.ErrQuotaExceeded,
+	zookeeper.ErrNoAuth, zookeeper.ErrAuthRequired, zookeeper.ErrLocalSession, zookeeper.ErrInvalidACL, zookeeper.ErrEphemeralParent, zookeeper.ErrQuotaExceeded,
 	locker.ErrNotDurable, locker.ErrNotReserved, locker.ErrRequest,
 }
 

@@ -63,8 +63,12 @@ func explain(what string, t target, err error) diag.Diagnostic {
 				"A lock that was taken with acl = %q is its user's alone: nobody else can take, release or break it, but the data source shows everyone who holds it. "+
 				"Connect as that user, or ask whoever owns the znode to widen its ACL.%s", what, t.lockID, t.dir, whoWeAre(t.ensemble), aclCreator, origin))
 	case errors.Is(err, zookeeper.ErrAuthRequired):
-		return diag.NewErrorDiagnostic("ZooKeeper Wants To Know Its Clients",
-			fmt.Sprintf("%s of lock %q failed: the servers serve nobody whom they do not know. %s%s", what, t.lockID, whoWeAre(t.ensemble), origin))
+		return diag.NewErrorDiagnostic("Authentication Required",
+			fmt.Sprintf("%s of lock %q failed: the servers serve only clients that authenticate, and do not accept how this one did. %s%s", what, t.lockID, howToAuthenticate(t.ensemble), origin))
+	case errors.Is(err, zookeeper.ErrLocalSession):
+		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "Servers Keep Sessions Local",
+			fmt.Sprintf("%s of lock %q failed: each server keeps the sessions of its clients to itself (localSessionsEnabled), and such a session cannot hold a lock. "+
+				"Set localSessionsUpgradingEnabled = true in the servers' zoo.cfg, or leave out localSessionsEnabled there.%s", what, t.lockID, origin))
 	case errors.Is(err, locker.ErrNotReserved):
 		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Is Open To Everyone",
 			fmt.Sprintf("%s of lock %q failed: acl is %q, but %s was there already and everyone may change it, so anyone could take or break the lock. "+
@@ -113,12 +117,25 @@ func busyDetail(busy *locker.BusyError) string {
 // checkConnection is the advice where the cause asks for no other.
 const checkConnection = "Check the connect string, that a server of the ensemble is up, and that this machine may connect to it."
 
+// howToAuthenticate is the advice where the servers require authentication.
+func howToAuthenticate(cfg zookeeper.Config) string {
+	const sasl = "They may require SASL, such as Kerberos (sessionRequireClientSASLAuth, or enforce.auth.schemes=sasl), which this provider does not have yet"
+	switch {
+	case cfg.Auth.Username != "":
+		return "A username and a password are not enough for them. " + sasl + ", or a client certificate: then set cert_file and key_file in tls."
+	case cfg.TLS != nil && cfg.TLS.HasCertificate():
+		return "A client certificate is not enough for them. " + sasl + ", or a user: then set username and password."
+	default:
+		return "Set username and password, if they accept the digest scheme, or cert_file and key_file in tls, if they accept certificates. " + sasl + "."
+	}
+}
+
 // whoWeAre says for whom the servers take a client.
 func whoWeAre(cfg zookeeper.Config) string {
 	switch {
 	case cfg.Auth.Username != "":
 		return fmt.Sprintf("It is the user %q. ZooKeeper does not check passwords: with another one that is another user.", cfg.Auth.Username)
-	case cfg.TLS != nil && cfg.TLS.Cert != "":
+	case cfg.TLS != nil && cfg.TLS.HasCertificate():
 		return "It is whom the servers take the client certificate for, if they do; it has no username."
 	default:
 		return "It is nobody: set username and password, or a client certificate in tls."

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -61,7 +60,7 @@ func (m *tlsModel) unknown() bool {
 
 func tlsBlock() schema.Block {
 	pem := func(what string, s setting) string {
-		return what + ": a file's path, or the PEM text itself. Environment: " + s.names() + "."
+		return what + ": a file's path, or the PEM text itself. A file is read again at each connection. Environment: " + s.names() + "."
 	}
 	notEmpty := []validator.String{stringvalidator.LengthAtLeast(1)}
 	return schema.SingleNestedBlock{
@@ -69,7 +68,7 @@ func tlsBlock() schema.Block {
 			"The connect string then names the servers' `secureClientPort`.",
 		Attributes: map[string]schema.Attribute{
 			"ca_file": schema.StringAttribute{
-				MarkdownDescription: pem("Certificate of who signs the servers' certificates; the system's if left out", settingCA),
+				MarkdownDescription: pem("Certificates of the CAs that sign the servers' certificates; the system's CAs if left out", settingCA),
 				Optional:            true,
 				Validators:          notEmpty,
 			},
@@ -130,7 +129,7 @@ func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnosti
 		return s
 	}
 	s.tls = resolveTLS(m.TLS, diags)
-	if s.creator && username.IsNull() && (s.tls == nil || s.tls.Cert == "") {
+	if s.creator && username.IsNull() && (s.tls == nil || !s.tls.HasCertificate()) {
 		diags.AddAttributeError(path.Root(settingACL.attribute), "ACL Needs A User",
 			fmt.Sprintf("acl is %q, which reserves what is created for the user who created it, but this provider has none. "+
 				"Set username and password, or a client certificate in tls, or acl = %q.", aclCreator, aclOpen))
@@ -152,20 +151,21 @@ func resolveTLS(m *tlsModel, diags *diag.Diagnostics) *zookeeper.TLS {
 	if m == nil {
 		m = &tlsModel{}
 	}
-	pem := func(value types.String, s setting) string {
-		text, err := readPEM(value, s)
+	pem := func(value types.String, s setting) (text, file string) {
+		text, file, err := readPEM(value, s)
 		if err != nil {
 			diags.AddAttributeError(block.AtName(s.attribute), "Unreadable File", err.Error())
 		}
-		return text
+		return text, file
 	}
 	t := &zookeeper.TLS{
-		CA:                 pem(m.CAFile, settingCA),
-		Cert:               pem(m.CertFile, settingCert),
-		Key:                zookeeper.NewSecret(pem(m.KeyFile, settingKey)),
 		ServerName:         fromEnv(m.ServerName, settingServerName).ValueString(),
 		InsecureSkipVerify: m.InsecureSkipVerify.ValueBool(),
 	}
+	t.CA, t.CAFile = pem(m.CAFile, settingCA)
+	t.Cert, t.CertFile = pem(m.CertFile, settingCert)
+	key, keyFile := pem(m.KeyFile, settingKey)
+	t.Key, t.KeyFile = zookeeper.NewSecret(key), keyFile
 	if name, env := settingSkipVerify.fallback(); m.InsecureSkipVerify.IsNull() && name != "" {
 		var err error
 		if t.InsecureSkipVerify, err = strconv.ParseBool(env); err != nil {
@@ -179,7 +179,7 @@ func resolveTLS(m *tlsModel, diags *diag.Diagnostics) *zookeeper.TLS {
 	var part *zookeeper.TLSError
 	if _, err := t.Config(); errors.As(err, &part) {
 		diags.AddAttributeError(block.AtName(part.Part+"_file"), "Invalid TLS Setting",
-			fmt.Sprintf("%s_file cannot be used: %v. It has to be PEM, or the path of a file that is; a certificate and its key go together.", part.Part, part.Err))
+			fmt.Sprintf("%s_file cannot be used: %v.", part.Part, part.Err))
 	}
 	if t.InsecureSkipVerify {
 		diags.AddAttributeWarning(block.AtName(settingSkipVerify.attribute), "Servers Are Not Verified",
@@ -198,51 +198,41 @@ func fromEnv(value types.String, s setting) types.String {
 
 const howToPEM = "Set it to the path of a PEM file, or to its text."
 
-// readPEM returns a PEM text that is given as such or as a file's path. Neither
-// the text nor the content of a file gets into an error, and of a key not even the
-// path: it may be the key itself, in a form that is not understood.
-func readPEM(value types.String, s setting) (string, error) {
-	text := fromEnv(value, s).ValueString()
+// readPEM returns a PEM text that is given as such, or the absolute path of the file
+// that holds one, which is read again at each connection. What can be read only once,
+// such as a pipe, is taken as a text.
+//
+// Neither the text nor the content of a file gets into an error, and of a key not even
+// the path: it may be the key itself, in a form that is not understood.
+func readPEM(value types.String, s setting) (text, file string, err error) {
+	text = fromEnv(value, s).ValueString()
 	name := s.attribute
 	if variable, _ := s.fallback(); value.IsNull() && variable != "" {
 		name = fmt.Sprintf("The environment variable %s stands in for %s here. It", variable, s.attribute)
 	}
 	if len(text) > zookeeper.MaxPEM {
-		return "", fmt.Errorf("%s is longer than %d bytes. %s", name, zookeeper.MaxPEM, howToPEM)
+		return "", "", fmt.Errorf("%s is longer than %d bytes. %s", name, zookeeper.MaxPEM, howToPEM)
 	}
 	if text == "" || strings.Contains(text, "-----BEGIN ") {
-		return text, nil
+		return text, "", nil
 	}
 	if strings.ContainsAny(text, "\n\r") {
-		return "", fmt.Errorf("%s is neither a PEM text nor a file's path. %s", name, howToPEM)
+		return "", "", fmt.Errorf("%s is neither a PEM text nor a file's path. %s", name, howToPEM)
 	}
 	shown := zookeeper.Quote(text)
 	if s.attribute == settingKey.attribute {
 		shown = "the file that it names"
 	}
-	content, err := readAtMost(text, zookeeper.MaxPEM)
-	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
-		err = failed.Err
-	}
-	if err == nil && len(content) == 0 {
-		err = errors.New("it is empty")
-	}
+	content, err := zookeeper.ReadPEM(text)
 	if err != nil {
-		return "", fmt.Errorf("%s cannot be used: %s cannot be read: %w. %s", name, shown, err, howToPEM)
+		return "", "", fmt.Errorf("%s cannot be used: %s cannot be read: %w. %s", name, shown, err, howToPEM)
 	}
-	return string(content), nil
-}
-
-// readAtMost reads a file of at most so many bytes; a device may have no end.
-func readAtMost(path string, limit int64) ([]byte, error) {
-	file, err := os.Open(path) //nolint:gosec // the user names the file
-	if err != nil {
-		return nil, err
+	info, err := os.Stat(text)
+	if err != nil || !info.Mode().IsRegular() {
+		return content, "", nil //nolint:nilerr // it could be read a moment ago
 	}
-	defer func() { _ = file.Close() }()
-	content, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err == nil && int64(len(content)) > limit {
-		err = fmt.Errorf("it is longer than %d bytes", limit)
+	if file, err = filepath.Abs(text); err != nil {
+		return "", "", fmt.Errorf("%s cannot be used: the directory that it counts from is not known: %w", name, err)
 	}
-	return content, err
+	return "", file, nil
 }

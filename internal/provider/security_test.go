@@ -25,6 +25,8 @@ func TestResolveSecurity(t *testing.T) {
 	certFile := zktest.WriteSecret(t, "cert.pem", client.Cert)
 	keyFile := zktest.WriteSecret(t, "key.pem", client.Key)
 	user := zookeeper.Digest{Username: "alice", Password: zookeeper.NewSecret(secretText)}
+	byFiles := zookeeper.TLS{CAFile: caFile, CertFile: certFile, KeyFile: keyFile, ServerName: "zk"}
+	t.Chdir(filepath.Dir(caFile))
 	mutual := zookeeper.TLS{CA: authority.CA, Cert: client.Cert, Key: zookeeper.NewSecret(client.Key), ServerName: "zk"}
 	for name, test := range map[string]struct {
 		model providerModel
@@ -64,7 +66,11 @@ func TestResolveSecurity(t *testing.T) {
 		},
 		"tls of files, creator by certificate": {
 			model: providerModel{ACL: text("creator"), TLS: &tlsModel{CAFile: text(caFile), CertFile: text(certFile), KeyFile: text(keyFile), ServerName: text("zk")}},
-			want:  security{tls: &mutual, creator: true},
+			want:  security{tls: &byFiles, creator: true},
+		},
+		"tls of a file by a relative path": {
+			model: providerModel{TLS: &tlsModel{CAFile: text("ca.pem")}},
+			want:  security{tls: &zookeeper.TLS{CAFile: caFile}},
 		},
 		"tls of PEM texts": {
 			model: providerModel{TLS: &tlsModel{CAFile: text(authority.CA), CertFile: text(client.Cert), KeyFile: text(client.Key), ServerName: text("zk")}},
@@ -75,7 +81,7 @@ func TestResolveSecurity(t *testing.T) {
 				"CLOCKER_TLS_CA_FILE": caFile, "CLOCKER_TLS_CERT_FILE": client.Cert, "CLOCKER_TLS_KEY_FILE": keyFile,
 				"CLOCKER_TLS_SERVER_NAME": "zk", "CLOCKER_TLS_INSECURE_SKIP_VERIFY": "false",
 			},
-			want: security{tls: &mutual},
+			want: security{tls: &zookeeper.TLS{CAFile: caFile, Cert: client.Cert, KeyFile: keyFile, ServerName: "zk"}},
 		},
 		"tls of the configuration and the environment": {
 			model: providerModel{TLS: &tlsModel{ServerName: text("zk"), InsecureSkipVerify: types.BoolValue(false)}},
@@ -83,7 +89,7 @@ func TestResolveSecurity(t *testing.T) {
 				"CLOCKER_TLS_CA_FILE": caFile, "CLOCKER_TLS_CERT_FILE": certFile, "CLOCKER_TLS_KEY_FILE": keyFile,
 				"CLOCKER_TLS_SERVER_NAME": "other", "CLOCKER_TLS_INSECURE_SKIP_VERIFY": "true",
 			},
-			want: security{tls: &mutual},
+			want: security{tls: &byFiles},
 		},
 		"unverified": {
 			model: providerModel{TLS: &tlsModel{InsecureSkipVerify: types.BoolValue(true)}},
@@ -154,10 +160,11 @@ func TestResolveSecurityThatCannotBe(t *testing.T) {
 		"key_file that is too long":      {env: map[string]string{"CLOCKER_TLS_KEY_FILE": strings.Repeat("x", zookeeper.MaxPEM+1)}, err: "tls.key_file", says: "longer than"},
 		"key that is no PEM":             {model: providerModel{TLS: &tlsModel{KeyFile: text(raw)}}, err: "tls.key_file"},
 		"key of several lines, no PEM":   {model: providerModel{TLS: &tlsModel{KeyFile: text(raw + "\n" + raw)}}, err: "tls.key_file", says: "neither"},
-		"key with its line breaks lost":  {model: providerModel{TLS: &tlsModel{CertFile: text(client.Cert), KeyFile: text(strings.ReplaceAll(client.Key, "\n", `\n`))}}, err: "tls.cert_file"},
+		"key with its line breaks lost":  {model: providerModel{TLS: &tlsModel{CertFile: text(client.Cert), KeyFile: text(strings.ReplaceAll(client.Key, "\n", `\n`))}}, err: "tls.key_file", says: "where its lines should end"},
+		"encrypted key":                  {model: providerModel{TLS: &tlsModel{CertFile: text(client.Cert), KeyFile: text("-----BEGIN ENCRYPTED PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END ENCRYPTED PRIVATE KEY-----\n")}}, err: "tls.key_file", says: "openssl pkey"},
 		"certificate without its key":    {model: providerModel{TLS: &tlsModel{CertFile: text(client.Cert)}}, err: "tls.key_file"},
 		"key without its certificate":    {model: providerModel{TLS: &tlsModel{KeyFile: text(client.Key)}}, err: "tls.cert_file"},
-		"another's key":                  {model: providerModel{TLS: &tlsModel{CertFile: text(client.Cert), KeyFile: text(other.Key)}}, err: "tls.cert_file", says: "does not match"},
+		"another's key":                  {model: providerModel{TLS: &tlsModel{CertFile: text(client.Cert), KeyFile: text(other.Key)}}, err: "tls.key_file", says: "does not match"},
 		"insecure_skip_verify, or not":   {env: map[string]string{"CLOCKER_TLS_INSECURE_SKIP_VERIFY": "maybe"}, err: "tls.insecure_skip_verify", says: "maybe"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -80,6 +80,17 @@ func (a *Authority) Client(tb testing.TB, name string) Identity {
 	return identity
 }
 
+// Sign makes the identity that template describes; its validity ends in an hour if the
+// template does not say when.
+func (a *Authority) Sign(tb testing.TB, template *x509.Certificate) Identity {
+	tb.Helper()
+	if template.NotAfter.IsZero() {
+		template.NotAfter = time.Now().Add(time.Hour)
+	}
+	identity, _ := a.sign(tb, template, newKey(tb))
+	return identity
+}
+
 // sign completes template, and signs it for key.
 func (a *Authority) sign(tb testing.TB, template *x509.Certificate, key *ecdsa.PrivateKey) (Identity, *x509.Certificate) {
 	tb.Helper()

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -184,31 +183,6 @@ func TestOpenTellsTheUserAgain(t *testing.T) {
 				t.Error(err)
 			}
 		})
-	}
-}
-
-func TestServersThatWantToKnowTheirClients(t *testing.T) {
-	t.Parallel()
-	server := zktest.Own(t, zktest.Options{Config: map[string]string{"enforce.auth.enabled": "true", "enforce.auth.schemes": "digest"}})
-	nobody := open(t, config(server.Addr()))
-	if _, err := nobody.Stat(bounded(t), "/"); !errors.Is(err, ErrAuthRequired) || !Answered(err) {
-		t.Errorf("nobody: want ErrAuthRequired, got %v", err)
-	}
-	if _, err := open(t, owner(server.Addr())).Stat(bounded(t), "/"); err != nil {
-		t.Errorf("alice: %v", err)
-	}
-}
-
-func TestServersThatTakeNoUsers(t *testing.T) {
-	t.Parallel()
-	server := zktest.Own(t, zktest.Options{Config: map[string]string{"DigestAuthenticationProvider.enabled": "false"}})
-	s, err := Open(bounded(t), owner(server.Addr()))
-	failed := connectError(t, s, err)
-	if !errors.Is(err, ErrAuthFailed) || !strings.Contains(failed.Hint, "username and password") {
-		t.Errorf("the advice on %q is %q", err, failed.Hint)
-	}
-	if strings.Contains(err.Error(), "after") {
-		t.Errorf("the error blames the time: %v", err)
 	}
 }
 

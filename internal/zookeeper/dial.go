@@ -28,10 +28,13 @@ const addressDelay = 300 * time.Millisecond
 
 // dial connects to a server for the client library.
 func (t *transport) dial(network, server string, _ time.Duration) (net.Conn, error) {
+	if pause := t.pause(); pause > 0 {
+		t.sleep(t.ctx, pause)
+	}
 	t.begin(server)
 	conn, err := t.connect(network, server)
 	if err != nil {
-		t.note(err)
+		t.fail(err)
 		return nil, err
 	}
 	return conn, nil
@@ -42,6 +45,10 @@ func (t *transport) dial(network, server string, _ time.Duration) (net.Conn, err
 // begins with another one, so that an address where connections are accepted and
 // then nothing is said does not keep us from the others.
 func (t *transport) connect(network, server string) (net.Conn, error) {
+	config, err := t.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
 	t.reach(errResolving)
 	attempt := t.attempt
 	if _, timeout := t.negotiated(); timeout > 0 {
@@ -60,24 +67,27 @@ func (t *transport) connect(network, server string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	patience := max(attempt/time.Duration(len(addresses)), min(attempt, time.Second))
+	// The TLS handshake, ZooKeeper's own and the authentication share this time.
+	limit, release := context.WithTimeout(t.ctx, max(attempt/time.Duration(len(addresses)), min(attempt, time.Second)))
 	t.reach(errSecuring)
-	conn, err := secure(t.ctx, raw, t.tls, server, patience)
+	conn, err := secure(limit, raw, config, server)
+	if err == nil {
+		err = t.open(raw)
+	}
 	if err != nil {
+		release()
 		_ = raw.Close()
 		return nil, instead(err, errSecuring)
 	}
 	t.reach(errHandshake)
-	c := &packetConn{Conn: conn, transport: t, incoming: bufio.NewReader(conn)}
-	c.timer = time.AfterFunc(patience, func() {
-		t.note(errHandshake)
+	watching := context.AfterFunc(limit, func() {
+		t.fail(errHandshake)
 		_ = raw.Close()
 	})
-	if err := t.open(raw); err != nil {
-		_ = c.Close()
-		return nil, err
-	}
-	return c, nil
+	return &packetConn{Conn: conn, transport: t, incoming: bufio.NewReader(conn), shaken: func() {
+		watching()
+		release()
+	}}, nil
 }
 
 // instead is better where err says no more than that time is up.
@@ -150,7 +160,7 @@ func race(ctx context.Context, network string, addresses []string) (net.Conn, er
 // secure makes a TLS connection to a server, whose certificate must name the
 // server's host unless the configuration says another name. Without a
 // configuration it returns the plain connection.
-func secure(ctx context.Context, conn net.Conn, config *tls.Config, server string, patience time.Duration) (net.Conn, error) {
+func secure(ctx context.Context, conn net.Conn, config *tls.Config, server string) (net.Conn, error) {
 	if config == nil {
 		return conn, nil
 	}
@@ -159,11 +169,8 @@ func secure(ctx context.Context, conn net.Conn, config *tls.Config, server strin
 		if err != nil {
 			return nil, err
 		}
-		config = config.Clone()
 		config.ServerName = host
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	encrypted := tls.Client(conn, config)
 	if err := encrypted.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("%w: %w", errTLS, err)

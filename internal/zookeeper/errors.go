@@ -30,9 +30,12 @@ var (
 	ErrSessionExpired = zk.ErrSessionExpired
 	// ErrClosed says that this process closed the session.
 	ErrClosed = errors.New("zookeeper: session closed")
-	// ErrAuthRequired says that the servers serve no client whom they do not know
-	// (enforce.auth.enabled).
-	ErrAuthRequired = errors.New("the servers want clients to authenticate")
+	// ErrAuthRequired says that the servers serve only clients that have authenticated
+	// by certain schemes (enforce.auth.enabled, sessionRequireClientSASLAuth).
+	ErrAuthRequired = errors.New("the servers require authentication")
+	// ErrLocalSession says that the session is known to one server only, and so cannot
+	// have ephemeral znodes (localSessionsEnabled without localSessionsUpgradingEnabled).
+	ErrLocalSession = errors.New("the session is local to one server, so it cannot have ephemeral znodes")
 	// ErrQuotaExceeded says that a znode above is as full as its quota lets it be.
 	ErrQuotaExceeded = errors.New("the quota is exceeded")
 	// ErrThrottled says that a server with too much to do has not carried out the
@@ -41,9 +44,10 @@ var (
 )
 
 // unknown are what the client library makes of answers that it does not know:
-// SESSIONCLOSEDREQUIRESASLAUTH, which is about other schemes, too, QUOTAEXCEEDED and
-// THROTTLEDOP.
+// EPHEMERALONLOCALSESSION, SESSIONCLOSEDREQUIRESASLAUTH, which is about other schemes,
+// too, QUOTAEXCEEDED and THROTTLEDOP.
 var unknown = map[string]error{
+	"unknown error: -120": ErrLocalSession,
 	"unknown error: -124": ErrAuthRequired,
 	"unknown error: -125": ErrQuotaExceeded,
 	"unknown error: -127": ErrThrottled,
@@ -62,7 +66,7 @@ func named(err error) error {
 
 var answers = []error{
 	ErrNoNode, ErrNodeExists, ErrNotEmpty, ErrBadVersion, ErrNoAuth,
-	ErrAuthRequired, ErrInvalidACL, ErrEphemeralParent, ErrQuotaExceeded, zk.ErrInvalidPath, ErrAuthFailed, zk.ErrBadArguments,
+	ErrAuthRequired, ErrLocalSession, ErrInvalidACL, ErrEphemeralParent, ErrQuotaExceeded, zk.ErrInvalidPath, ErrAuthFailed, zk.ErrBadArguments,
 }
 
 // Answered tells whether err is the server's own refusal: the request had no

@@ -8,8 +8,11 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"syscall"
+	"time"
 )
+
+// alertHandshakeFailure is a server's word for "nothing in common".
+const alertHandshakeFailure tls.AlertError = 40
 
 // Alerts (RFC 8446, section 6.2) by which a server says that it wants a client
 // certificate, or another one.
@@ -18,30 +21,36 @@ var certificateAlerts = []tls.AlertError{
 	43,  // unsupported
 	44,  // revoked
 	45,  // expired
-	46,  // unknown, which is Java's word for one that nobody known has signed
+	46,  // unknown, which is Java's word for one that is not signed by a known CA
 	48,  // unknown certificate authority
 	49,  // access denied
 	116, // required
 }
 
 // refusal is why a server hangs up on a client that has done nothing wrong.
-const refusal = "its ensemble has no majority, or it has no room for another connection (maxClientCnxns)."
+const refusal = "its ensemble has no majority, or it accepts no more connections from this machine (maxClientCnxns)."
 
 // hint says what the cause of a failed connection usually means, in a sentence
 // or two, and what to do. config is how the connection was to be encrypted.
 func hint(err error, config *TLS) string {
-	var dns *net.DNSError
+	var (
+		dns  *net.DNSError
+		part *TLSError
+	)
 	switch {
 	case errors.As(err, &dns):
 		return "The host's name cannot be resolved."
 	case errors.Is(err, ErrAuthFailed):
-		return "The servers do not take this client's username and password."
-	case config == nil && closed(err):
-		return "The server hung up without an answer. That port may want TLS: then set tls. Or " + refusal
+		return "The servers refuse authentication with username and password: the digest scheme is off (DigestAuthenticationProvider.enabled), as it is where SASL or certificates are used instead. " +
+			"Leave out username and password; servers that require SASL (Kerberos) cannot be used yet."
+	case errors.As(err, &part) && !errors.Is(err, errTLS):
+		return "The file or text given as " + part.Part + "_file cannot be used."
+	case config == nil && errors.Is(err, errHungUp):
+		return "The server closed the connection without an answer. That port may require TLS: then set tls. Or " + refusal
 	case config == nil && errors.Is(err, errHandshake):
-		return "The server may be stopped or too busy. Or that port may want TLS: then set tls."
+		return "The server may be stopped or too busy. Or that port may require TLS: then set tls."
 	case config == nil && errors.Is(err, errNotZooKeeper):
-		return "Something else than ZooKeeper listens there, or that port wants TLS: then set tls."
+		return "Something other than ZooKeeper listens there, or that port requires TLS: then set tls."
 	case config != nil:
 		return tlsHint(err, config)
 	}
@@ -55,39 +64,63 @@ func tlsHint(err error, config *TLS) string {
 		hostname x509.HostnameError
 		record   tls.RecordHeaderError
 	)
+	inHandshake := errors.Is(err, errTLS)
 	switch {
 	case errors.As(err, &unknown):
-		return "The server's certificate is signed by nobody whom we trust: set ca_file to who signed it."
+		return "The server's certificate is not signed by a trusted CA: set ca_file to the certificate of the CA that signed it."
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "The server's certificate has expired, or is not valid yet: renew it, or set the clock of this machine."
+	case errors.As(err, &hostname) && len(hostname.Certificate.DNSNames)+len(hostname.Certificate.IPAddresses) == 0:
+		return "The server's certificate has its name in the Common Name only, which TLS clients no longer accept: " +
+			"have it issued again with that name as a subject alternative name. Another server_name does not help."
 	case errors.As(err, &hostname):
 		return "The server's certificate is for another name: connect to a name that it has, or set server_name to one."
-	case errors.As(err, &record), errors.Is(err, errTLS) && closed(err):
-		return "That port does not speak TLS, or none that we do: connect to the servers' secureClientPort, or leave out tls."
-	case refusesCertificate(err) && config.Cert == "":
-		return "The server wants a client certificate: set cert_file and key_file."
-	case refusesCertificate(err):
-		return "The server does not take our client certificate: cert_file must be valid now, and signed by one whom the server's trust store has."
-	case errors.Is(err, errTLS) && strings.Contains(err.Error(), "protocol version"):
-		return "The server speaks no version of TLS that is safe: it has to speak 1.2 or later."
-	case closed(err) && config.Cert == "":
-		return "The server hung up after the TLS handshake: it may want a client certificate: then set cert_file and key_file. Or " + refusal
-	case closed(err):
-		return "The server hung up after the TLS handshake: it may not take our client certificate for a user. Or " + refusal
+	case errors.As(err, &record), inHandshake && closed(err):
+		return "That port does not speak TLS, or no version of it that is supported here: connect to the servers' secureClientPort, or leave out tls."
+	case inHandshake && alerted(err, alertHandshakeFailure):
+		return "The server and this client have no cipher suite in common: the server may allow only suites without forward secrecy (TLS_RSA_...). " +
+			"Enable a TLS_ECDHE_... suite, or TLS 1.3, in ssl.ciphersuites of the servers."
+	case alerted(err, certificateAlerts...) && !config.HasCertificate():
+		return "The server requires a client certificate: set cert_file and key_file."
+	case alerted(err, certificateAlerts...):
+		return "The server does not accept the client certificate: " + certificateFault(config.certificate(), time.Now())
+	case inHandshake && strings.Contains(err.Error(), "protocol version"):
+		return "The server speaks no safe version of TLS: it has to speak 1.2 or later."
+	case errors.Is(err, errHungUp) && !config.HasCertificate():
+		return "The server closed the connection after the TLS handshake: it may require a client certificate: then set cert_file and key_file. Or " + refusal
+	case errors.Is(err, errHungUp):
+		return "The server closed the connection after the TLS handshake: it may not accept the client certificate as a user. Or " + refusal
 	}
 	return ""
 }
 
-// closed tells whether the other side ended the connection without a word.
-func closed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+// certificateFault says why a server does not accept our certificate, which is nil if
+// it cannot be read.
+func certificateFault(cert *x509.Certificate, now time.Time) string {
+	const dates = time.DateOnly
+	switch {
+	case cert != nil && now.After(cert.NotAfter):
+		return "the one in cert_file expired on " + cert.NotAfter.Format(dates) + ": renew it."
+	case cert != nil && now.Before(cert.NotBefore):
+		return "the one in cert_file is not valid before " + cert.NotBefore.Format(dates) + ": set the clock of this machine, or use another one."
+	case cert != nil && len(cert.ExtKeyUsage)+len(cert.UnknownExtKeyUsage) > 0 &&
+		!slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth) && !slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageAny):
+		return "the one in cert_file is not made for clients, since its extended key usage lacks clientAuth: have it issued again with clientAuth."
+	default:
+		return "cert_file has to be signed by a CA that is in the servers' trust store (ssl.trustStore.location), and not revoked."
+	}
 }
 
-// refusesCertificate tells whether err is such an alert. The type that crypto/tls
-// has for alerts of the other side cannot be named; its texts are those of the
-// type that can.
-func refusesCertificate(err error) bool {
+// closed tells whether the other side ended the connection without a word.
+func closed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		slices.ContainsFunc(resets, func(reset error) bool { return errors.Is(err, reset) })
+}
+
+// alerted tells whether err is one of these alerts. The type that crypto/tls has for
+// alerts of the other side cannot be named; its texts are those of the type that can.
+func alerted(err error, alerts ...tls.AlertError) bool {
 	var network *net.OpError
 	return errors.As(err, &network) && network.Op == "remote error" &&
-		slices.ContainsFunc(certificateAlerts, func(alert tls.AlertError) bool { return network.Err.Error() == alert.Error() })
+		slices.ContainsFunc(alerts, func(alert tls.AlertError) bool { return network.Err.Error() == alert.Error() })
 }

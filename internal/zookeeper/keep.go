@@ -1,6 +1,7 @@
 package zookeeper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -190,8 +191,8 @@ func (k *keeper) check(s *Session, all []*Kept) {
 		cancel()
 		switch {
 		case late != nil:
-			if err != nil && !errors.Is(err, late) {
-				late = fmt.Errorf("%w (%w)", late, err)
+			if cause := cmp.Or(s.Cause(), err); cause != nil && !errors.Is(cause, late) {
+				late = fmt.Errorf("%w (%w)", late, cause)
 			}
 			for _, kept := range all {
 				kept.isLost(late)

@@ -1,7 +1,6 @@
 package zookeeper
 
 import (
-	"errors"
 	"fmt"
 	"time"
 )
@@ -13,6 +12,11 @@ const (
 	MaxTimeout = time.Hour
 	// MaxPEM is the most bytes of each PEM text of a [TLS].
 	MaxPEM = 1 << 20
+
+	// What a server may grant as a session timeout. Servers can be set up for more
+	// than was asked for.
+	minGranted = 10 * time.Millisecond
+	maxGranted = 24 * time.Hour
 )
 
 // Validate says why no session can be had with c, whatever the servers say; nil if
@@ -31,8 +35,8 @@ func (c Config) Validate() error {
 	if c.SessionTimeout <= 0 || c.SessionTimeout > MaxTimeout || c.ConnectTimeout <= 0 || c.ConnectTimeout > MaxTimeout {
 		return fmt.Errorf("zookeeper: the timeouts %v and %v are not within %v", c.SessionTimeout, c.ConnectTimeout, MaxTimeout)
 	}
-	if c.TLS != nil && max(len(c.TLS.CA), len(c.TLS.Cert), len(c.TLS.Key.reveal())) > MaxPEM {
-		return errors.New("zookeeper: a PEM text is too long")
+	if c.TLS != nil {
+		return c.TLS.validate()
 	}
 	return nil
 }

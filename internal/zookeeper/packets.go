@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -15,16 +16,23 @@ import (
 )
 
 // errNotZooKeeper is the cause when something else listens there.
-var errNotZooKeeper = errors.New("what answers there is no ZooKeeper")
+var errNotZooKeeper = errors.New("what answers there is not ZooKeeper")
+
+// Reasons why a connection ends.
+var (
+	errSilent = errors.New("the server stopped answering")
+	errHungUp = errors.New("the server closed the connection")
+)
 
 const (
-	maxHandshake = 1024 // bytes of the answer to the connect request, which takes 37
+	maxHandshake = 64 << 10 // bytes of an answer before the first request
 	maxPacket    = 64 << 20
 )
 
 // packetConn hands whole packets to the client library, which are a length and as
-// many bytes. It learns the session from the first one, and where the connection
-// breaks it puts packets behind the last one that end all watches.
+// many bytes. It learns the session from the first one, then authenticates before it
+// hands that one on. Where the connection breaks it puts packets behind the last one
+// that end all watches.
 //
 // The library would set its watches again on the next connection, and to do so
 // reads the zxid that the first answers there already change: a data race. It
@@ -34,11 +42,16 @@ type packetConn struct {
 	net.Conn
 	transport *transport
 	incoming  *bufio.Reader // of Conn
-	timer     *time.Timer   // of the handshake
+	shaken    func()        // ends the time limit of the handshake
 	greeted   bool
+	proved    bool
 	buffer    []byte
 	unread    []byte
 	err       error // why the connection broke, behind what is unread
+
+	mu       sync.Mutex
+	writeErr error // why the first write failed
+	asked    checker
 }
 
 func (c *packetConn) Read(p []byte) (int, error) {
@@ -53,33 +66,96 @@ func (c *packetConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (c *packetConn) Write(packet []byte) (int, error) {
+// Write never fails: a connection that does not take a packet is closed, and the
+// reader learns why. The library would answer a request twice that it could not
+// write, and hang on the second answer.
+func (c *packetConn) Write(p []byte) (int, error) {
 	_, timeout := c.transport.negotiated()
 	c.transport.belief.note(Now(), timeout)
-	return c.Conn.Write(packet)
+	if c.greeted {
+		c.mu.Lock()
+		c.asked.sent(p)
+		c.mu.Unlock()
+	}
+	if _, err := c.Conn.Write(p); err != nil {
+		c.mu.Lock()
+		if c.writeErr == nil {
+			c.writeErr = err
+		}
+		c.mu.Unlock()
+		_ = c.Conn.Close()
+	}
+	return len(p), nil
 }
 
+// next returns the bytes of the next packet, or why there is none.
 func (c *packetConn) next() ([]byte, error) {
-	if c.greeted {
-		if err := c.fill(maxPacket); err != nil {
-			return c.transport.watches.lastEvents(), err
+	if !c.greeted {
+		response, err := c.greet()
+		if err != nil {
+			c.transport.fail(err)
 		}
-		c.transport.watches.see(c.buffer[4:])
-		return c.buffer, nil
+		return response, err
+	}
+	err := c.fill(maxPacket)
+	if err == nil {
+		c.mu.Lock()
+		err = c.asked.check(c.buffer[4:])
+		c.mu.Unlock()
+	}
+	if err != nil {
+		c.transport.broke(err)
+		return c.transport.watches.lastEvents(), err
+	}
+	if !c.proved {
+		c.proved = true
+		c.transport.prove()
+	}
+	c.transport.watches.see(c.buffer[4:])
+	return c.buffer, nil
+}
+
+// greet reads the server's answer to the request to connect, and authenticates if it
+// has accepted the session.
+func (c *packetConn) greet() ([]byte, error) {
+	if err := c.fill(maxHandshake); err != nil {
+		return nil, err
+	}
+	response := slices.Clone(c.buffer)
+	session, timeout, err := parseConnectResponse(response[4:])
+	if err != nil {
+		return nil, err
+	}
+	if session != 0 && c.transport.authenticate != nil {
+		if err := c.transport.authenticate(c.exchange); err != nil {
+			return nil, err
+		}
+	}
+	c.greeted = true
+	c.shaken()
+	if session != 0 {
+		c.transport.greet(session, timeout)
+	}
+	return response, nil
+}
+
+// exchange sends a packet and returns the next one that comes. It is for the time
+// before the library sends requests.
+func (c *packetConn) exchange(packet []byte) ([]byte, error) {
+	if _, err := c.Conn.Write(append(withNumber(nil, len(packet)), packet...)); err != nil {
+		return nil, ended(err)
 	}
 	if err := c.fill(maxHandshake); err != nil {
 		return nil, err
 	}
-	c.greeted = true
-	c.timer.Stop()
-	return c.buffer, c.transport.answer(c.buffer[4:])
+	return slices.Clone(c.buffer[4:]), nil
 }
 
 // fill reads the next packet into the buffer.
 func (c *packetConn) fill(limit uint32) error {
 	c.buffer = append(c.buffer[:0], 0, 0, 0, 0)
 	if _, err := io.ReadFull(c.incoming, c.buffer); err != nil {
-		return err
+		return c.why(err)
 	}
 	length := binary.BigEndian.Uint32(c.buffer)
 	if length > limit {
@@ -87,12 +163,53 @@ func (c *packetConn) fill(limit uint32) error {
 	}
 	c.buffer = slices.Grow(c.buffer, int(length))[:4+length]
 	_, err := io.ReadFull(c.incoming, c.buffer[4:])
+	return c.why(err)
+}
+
+// why is the reason why nothing more can be read: a write that failed comes first.
+func (c *packetConn) why(err error) error {
+	if err == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writeErr != nil {
+		err = c.writeErr
+	}
+	return ended(err)
+}
+
+// ended says in words how a connection ended.
+func ended(err error) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("%w: %w", errSilent, err)
+	case closed(err):
+		return fmt.Errorf("%w: %w", errHungUp, err)
+	}
 	return err
 }
 
 func (c *packetConn) Close() error {
-	c.timer.Stop()
+	c.shaken()
 	return c.Conn.Close()
+}
+
+// parseConnectResponse reads the server's answer to the request to connect: four
+// bytes of protocol version, four of the timeout in milliseconds, eight of the
+// session's id and more (ConnectResponse in zookeeper.jute). An id of zero says that
+// the session has expired.
+func parseConnectResponse(packet []byte) (session int64, timeout time.Duration, err error) {
+	const whole = 4 + 4 + 8 + 4 + 16 // with the password and its length
+	if len(packet) < whole || number(packet[16:]) != 16 {
+		return 0, 0, errNotZooKeeper
+	}
+	timeout = time.Duration(number(packet[4:])) * time.Millisecond
+	session = int64(binary.BigEndian.Uint64(packet[8:])) //nolint:gosec // the wire format is a signed number
+	if session != 0 && (timeout < minGranted || timeout > maxGranted) {
+		return 0, 0, fmt.Errorf("%w: it grants a session timeout of %v", errNotZooKeeper, timeout)
+	}
+	return session, timeout, nil
 }
 
 // watches are the paths that may have a watch in the client library. The event that
@@ -140,17 +257,15 @@ func (w *watches) forget(path string) {
 	}
 }
 
-const notification = ^uint32(0) // the xid of a packet that nobody has asked for: -1
-
 // see takes note of what the server tells (WatcherEvent in zookeeper.jute): an event
 // of a znode ends all watches of it.
 func (w *watches) see(packet []byte) {
-	const header = 16 // xid, zxid and error
-	if len(packet) < header+12 || binary.BigEndian.Uint32(packet) != notification {
+	const path0 = replyHeader + 12 // behind the event's kind and state and the path's length
+	if len(packet) < path0 || number(packet) != xidEvent {
 		return
 	}
-	path, event := packet[header+12:], zk.EventType(binary.BigEndian.Uint32(packet[header:])) //nolint:gosec // a small number
-	if uint64(binary.BigEndian.Uint32(packet[header+8:])) != uint64(len(path)) || event == zk.EventNodeChildrenChanged {
+	path, event := packet[path0:], zk.EventType(number(packet[replyHeader:]))
+	if int(number(packet[path0-4:])) != len(path) || event == zk.EventNodeChildrenChanged {
 		return
 	}
 	w.mu.Lock()
@@ -168,18 +283,19 @@ func (w *watches) lastEvents() []byte {
 	defer w.mu.Unlock()
 	var packets []byte
 	for path, watch := range w.paths {
-		event := binary.BigEndian.AppendUint32(nil, notification)
+		event := withNumber(nil, xidEvent)
 		event = append(event, make([]byte, 12)...) // zxid and error
 		event = binary.BigEndian.AppendUint32(event, uint32(zk.EventNodeDeleted))
 		event = binary.BigEndian.AppendUint32(event, uint32(zk.StateSyncConnected))
-		event = append(withLength(event, len(path)), path...)
-		packets = append(withLength(packets, len(event)), event...)
+		event = append(withNumber(event, len(path)), path...)
+		packets = append(withNumber(packets, len(event)), event...)
 		watch.set = false
 		w.forget(path)
 	}
 	return packets
 }
 
-func withLength(b []byte, n int) []byte {
-	return binary.BigEndian.AppendUint32(b, uint32(n)) //nolint:gosec // of a path, at most
+// withNumber appends a number of four bytes, such as a length.
+func withNumber(b []byte, n int) []byte {
+	return binary.BigEndian.AppendUint32(b, uint32(n)) //nolint:gosec // the wire format is a signed number
 }

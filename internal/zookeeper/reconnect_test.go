@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -72,12 +73,14 @@ func TestReconnect(t *testing.T) {
 	_ = s.Close()
 }
 
+// pong is a server's answer to a ping.
+const pong = "\x00\x00\x00\x10\xff\xff\xff\xfe\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
 // The connection can break at any byte: what has not come whole does not count.
 func TestWatchesEndWithTheConnection(t *testing.T) {
 	t.Parallel()
-	handshake := "\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x03\xe8\x00\x00\x00\x00\x00\x00\x00\x07"
-	answer := "\x00\x00\x00\x02ok"
-	stream := handshake + answer
+	handshake := "\x00\x00\x00\x24\x00\x00\x00\x00\x00\x00\x03\xe8\x00\x00\x00\x00\x00\x00\x00\x07\x00\x00\x00\x10" + strings.Repeat("p", 16)
+	stream := handshake + pong
 	for broken := range len(stream) + 1 {
 		server, client := net.Pipe()
 		go func() {
@@ -91,7 +94,7 @@ func TestWatchesEndWithTheConnection(t *testing.T) {
 				tr.watches.end(path, path == "/a")
 			}
 		}
-		conn := &packetConn{Conn: client, transport: tr, incoming: bufio.NewReader(client), timer: time.NewTimer(0)}
+		conn := &packetConn{Conn: client, transport: tr, incoming: bufio.NewReader(client), shaken: func() {}}
 		packets, err := readPackets(conn)
 		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("broken at %d: %v", broken, err)

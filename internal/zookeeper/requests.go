@@ -3,6 +3,7 @@ package zookeeper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -281,6 +282,9 @@ func (s *Session) multi(ops []Op) ([]Result, error) {
 	results := make([]Result, len(responses))
 	for i, r := range responses {
 		results[i] = Result{Path: r.String, Stat: r.Stat, Err: r.Error}
+	}
+	if err == nil && len(results) != len(ops) {
+		err = fmt.Errorf("%w: %d results of %d operations", errPacket, len(results), len(ops))
 	}
 	return results, err
 }

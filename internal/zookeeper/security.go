@@ -1,9 +1,6 @@
 package zookeeper
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"unique"
@@ -53,56 +50,6 @@ func (s *Secret) GobDecode(text []byte) error {
 type Digest struct {
 	Username string
 	Password Secret
-}
-
-// TLS is how to encrypt connections. Certificates and the key are PEM texts.
-type TLS struct {
-	CA                 string // who signs the servers' certificates; empty for the system's
-	Cert               string // our certificate, for mutual TLS
-	Key                Secret // and its key
-	ServerName         string // what the servers' certificates must name; empty for the host connected to
-	InsecureSkipVerify bool
-}
-
-// TLSError says which part of a [TLS] is unusable: "ca", "cert" or "key".
-type TLSError struct {
-	Part string
-	Err  error
-}
-
-// Error names the part.
-func (e *TLSError) Error() string { return fmt.Sprintf("zookeeper: tls %s: %v", e.Part, e.Err) }
-
-// Unwrap returns the cause.
-func (e *TLSError) Unwrap() error { return e.Err }
-
-// Config makes the configuration of a TLS client, or a [*TLSError].
-func (t TLS) Config() (*tls.Config, error) {
-	config := &tls.Config{
-		MinVersion:         tls.VersionTLS12,
-		ServerName:         t.ServerName,
-		InsecureSkipVerify: t.InsecureSkipVerify, //nolint:gosec // asked for, and warned of by the provider
-	}
-	if t.CA != "" {
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM([]byte(t.CA)) {
-			return nil, &TLSError{"ca", errors.New("it holds no PEM certificate")}
-		}
-	}
-	switch {
-	case t.Cert == "" && t.Key == (Secret{}):
-		return config, nil
-	case t.Cert == "":
-		return nil, &TLSError{"cert", errors.New("the key needs its certificate")}
-	case t.Key == (Secret{}):
-		return nil, &TLSError{"key", errors.New("the certificate needs its key")}
-	}
-	pair, err := tls.X509KeyPair([]byte(t.Cert), []byte(t.Key.reveal()))
-	if err != nil {
-		return nil, &TLSError{"cert", err}
-	}
-	config.Certificates = []tls.Certificate{pair}
-	return config, nil
 }
 
 // ACLs of what a session creates.

@@ -44,6 +44,7 @@ type Session struct {
 	life      context.Context // ends when the session is lost, by the reason
 	lose      context.CancelCauseFunc
 	closeOnce sync.Once
+	said      atomic.Bool // the log says that there is a connection
 
 	unknown atomic.Int32 // answers in a row that say nothing
 	kept    keeper
@@ -66,15 +67,13 @@ func Open(ctx context.Context, cfg Config) (*Session, error) {
 func openLogged(ctx context.Context, cfg Config, log *slog.Logger) (*Session, error) {
 	bounded, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
 	defer cancel()
-	s, err := start(cfg, log)
+	bounded, refuse := context.WithCancelCause(bounded)
+	defer refuse(nil)
+	s, err := start(cfg, log, refuse)
 	if err != nil {
 		return nil, &ConnectError{Servers: cfg.Servers, Cause: err}
 	}
-	err = s.Ready(bounded)
-	if err == nil {
-		err = s.authenticate(bounded, cfg.Auth)
-	}
-	if err != nil {
+	if err := s.Ready(bounded); err != nil {
 		cause := s.transport.cause()
 		_ = s.Close()
 		if ctx.Err() != nil {
@@ -91,15 +90,10 @@ func openLogged(ctx context.Context, cfg Config, log *slog.Logger) (*Session, er
 	return s, nil
 }
 
-func start(cfg Config, log *slog.Logger) (*Session, error) {
-	attempt := min(cfg.ConnectTimeout, cfg.SessionTimeout) / time.Duration(max(1, len(cfg.Servers)))
-	t := newTransport(max(attempt, min(time.Second, cfg.ConnectTimeout)))
-	if cfg.TLS != nil {
-		var err error
-		if t.tls, err = cfg.TLS.Config(); err != nil {
-			return nil, err
-		}
-	}
+// start begins to connect. refused is told of an error that no further attempt can mend.
+func start(cfg Config, log *slog.Logger, refused func(error)) (*Session, error) {
+	t := newTransport(attemptTime(cfg))
+	t.tls, t.authenticate = cfg.TLS, digest(cfg.Auth)
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -111,6 +105,7 @@ func start(cfg Config, log *slog.Logger) (*Session, error) {
 		reunite:   func() {},
 	}
 	s.life, s.lose = context.WithCancelCause(context.Background())
+	t.told = told{refused: refused, failed: s.onFailure, useful: s.onProof}
 	if cfg.Creator {
 		s.acl, s.creator = creatorACL, true
 	}
@@ -126,38 +121,43 @@ func start(cfg Config, log *slog.Logger) (*Session, error) {
 	return s, nil
 }
 
-// authenticate says who we are; the library says it again on each connection.
-func (s *Session) authenticate(ctx context.Context, auth Digest) error {
-	if auth.Username == "" {
-		return nil
-	}
-	for {
-		_, err := call(ctx, s, "authenticate as", auth.Username, func() (struct{}, error) {
-			return struct{}{}, s.conn.AddAuth("digest", []byte(auth.Username+":"+auth.Password.reveal()))
-		})
-		if !Disconnected(err) {
-			return err
-		}
-	}
-}
-
 func (s *Session) onEvent(ev zk.Event) {
 	if ev.Type != zk.EventSession {
 		return
 	}
 	switch ev.State {
 	case zk.StateHasSession:
-		if s.setReady(true) {
-			s.note(slog.LevelInfo, "connected to ZooKeeper", "server", ev.Server)
+		if s.setReady(true) && !s.transport.flapping() {
+			s.onProof(ev.Server)
 		}
 	case zk.StateDisconnected:
-		if s.setReady(false) {
-			s.note(slog.LevelWarn, "connection to ZooKeeper lost", "server", ev.Server)
+		if s.setReady(false) && s.said.Swap(false) {
+			s.note(slog.LevelWarn, "connection to ZooKeeper lost", "server", ev.Server, "cause", s.Cause())
 		}
 	case zk.StateExpired:
 		s.expire(ErrSessionExpired)
 	}
 }
+
+// onProof says once for each connection that there is one. Of connections that break
+// before they are of use, only the first is told.
+func (s *Session) onProof(server string) {
+	if !s.said.Swap(true) {
+		s.note(slog.LevelInfo, "connected to ZooKeeper", "server", server)
+	}
+}
+
+// onFailure says why a reconnect failed: at the first attempt, the second, the fourth
+// and so on.
+func (s *Session) onFailure(attempts int, cause error) {
+	if s.ID() != 0 && attempts&(attempts-1) == 0 {
+		s.note(slog.LevelWarn, "reconnect failed", "attempts", attempts, "cause", cause)
+	}
+}
+
+// Cause is why the connection broke, or why the latest attempt to connect again
+// failed. It is nil while there is a connection.
+func (s *Session) Cause() error { return s.transport.reason() }
 
 // note writes to the log of a session that has not been closed.
 func (s *Session) note(level slog.Level, message string, fields ...any) {
@@ -206,7 +206,7 @@ func (s *Session) giveUp(after time.Duration) {
 		return
 	}
 	err := fmt.Errorf("%w: there was no connection for %v", ErrSessionExpired, after.Round(time.Millisecond))
-	if cause := s.transport.cause(); cause != nil {
+	if cause := s.Cause(); cause != nil {
 		err = fmt.Errorf("%w (%w)", err, cause)
 	}
 	s.expire(err)
@@ -321,9 +321,18 @@ func (s *Session) Ready(ctx context.Context) error {
 	}
 }
 
+// closing bounds how long [Session.Close] waits for the client library to end, after
+// at most three seconds for the server's answer. Reached only by a bug of the library.
+const closing = 5 * time.Second
+
+// errLibrary says that the library did not end.
+var errLibrary = errors.New("zookeeper: the session is closed, but the client library did not end")
+
 // Close ends the session and waits until nothing of it runs in this process.
 // The server removes the session's ephemeral znodes at once if it can be
-// reached (waiting at most a second), else when the session times out.
+// reached (waiting at most three seconds), else when the session times out. Close
+// returns within eight seconds, whatever the server and the library do; it is an
+// error if anything of the session still runs then.
 func (s *Session) Close() error {
 	s.closeOnce.Do(func() {
 		s.mu.Lock()
@@ -341,8 +350,21 @@ func (s *Session) Close() error {
 		s.conn.Close()
 		s.transport.hangUp()
 	})
-	for range s.events {
-		// To their end. Those before it, onEvent was told of.
+	return awaitEnd(s.events, closing)
+}
+
+// awaitEnd waits until events is closed. Those before its end, onEvent was told of.
+func awaitEnd(events <-chan zk.Event, patience time.Duration) error {
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	for {
+		select {
+		case _, more := <-events:
+			if !more {
+				return nil
+			}
+		case <-timeout.C:
+			return errLibrary
+		}
 	}
-	return nil
 }

@@ -2,6 +2,9 @@ package zookeeper
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -79,6 +82,11 @@ func TestTLSMistakes(t *testing.T) {
 	_, expired := zktest.OwnSecure(t, zktest.Options{}, servers.Expiring(t, time.Now().Add(-time.Minute), loopback), nil)
 	_, named := zktest.OwnSecure(t, zktest.Options{}, servers.Server(t, "zk.example.com"), nil)
 	stranger := as(strangers.Client(t, "stranger"), servers.CA)
+	commonName := servers.Sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: localhost}})
+	_, legacy := zktest.OwnSecure(t, zktest.Options{}, commonName, nil)
+	_, rsaOnly := zktest.OwnSecure(t, tlsRSA, servers.Server(t, loopback), nil)
+	forServers := as(clients.Server(t, "team"), servers.CA)
+	gone := as(clients.Sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: "team"}, NotAfter: time.Now().Add(-time.Minute)}), servers.CA)
 	late := as(clients.Client(t, "team"), servers.CA)
 	late.CA = strangers.CA
 
@@ -87,10 +95,14 @@ func TestTLSMistakes(t *testing.T) {
 		notValid      = "has expired"
 		otherName     = "is for another name"
 		noCertificate = "set cert_file and key_file"
-		otherCert     = "take our client certificate"
-		wantsTLS      = "That port may want TLS: then set tls"
+		otherCert     = "does not accept the client certificate: cert_file has to be signed"
+		wantsTLS      = "That port may require TLS: then set tls"
 		speaksNoTLS   = "That port does not speak TLS"
-		tooOld        = "no version of TLS that is safe"
+		tooOld        = "no safe version of TLS"
+		legacyName    = "in the Common Name only"
+		noSuite       = "no cipher suite in common"
+		notForClients = "lacks clientAuth"
+		expiredOurs   = "the one in cert_file expired on"
 	)
 	mistakes := []struct {
 		name string
@@ -107,14 +119,21 @@ func TestTLSMistakes(t *testing.T) {
 		{"no client certificate, TLS 1.3", encrypted(mutual13, TLS{CA: servers.CA}), noCertificate},
 		{"a stranger's certificate", encrypted(mutual, stranger), otherCert},
 		{"a stranger's certificate, TLS 1.3", encrypted(mutual13, stranger), otherCert},
+		{"a name in the common name only", encrypted(onPort(localhost, legacy), TLS{CA: servers.CA}), legacyName},
+		{"the same with another server_name", encrypted(legacy, TLS{CA: servers.CA, ServerName: localhost}), legacyName},
+		{"suites without forward secrecy", encrypted(rsaOnly, TLS{CA: servers.CA}), noSuite},
+		{"a server's certificate for a client's", encrypted(mutual, forServers), notForClients},
+		{"a server's certificate for a client's, TLS 1.3", encrypted(mutual13, forServers), notForClients},
+		{"an expired client certificate", encrypted(mutual, gone), expiredOurs},
+		{"an expired client certificate, TLS 1.3", encrypted(mutual13, gone), expiredOurs},
 		{"plain text to a TLS port", config(addr), wantsTLS},
-		{"plain text to a port that says nothing", config(listen(t, func(net.Conn) {})), "that port may want TLS: then set tls"},
+		{"plain text to a port that says nothing", config(listen(t, func(net.Conn) {})), "that port may require TLS: then set tls"},
 		{"TLS to a plain text port", encrypted(zktest.NewSpace(t).Addr(), TLS{CA: servers.CA}), speaksNoTLS},
 		{"TLS to Netty's plain text port", encrypted(plain.Addr(), TLS{CA: servers.CA}), speaksNoTLS},
 		{"TLS to something else", encrypted(listen(t, func(c net.Conn) { _, _ = fmt.Fprintln(c, "220 mail.example.com") }), TLS{CA: servers.CA}), speaksNoTLS},
 		{"TLS 1.1", encrypted(oldServer(t, servers.Server(t, loopback)), TLS{CA: servers.CA}), tooOld},
 	}
-	hints := []string{unknownCA, notValid, otherName, noCertificate, otherCert, wantsTLS, speaksNoTLS, tooOld}
+	hints := []string{unknownCA, notValid, otherName, noCertificate, otherCert, wantsTLS, speaksNoTLS, tooOld, legacyName, noSuite, notForClients, expiredOurs}
 	var opening sync.WaitGroup
 	for _, m := range mistakes {
 		opening.Go(func() {
@@ -144,6 +163,11 @@ var tls13 = zktest.Options{Config: map[string]string{
 	"ssl.protocol": "TLSv1.3", "ssl.enabledProtocols": "TLSv1.3", "ssl.ciphersuites": "TLS_AES_128_GCM_SHA256",
 }}
 
+// tlsRSA is for a server that allows key exchange by RSA only.
+var tlsRSA = zktest.Options{Config: map[string]string{
+	"ssl.protocol": "TLSv1.2", "ssl.enabledProtocols": "TLSv1.2", "ssl.ciphersuites": "TLS_RSA_WITH_AES_128_GCM_SHA256",
+}}
+
 // oldServer speaks no TLS but 1.1.
 func oldServer(t *testing.T, identity zktest.Identity) string {
 	t.Helper()
@@ -159,23 +183,37 @@ func TestTLSPartsThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	authority := zktest.NewAuthority(t)
 	one, other := authority.Client(t, "one"), authority.Client(t, "other")
+	encryptedKey := pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("nonsense")})
+	oldKey := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED"}, Bytes: []byte("nonsense")})
+	oneLine := func(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
 	for name, test := range map[string]struct {
 		tls  TLS
 		part string
+		says string
 	}{
-		"no certificate for CA": {TLS{CA: "nonsense"}, "ca"},
-		"a key for CA":          {TLS{CA: one.Key}, "ca"},
-		"no key":                {TLS{Cert: one.Cert}, "key"},
-		"no certificate":        {TLS{Key: NewSecret(one.Key)}, "cert"},
-		"another's key":         {TLS{Cert: one.Cert, Key: NewSecret(other.Key)}, "cert"},
-		"nonsense for key":      {TLS{Cert: one.Cert, Key: NewSecret("nonsense")}, "cert"},
+		"no certificate for CA":  {TLS{CA: "nonsense"}, "ca", "no PEM certificate"},
+		"a key for CA":           {TLS{CA: one.Key}, "ca", "but a private key"},
+		"CA with lost lines":     {TLS{CA: oneLine(authority.CA)}, "ca", `characters \n`},
+		"CA that is broken":      {TLS{CA: "-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n"}, "ca", "cannot be read"},
+		"a request for CA":       {TLS{CA: "-----BEGIN CERTIFICATE REQUEST-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE REQUEST-----\n"}, "ca", "CERTIFICATE REQUEST"},
+		"no key":                 {TLS{Cert: one.Cert}, "key", "needs its key"},
+		"no certificate":         {TLS{Key: NewSecret(one.Key)}, "cert", "needs its certificate"},
+		"a broken certificate":   {TLS{Cert: "-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n", Key: NewSecret(one.Key)}, "cert", "malformed"},
+		"both the wrong way":     {TLS{Cert: one.Key, Key: NewSecret(one.Cert)}, "cert", "give it as key_file"},
+		"another's key":          {TLS{Cert: one.Cert, Key: NewSecret(other.Key)}, "key", "key of the first certificate"},
+		"nonsense for key":       {TLS{Cert: one.Cert, Key: NewSecret("nonsense")}, "key", "no PEM private key"},
+		"a certificate for key":  {TLS{Cert: one.Cert, Key: NewSecret(one.Cert)}, "key", "but a certificate"},
+		"encrypted key":          {TLS{Cert: one.Cert, Key: NewSecret(string(encryptedKey))}, "key", "openssl pkey"},
+		"encrypted key, old way": {TLS{Cert: one.Cert, Key: NewSecret(string(oldKey))}, "key", "openssl pkey"},
+		"key with lost lines":    {TLS{Cert: one.Cert, Key: NewSecret(oneLine(one.Key))}, "key", `characters \n`},
+		"cert with lost lines":   {TLS{Cert: oneLine(one.Cert), Key: NewSecret(one.Key)}, "cert", `characters \n`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := test.tls.Config()
 			var failed *TLSError
-			if !errors.As(err, &failed) || failed.Part != test.part {
-				t.Fatalf("want an error of part %q, got %v", test.part, err)
+			if !errors.As(err, &failed) || failed.Part != test.part || !strings.Contains(err.Error(), test.says) || failed.File {
+				t.Fatalf("want an error of part %q with %q, got %v", test.part, test.says, err)
 			}
 			s, err := Open(bounded(t), encrypted(deadServer(t), test.tls))
 			_ = connectError(t, s, err)

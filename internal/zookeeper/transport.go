@@ -3,42 +3,67 @@ package zookeeper
 import (
 	"context"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-zookeeper/zk"
 )
 
-// transport dials for one session. It gives what the client library lacks: an
-// end to a handshake that hangs (the library waits ten times the receive
-// timeout), the negotiated timeout, the cause of a failure, no second session
-// under the same handle, and connections that are really closed.
+// transport makes the connections of one session. It gives what the client library
+// lacks: an end to a handshake that hangs (the library waits ten times the receive
+// timeout), authentication on each connection, the negotiated timeout, the cause
+// of a failure, no second session under the same handle, and connections that are
+// really closed.
 type transport struct {
-	attempt time.Duration // to dial one server, and again for its handshake
-	tls     *tls.Config   // nil for plain text
-	watches watches
-	belief  belief
-	ctx     context.Context
-	stop    context.CancelFunc // refuses every further connection
+	attempt      time.Duration // for the whole of one attempt to connect
+	tls          *TLS          // nil for plain text
+	authenticate authenticator // nil for a client without a user
+	told         told
+	sleep        func(context.Context, time.Duration)
+	watches      watches
+	belief       belief
+	ctx          context.Context
+	stop         context.CancelFunc // refuses every further connection
 
-	mu      sync.Mutex
-	conn    net.Conn
-	timeout time.Duration  // negotiated, 0 before there is a session
-	session int64          // its id, 0 before there is one
-	server  string         // being tried
-	turns   map[string]int // how often each server was tried
-	stage   error          // what the attempt is at
-	lastErr error          // what ended an earlier one
+	mu       sync.Mutex
+	conn     net.Conn
+	timeout  time.Duration  // negotiated, 0 before there is a session
+	session  int64          // its id, 0 before there is one
+	server   string         // being tried
+	turns    map[string]int // how often each server was tried
+	stage    error          // what the attempt is at
+	lastErr  error          // why the connection broke, or the latest attempt failed; nil while it stands
+	lastTLS  *tls.Config    // as the files were when they could last be used
+	stale    error          // why they cannot be used now; nil if they can
+	failures int            // attempts that failed since a connection was last of use
+	breaks   int            // connections that broke since one was last of use
+}
+
+// told is who is told what happens. The functions must not block.
+type told struct {
+	refused func(error)                 // no further attempt can mend this
+	failed  func(attempts int, _ error) // an attempt failed
+	useful  func(server string)         // a connection has proved to be of use
 }
 
 func newTransport(attempt time.Duration) *transport {
 	ctx, stop := context.WithCancel(context.Background())
-	return &transport{attempt: attempt, ctx: ctx, stop: stop, turns: make(map[string]int)}
+	return &transport{
+		attempt: attempt, ctx: ctx, stop: stop, sleep: sleep, turns: make(map[string]int),
+		told: told{refused: func(error) {}, failed: func(int, error) {}, useful: func(string) {}},
+	}
+}
+
+// attemptTime is how long one attempt to connect may take: short enough that several
+// fit into the time to connect, also where all servers are behind one name, and that
+// each server gets one.
+func attemptTime(cfg Config) time.Duration {
+	const attempts = 3
+	share := min(cfg.ConnectTimeout, cfg.SessionTimeout) / time.Duration(max(attempts, len(cfg.Servers)))
+	return max(share, min(time.Second, cfg.ConnectTimeout/attempts))
 }
 
 // open registers conn as the present connection; the library forgets to close
@@ -88,17 +113,124 @@ func (t *transport) reach(stage error) {
 	t.stage = fmt.Errorf("%s: %w", t.server, stage)
 }
 
-// note keeps why an attempt failed.
-func (t *transport) note(err error) {
+// fail keeps why an attempt failed. A connection that we closed is no cause.
+func (t *transport) fail(err error) {
+	t.mu.Lock()
+	if t.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+		t.mu.Unlock()
+		return
+	}
+	err = fmt.Errorf("%s: %w", t.server, err)
+	if t.stale != nil {
+		err = fmt.Errorf("%w (tried with the TLS files as they were before, because of %w)", err, t.stale)
+	}
+	t.lastErr = err
+	t.failures++
+	failures := t.failures
+	t.mu.Unlock()
+	if permanent(err) {
+		t.told.refused(err)
+	}
+	t.told.failed(failures, err)
+}
+
+// tlsConfig is nil for plain text. It reads the files that the TLS settings name. A file that is missing, half
+// written, or does not fit to the others may be all right in a moment: until then the
+// connections are made with the files as they were before.
+func (t *transport) tlsConfig() (*tls.Config, error) {
+	if t.tls == nil {
+		return nil, nil //nolint:nilnil // plain text needs none
+	}
+	config, err := t.tls.Config()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.ctx.Err() == nil {
+	if t.stale = nil; err == nil {
+		t.lastTLS = config
+	} else if t.lastTLS != nil {
+		t.stale = err
+	} else {
+		return nil, err
+	}
+	return t.lastTLS.Clone(), nil
+}
+
+// permanent tells whether the next attempt would fail by the same error.
+func permanent(err error) bool {
+	var part *TLSError
+	return errors.Is(err, ErrAuthFailed) || errors.As(err, &part) && !part.File
+}
+
+// greet takes note of a connection that the server has accepted.
+func (t *transport) greet(session int64, timeout time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.session == 0 {
+		// A quorum has agreed to the session's creation.
+		t.belief.answered(t.belief.basis(Now(), timeout), timeout)
+	}
+	t.session, t.timeout = session, timeout
+	t.lastErr = nil
+}
+
+// prove takes note of a connection on which the server has answered a request.
+func (t *transport) prove() {
+	t.mu.Lock()
+	t.failures, t.breaks = 0, 0
+	server := t.server
+	t.mu.Unlock()
+	t.told.useful(server)
+}
+
+// broke takes note of the end of a connection that the server had accepted.
+func (t *transport) broke(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.breaks++
+	if t.ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
 		t.lastErr = fmt.Errorf("%s: %w", t.server, err)
 	}
 }
 
-// cause is why the last attempt that failed did, or else what the first one is
-// still at: whoever waits may lose patience before it ends.
+// flapping tells whether connections break before they are of use.
+func (t *transport) flapping() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.breaks > 1
+}
+
+// pause is how long to wait before the next attempt: not at all after a connection
+// that was of use, then longer and longer, but never so long that the session
+// could end meanwhile.
+func (t *transport) pause() time.Duration {
+	const first, doublings = 20 * time.Millisecond, 10
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.breaks < 2 {
+		return 0
+	}
+	return min(first<<min(t.breaks-2, doublings), time.Second, t.timeout/10)
+}
+
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// reason is why the connection broke or the latest attempt to connect failed; nil
+// while there is a connection.
+func (t *transport) reason() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.lastErr
+}
+
+// cause is [transport.reason], or else what the first attempt is still at: the caller
+// may give up before it ends.
 func (t *transport) cause() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -114,45 +246,9 @@ func (t *transport) negotiated() (session int64, timeout time.Duration) {
 	return t.session, t.timeout
 }
 
-// answer takes the server's answer to the connect request: four bytes of protocol
-// version, four of the timeout in milliseconds, eight of the session id and more
-// (ConnectResponse in zookeeper.jute). A session id of zero says that the session
-// has expired.
-func (t *transport) answer(packet []byte) error {
-	if len(packet) < 16 {
-		return errNotZooKeeper
-	}
-	timeout := time.Duration(binary.BigEndian.Uint32(packet[4:])) * time.Millisecond
-	session := int64(binary.BigEndian.Uint64(packet[8:])) //nolint:gosec // the wire format is a signed 64-bit number
-	if session == 0 {
-		return nil
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.session == 0 {
-		// A quorum has agreed to the session's creation.
-		t.belief.answered(t.belief.basis(Now(), timeout), timeout)
-	}
-	t.session, t.timeout = session, timeout
-	return nil
-}
-
-// failedToDial begins what the library logs when dial has returned an error.
-const failedToDial = "failed to connect"
-
-// Printf takes the library's log, which is where it tells why a handshake
-// failed. What dial has returned is noted already, and a closed connection is
-// what our own timer leaves, not a cause.
-func (t *transport) Printf(format string, args ...any) {
-	if strings.HasPrefix(format, failedToDial) {
-		return
-	}
-	for _, arg := range args {
-		if err, ok := arg.(error); ok && !errors.Is(err, net.ErrClosed) {
-			t.note(err)
-		}
-	}
-}
+// Printf takes the library's log, and drops it: packetConn notes all that goes wrong
+// with a connection, and why.
+func (*transport) Printf(string, ...any) {}
 
 // servers is the library's host provider over names that are resolved again at
 // every dial, so that an address that changed is found.

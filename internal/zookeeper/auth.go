@@ -1,0 +1,49 @@
+package zookeeper
+
+import "fmt"
+
+// authenticator says who we are on a new connection, after the server has accepted
+// the session and before any request. exchange sends one packet, without its length,
+// and returns the server's answer. It is called on each connection, in the client
+// library's goroutine, and fails when the time for the attempt is over.
+//
+// The client library's own AddAuth is not used: it deadlocks if a connection breaks
+// while it sends the credentials again.
+type authenticator func(exchange func(packet []byte) (answer []byte, err error)) error
+
+// Codes of KeeperException.Code with which a server answers to authentication.
+const (
+	codeAuthFailed   = -115
+	codeAuthRequired = -124
+)
+
+// digest authenticates by username and password; nil if there are none.
+func digest(user Digest) authenticator {
+	if user.Username == "" {
+		return nil
+	}
+	return func(exchange func([]byte) ([]byte, error)) error {
+		const xid, opAuth = -4, 100
+		packet := withNumber(withNumber(withNumber(nil, xid), opAuth), 0)
+		for _, text := range []string{"digest", user.Username + ":" + user.Password.reveal()} {
+			packet = append(withNumber(packet, len(text)), text...)
+		}
+		answer, err := exchange(packet)
+		if err != nil {
+			return fmt.Errorf("authentication as %s: %w", Quote(user.Username), err)
+		}
+		if len(answer) < replyHeader || number(answer) != xid {
+			return fmt.Errorf("%w: it answers the authentication with another packet", errNotZooKeeper)
+		}
+		switch code := number(answer[12:]); code {
+		case 0:
+			return nil
+		case codeAuthFailed:
+			return fmt.Errorf("authentication as %s: %w", Quote(user.Username), ErrAuthFailed)
+		case codeAuthRequired:
+			return fmt.Errorf("authentication as %s: %w", Quote(user.Username), ErrAuthRequired)
+		default:
+			return fmt.Errorf("authentication as %s: the server answers with error %d", Quote(user.Username), code)
+		}
+	}
+}
