@@ -240,6 +240,7 @@ func TestAttemptsFitIntoTheTimeToConnect(t *testing.T) {
 		want             time.Duration
 	}{
 		{1, 15 * time.Second, 15 * time.Second, 5 * time.Second},
+		{2, 15 * time.Second, 15 * time.Second, 7500 * time.Millisecond},
 		{3, 15 * time.Second, 15 * time.Second, 5 * time.Second},
 		{5, 15 * time.Second, 15 * time.Second, 3 * time.Second},
 		{100, 15 * time.Second, 15 * time.Second, time.Second},

@@ -57,13 +57,17 @@ func newTransport(attempt time.Duration) *transport {
 	}
 }
 
-// attemptTime is how long one attempt to connect may take: short enough that several
-// fit into the time to connect, also where all servers are behind one name, and that
-// each server gets one.
+// attemptTime is how long one attempt to connect may take: short enough that each server
+// gets one within the time to connect, and that one name gets several, since it may
+// lead to many servers.
 func attemptTime(cfg Config) time.Duration {
-	const attempts = 3
-	share := min(cfg.ConnectTimeout, cfg.SessionTimeout) / time.Duration(max(attempts, len(cfg.Servers)))
-	return max(share, min(time.Second, cfg.ConnectTimeout/attempts))
+	const several = 3
+	attempts := len(cfg.Servers)
+	if attempts <= 1 {
+		attempts = several
+	}
+	share := min(cfg.ConnectTimeout, cfg.SessionTimeout) / time.Duration(attempts)
+	return max(share, min(time.Second, cfg.ConnectTimeout/several))
 }
 
 // open registers conn as the present connection; the library forgets to close
