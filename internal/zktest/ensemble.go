@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,6 +15,7 @@ import (
 // process.
 type Ensemble struct {
 	servers []*Server
+	network *network // nil without Options.Links
 }
 
 // StartEnsemble starts n servers that form an ensemble and returns once all of
@@ -30,23 +32,11 @@ func StartEnsemble(ctx context.Context, n int, options Options) (_ *Ensemble, er
 		}
 	}()
 
-	quorum := map[string]string{
-		// In ticks: long enough for a loaded machine, as ticks are short here.
-		"initLimit": "100",
-		"syncLimit": "50",
+	members, err := e.members(ctx, n, options.Links)
+	if err != nil {
+		return nil, err
 	}
-	for id := 1; id <= n; id++ {
-		peer, err := FreePort(ctx)
-		if err != nil {
-			return nil, err
-		}
-		election, err := FreePort(ctx)
-		if err != nil {
-			return nil, err
-		}
-		quorum[fmt.Sprintf("server.%d", id)] = fmt.Sprintf("%s:%d:%d", loopback, peer, election)
-	}
-	for id := 1; id <= n; id++ {
+	for i, quorum := range members {
 		port, err := FreePort(ctx)
 		if err != nil {
 			return nil, err
@@ -56,7 +46,7 @@ func StartEnsemble(ctx context.Context, n int, options Options) (_ *Ensemble, er
 			return nil, err
 		}
 		e.servers = append(e.servers, s)
-		if err := writeID(s.dir, id); err != nil {
+		if err := writeID(s.dir, i+1); err != nil {
 			return nil, err
 		}
 		if err := s.launch(); err != nil {
@@ -69,6 +59,46 @@ func StartEnsemble(ctx context.Context, n int, options Options) (_ *Ensemble, er
 		}
 	}
 	return e, nil
+}
+
+// member is where the others find a member of an ensemble.
+type member struct{ peer, election int }
+
+// members are the lines of zoo.cfg that make each server one. With links, each finds
+// the others where its link to them begins.
+func (e *Ensemble) members(ctx context.Context, n int, links bool) ([]map[string]string, error) {
+	seen := make([][]member, n) // of the second by the first
+	for range n {
+		peer, err := FreePort(ctx)
+		if err != nil {
+			return nil, err
+		}
+		election, err := FreePort(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for from := range n {
+			seen[from] = append(seen[from], member{peer, election})
+		}
+	}
+	if links {
+		e.network = newNetwork(n)
+		if err := e.network.insert(seen); err != nil {
+			return nil, err
+		}
+	}
+	members := make([]map[string]string, n)
+	for from := range members {
+		members[from] = map[string]string{
+			// In ticks: long enough for a loaded machine, as ticks are short here.
+			"initLimit": "100",
+			"syncLimit": "50",
+		}
+		for to, at := range seen[from] {
+			members[from][fmt.Sprintf("server.%d", to+1)] = fmt.Sprintf("%s:%d:%d", loopback, at.peer, at.election)
+		}
+	}
+	return members, nil
 }
 
 // writeID tells the server with its files in dir which one of the ensemble it is.
@@ -89,14 +119,45 @@ func (e *Ensemble) Addrs() []string { return addrs(e.servers) }
 // ConnectString names all members, without a chroot.
 func (e *Ensemble) ConnectString() string { return strings.Join(e.Addrs(), ",") }
 
-// Leader waits until a member leads and serves, and returns it. ctx bounds that;
-// without a majority there is none.
+// Link is the direction from one member to another of an ensemble with [Options.Links].
+func (e *Ensemble) Link(from, to *Server) *Link {
+	return e.network.link(slices.Index(e.servers, from), slices.Index(e.servers, to))
+}
+
+// Restart kills all members, deletes the data of some, and starts all again. It returns
+// once all serve. ctx bounds that.
+func (e *Ensemble) Restart(ctx context.Context, emptied ...*Server) error {
+	for _, s := range e.servers {
+		if err := s.Kill(); err != nil {
+			return err
+		}
+	}
+	for _, s := range emptied {
+		if err := s.deleteData(); err != nil {
+			return err
+		}
+	}
+	for _, s := range e.servers {
+		if err := s.launch(); err != nil {
+			return err
+		}
+	}
+	for _, s := range e.servers {
+		if err := s.awaitServing(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Leader waits until a member leads and serves, and returns it. One that is paused does
+// not count. ctx bounds that; without a majority there is none.
 func (e *Ensemble) Leader(ctx context.Context) (*Server, error) {
 	var leader *Server
 	err := poll(ctx, func() error {
 		var errs []error
 		for _, s := range e.servers {
-			if !s.Running() {
+			if !s.Running() || s.paused.Load() {
 				continue
 			}
 			stats, err := s.Stats(ctx)
@@ -118,6 +179,10 @@ func (e *Ensemble) Leader(ctx context.Context) (*Server, error) {
 func (e *Ensemble) Stop() {
 	for _, s := range e.servers {
 		s.Stop()
+	}
+	if e.network != nil {
+		e.network.close()
+		e.network = nil
 	}
 }
 

@@ -2,7 +2,6 @@ package zktest
 
 import (
 	"context"
-	"encoding/binary"
 	"net"
 	"sync"
 	"testing"
@@ -55,12 +54,14 @@ type Proxy struct {
 	running  sync.WaitGroup
 	ended    chan struct{}
 	expiring sync.RWMutex // held for writing while nobody is let in
+	gates    [2]gate      // by Side
 
-	mu       sync.Mutex
-	refusing bool
-	links    map[*link]bool
-	traps    []*Caught
-	session  []byte // what the server answered to the last client that connected
+	mu          sync.Mutex
+	refusing    bool
+	connections map[*connection]bool
+	traps       []*Caught
+	answers     map[*answer]bool
+	session     []byte // what the server answered to the last client that connected
 }
 
 // NewProxy makes a Proxy for a server.
@@ -77,7 +78,7 @@ func NewProxyAt(tb testing.TB, addr string, server *Server) *Proxy {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Proxy{tb: tb, server: server.Addr(), listener: listener, ended: make(chan struct{}), links: map[*link]bool{}}
+	p := &Proxy{tb: tb, server: server.Addr(), listener: listener, ended: make(chan struct{}), connections: map[*connection]bool{}, answers: map[*answer]bool{}}
 	p.running.Go(p.accept)
 	tb.Cleanup(func() {
 		close(p.ended)
@@ -110,7 +111,7 @@ func (p *Proxy) refuse(refusing bool) {
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for l := range p.links {
+	for l := range p.connections {
 		l.close()
 	}
 }
@@ -188,13 +189,13 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		l := &link{client: client, asked: map[int32]Packet{}}
+		l := &connection{client: client, asked: map[int32]Packet{}, closed: make(chan struct{})}
 		p.expiring.RLock() // waits, as a client that is refused would rest for a second
 		p.mu.Lock()
 		refusing := p.refusing
 		if !refusing {
 			if l.server, err = net.DialTimeout("tcp", p.server, fourLetterTimeout); err == nil {
-				p.links[l] = true
+				p.connections[l] = true
 			}
 		}
 		p.mu.Unlock()
@@ -209,12 +210,12 @@ func (p *Proxy) accept() {
 }
 
 // pass passes the packets of one side on until either end hangs up.
-func (p *Proxy) pass(l *link, side Side) {
+func (p *Proxy) pass(l *connection, side Side) {
 	defer func() {
 		l.close()
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		delete(p.links, l)
+		delete(p.connections, l)
 	}()
 	from, to := l.client, l.server
 	if side == Reply {
@@ -231,7 +232,11 @@ func (p *Proxy) pass(l *link, side Side) {
 			p.session = packet
 			p.mu.Unlock()
 		}
-		if c := p.trapped(l, side, first, packet); c != nil {
+		c, code := p.trapped(l, side, first, packet)
+		if code != 0 {
+			to, packet = l.client, refusal(packet, code)
+		}
+		if c != nil {
 			close(c.hit)
 			select {
 			case verdict := <-c.verdict:
@@ -244,16 +249,20 @@ func (p *Proxy) pass(l *link, side Side) {
 				return
 			}
 		}
+		if !p.gates[side].pass(p.gates[side].due(), l.closed) {
+			return
+		}
 		if err := l.write(to, packet); err != nil {
 			return
 		}
 	}
 }
 
-// trapped takes the trap that catches the packet, if there is one.
-func (p *Proxy) trapped(l *link, side Side, handshake bool, packet []byte) *Caught {
+// trapped takes the trap that catches the packet, if there is one, or else the code that
+// is its answer.
+func (p *Proxy) trapped(l *connection, side Side, handshake bool, packet []byte) (*Caught, int32) {
 	if handshake || len(packet) < 8 {
-		return nil
+		return nil, 0
 	}
 	request := l.know(side, packet)
 	p.mu.Lock()
@@ -261,52 +270,11 @@ func (p *Proxy) trapped(l *link, side Side, handshake bool, packet []byte) *Caug
 	for i, c := range p.traps {
 		if c.side == side && request.Op != 0 && c.match(request) {
 			p.traps = append(p.traps[:i:i], p.traps[i+1:]...)
-			return c
+			return c, 0
 		}
 	}
-	return nil
-}
-
-// link is a client's connection and ours to the server.
-type link struct {
-	client, server net.Conn
-
-	mu    sync.Mutex
-	asked map[int32]Packet // by xid
-
-	writing sync.Mutex
-}
-
-func (l *link) write(to net.Conn, packet []byte) error {
-	l.writing.Lock() // both sides may write to the client
-	defer l.writing.Unlock()
-	return writePacket(to, packet)
-}
-
-// refusal is the answer to a request that is an error code: xid, zxid and code.
-func refusal(request []byte, code int32) []byte {
-	answer := append([]byte(nil), request[:4]...)
-	answer = append(answer, make([]byte, 8)...)
-	return binary.BigEndian.AppendUint32(answer, uint32(code)) //nolint:gosec // the wire format is a signed number
-}
-
-func (l *link) close() {
-	_ = l.client.Close()
-	_ = l.server.Close()
-}
-
-// know returns the request that a packet is or replies to.
-func (l *link) know(side Side, packet []byte) Packet {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	xid := int32(binary.BigEndian.Uint32(packet)) //nolint:gosec // the wire format is a signed number
 	if side == Request {
-		op := Op(binary.BigEndian.Uint32(packet[4:])) //nolint:gosec // as above
-		l.asked[xid] = Packet{op, packet[8:]}
+		return nil, p.answerTo(request)
 	}
-	request := l.asked[xid]
-	if side == Reply {
-		delete(l.asked, xid)
-	}
-	return request
+	return nil, 0
 }

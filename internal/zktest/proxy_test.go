@@ -120,6 +120,70 @@ func TestProxyRefuses(t *testing.T) {
 	}
 }
 
+func TestProxyAnswers(t *testing.T) {
+	t.Parallel()
+	s := NewSpace(t)
+	p := NewProxy(t, s.Server())
+	client := proxied(t, p).conn
+	const noAuth = -102
+	stop := p.Answer(noAuth, creates("this one"))
+	for range 2 {
+		if _, err := client.Create(s.Path("/a"), []byte("this one"), 0, worldACL); !errors.Is(err, zk.ErrNoAuth) {
+			t.Errorf("answered with %v", err)
+		}
+	}
+	if n := stop(); n != 2 || s.Exists("/a") {
+		t.Errorf("it was answered %d times; exists is %v", n, s.Exists("/a"))
+	}
+	if _, err := client.Create(s.Path("/a"), []byte("this one"), 0, worldACL); err != nil {
+		t.Error(err)
+	}
+	s.Delete("/a")
+}
+
+func TestProxyHoldsOneDirection(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		side   Side
+		exists bool // while it is held
+	}{
+		"requests": {Request, false},
+		"replies":  {Reply, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := NewSpace(t)
+			p := NewProxy(t, s.Server())
+			client := proxied(t, p).conn
+			if _, _, err := client.Exists("/"); err != nil {
+				t.Fatal(err)
+			}
+			arrived := p.Catch(Request, creates("this one"))
+			p.Hold(test.side)
+			done := make(chan error, 1)
+			go func() {
+				_, err := client.Create(s.Path("/a"), []byte("this one"), 0, worldACL)
+				done <- err
+			}()
+			arrived.Wait()
+			arrived.Pass()
+			if test.exists {
+				s.WaitExists("/a")
+			} else if s.Exists("/a") {
+				t.Error("the request arrives")
+			}
+			p.Release()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			if !p.InUse() {
+				t.Error("the client has hung up")
+			}
+			s.Delete("/a")
+		})
+	}
+}
+
 // awaitSession waits until the client's session is a wanted one.
 func awaitSession(t *testing.T, client *zk.Conn, wanted func(id int64) bool) {
 	t.Helper()

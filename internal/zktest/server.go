@@ -33,6 +33,9 @@ type Options struct {
 	MinSessionTimeout, MaxSessionTimeout time.Duration
 	// Config are further lines of zoo.cfg; they override the server's own.
 	Config map[string]string
+	// Links has the members of an ensemble connect to each other by links that can be
+	// cut and delayed: see [Ensemble.Link].
+	Links bool
 	// Log is a file to which the server's output is appended and which Stop
 	// leaves in place. Default: one that is deleted with the server's data.
 	Log string
@@ -50,7 +53,8 @@ type Server struct {
 	mu    sync.Mutex
 	child *child // nil for an external server
 
-	asked atomic.Int64 // four letter words sent since the start
+	asked  atomic.Int64 // four letter words sent since the start
+	paused atomic.Bool
 }
 
 // StartServer starts a standalone server on a loopback port, with its data in
@@ -146,10 +150,15 @@ func (s *Server) Empty(ctx context.Context) error {
 	if err := s.Kill(); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(filepath.Join(s.dir, "data", "version-2")); err != nil {
+	if err := s.deleteData(); err != nil {
 		return err
 	}
 	return s.Restart(ctx)
+}
+
+// deleteData leaves what tells which member of an ensemble it is.
+func (s *Server) deleteData() error {
+	return os.RemoveAll(filepath.Join(s.dir, "data", "version-2"))
 }
 
 // launch is Restart without waiting until the server serves: a member of an
@@ -170,6 +179,7 @@ func (s *Server) launch() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.child = c
+	s.paused.Store(false)
 	s.asked.Store(0)
 	return nil
 }
@@ -216,6 +226,7 @@ func (s *Server) Pause() error {
 	if err := c.pause(ctx); err != nil {
 		return fmt.Errorf("pause %s: %w", s.addr, err)
 	}
+	s.paused.Store(true)
 	return nil
 }
 
@@ -228,6 +239,7 @@ func (s *Server) Resume() error {
 	if err := c.resume(); err != nil {
 		return fmt.Errorf("resume %s: %w", s.addr, err)
 	}
+	s.paused.Store(false)
 	return nil
 }
 

@@ -95,6 +95,7 @@ func OwnEnsemble(tb testing.TB, n int, options Options) *Ensemble {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	tb.Cleanup(e.Stop)
 	for _, s := range e.servers {
 		cleanUp(tb, s)
 	}
