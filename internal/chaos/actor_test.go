@@ -23,12 +23,12 @@ const (
 	endedByRun     = "the run ended"
 )
 
-// actor is one run after the other, with a proxy of its own before the server.
+// actor is one run after the other, with links of its own to the servers.
 type actor struct {
 	c     *chaos
 	name  string
 	begin func(*actor) *life
-	proxy *zktest.Proxy
+	links links
 	calm  sync.Mutex // held while its connection or its process is disturbed
 
 	mu   sync.Mutex
@@ -54,7 +54,7 @@ type life struct {
 func newLife() *life { return &life{holds: map[string]*hold{}, lost: map[string]bool{}} }
 
 func newActor(c *chaos, name string, begin func(*actor) *life) *actor {
-	a := &actor{c: c, name: name, begin: begin, proxy: zktest.NewProxy(c.t, c.server)}
+	a := &actor{c: c, name: name, begin: begin, links: newLinks(c)}
 	a.life = begin(a)
 	return a
 }
@@ -109,7 +109,7 @@ func (a *actor) next(old *life, dropped bool) {
 	old.end()
 	old.shaken.Store(true)
 	if dropped {
-		a.proxy.Refuse()
+		a.links.each((*zktest.Proxy).Refuse)
 	}
 	err := old.holder.Close()
 	if lost := (*holder.LostError)(nil); err != nil && !dropped && !errors.As(err, &lost) && !errors.Is(err, context.DeadlineExceeded) {
@@ -119,7 +119,7 @@ func (a *actor) next(old *life, dropped bool) {
 		old.process.kill()
 	}
 	if dropped {
-		a.proxy.Accept()
+		a.links.each((*zktest.Proxy).Accept)
 	}
 	a.life = a.begin(a)
 }
@@ -130,13 +130,13 @@ func (a *actor) step(s step) {
 	lock := a.c.locks[s.lock]
 	ctx, cancel := context.WithCancel(a.c.ctx)
 	defer cancel()
-	fault := a.disturb(s, life, cancel)
+	info := fmt.Sprintf("step %d", a.c.steps.Add(1))
+	fault := a.disturb(s, life, info, cancel)
 	defer fault.stop()
 
-	info := fmt.Sprintf("step %d", a.c.steps.Add(1))
 	fault.moment(waiting)
 	grant, err := life.holder.Acquire(ctx, holder.Request{
-		Ensemble: a.c.ensemble(a.proxy.Addr()),
+		Ensemble: a.c.ensemble(a.links.addrs()),
 		Lock: locker.Request{
 			LockID: lock.id, Dir: a.c.space.Path(lock.dir), Wait: s.wait, Slots: lock.slots, Durable: s.durable,
 			Mode: map[bool]locker.Mode{true: s.mode}[lock.slots == 0],
@@ -149,6 +149,7 @@ func (a *actor) step(s step) {
 		return
 	}
 	a.c.acquired()
+	fault.znode = grant.Znode
 	h := &hold{lock: lock, who: a.name, mode: s.mode, token: grant.Token, begin: time.Now()}
 	if s.durable {
 		lock.witness.enter(h)
@@ -187,13 +188,20 @@ func (a *actor) hold(h *hold, d time.Duration, fault *disturbance) {
 
 // release lets go until that is confirmed.
 func (a *actor) release(l *life, grant holder.Grant, s step, h *hold) {
-	znode := holder.Znode{Ensemble: a.c.ensemble(a.proxy.Addr()), Path: grant.Znode, Durable: s.durable}
+	znode := holder.Znode{Ensemble: a.c.ensemble(a.links.addrs()), Path: grant.Znode, Durable: s.durable}
 	for {
 		err := l.holder.Release(context.WithoutCancel(a.c.ctx), znode)
 		lost := (*holder.LostError)(nil)
+		left := (*locker.LeftError)(nil)
 		switch {
 		case err == nil:
 			return
+		case errors.As(err, &left) && s.fault == releaseRefused:
+			a.c.count("left by a server that refused to delete it, and named")
+			if !s.durable {
+				return // it goes with its session
+			}
+			wait(context.Background(), restTime, nil)
 		case errors.As(err, &lost) && !s.durable:
 			a.c.count("lost")
 			return

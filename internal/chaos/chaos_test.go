@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -24,12 +23,14 @@ import (
 const (
 	// sessionTimeout of the runs. Short, as most faults wait for it.
 	sessionTimeout = 2 * time.Second
+	// tick of the servers: as long as the belief in a session allows for.
+	tick = sessionTimeout / 4
 	// stuckTime is how long nobody may get a lock, whatever goes wrong.
-	stuckTime = 30 * time.Second
+	stuckTime = time.Minute
 	// restTime is that of a run whose holder is just ending.
 	restTime = 20 * time.Millisecond
-	// serverFaultEvery is how many acquisitions there are for one fault of the server.
-	serverFaultEvery = 400
+	// serverFaultEvery is how many acquisitions there are for one fault of the servers.
+	serverFaultEvery = 150
 )
 
 // readersLock is the one that some want to share.
@@ -37,19 +38,20 @@ const readersLock = "readers"
 
 // chaos is one test.
 type chaos struct {
-	t      *testing.T
-	seed   uint64
-	target int64 // acquisitions
-	ctx    context.Context
-	end    context.CancelCauseFunc
-	server *zktest.Server
-	space  *zktest.Space
-	locks  []*lock
+	t       *testing.T
+	seed    uint64
+	target  int64 // acquisitions
+	ctx     context.Context
+	end     context.CancelCauseFunc
+	servers *zktest.Ensemble
+	space   *zktest.Space
+	locks   []*lock
 
-	history  history
-	acquires atomic.Int64
-	steps    atomic.Int64
-	progress chan struct{}
+	answering sync.WaitGroup // faults that go on after their step
+	history   history
+	acquires  atomic.Int64
+	steps     atomic.Int64
+	progress  chan struct{}
 
 	mu      sync.Mutex
 	faults  map[fault]int
@@ -88,10 +90,13 @@ func TestChaos(t *testing.T) {
 
 func newChaos(t *testing.T, seed, target uint64) *chaos {
 	t.Helper()
-	server := zktest.Own(t, zktest.Options{})
+	servers := zktest.OwnEnsemble(t, 3, zktest.Options{
+		Links: true, TickTime: tick,
+		Config: map[string]string{"initLimit": "20", "syncLimit": strconv.Itoa(syncLimit)},
+	})
 	c := &chaos{
 		t: t, seed: seed, target: int64(target), //nolint:gosec // a small number
-		server: server, space: zktest.NewSpaceOn(t, server),
+		servers: servers, space: zktest.NewSpaceOn(t, servers.Servers()...),
 		progress: make(chan struct{}, 1), faults: map[fault]int{}, counts: map[string]int{},
 	}
 	c.ctx, c.end = context.WithCancelCause(t.Context())
@@ -128,7 +133,7 @@ func (c *chaos) play() {
 			}
 		}
 	}
-	server.Go(c.disturbServer)
+	server.Go(c.disturbServers)
 	employ(steadyRuns, 2, 2, beginLocal)
 	employ(roughRuns, 2, 2, beginLocal)
 	employ(processRuns, 2, 1, beginProcess)
@@ -140,6 +145,7 @@ func (c *chaos) play() {
 	c.end(errDone)
 	foreigners.Wait()
 	server.Wait()
+	c.answering.Wait()
 	for _, a := range actors {
 		l := a.current()
 		l.end()
@@ -168,51 +174,8 @@ func beginLocal(*actor) *life {
 	return l
 }
 
-// disturbServer makes the server fail each time that so many locks were taken,
-// and the test if none is for long.
-func (c *chaos) disturbServer() {
-	random := generator(c.seed, "server")
-	for n := int64(1); c.ctx.Err() == nil; {
-		stuck := time.NewTimer(stuckTime)
-		select {
-		case <-c.progress:
-		case <-c.ctx.Done():
-		case <-stuck.C:
-			var stacks [1 << 20]byte
-			c.report("STUCK: nobody got a lock for %v; there are %q\n%s", stuckTime, c.space.Tree(), stacks[:runtime.Stack(stacks[:], true)])
-		}
-		stuck.Stop()
-		if c.acquires.Load() < n*serverFaultEvery {
-			continue
-		}
-		n++
-		if err := c.strikeServer(serverFaults[random.IntN(len(serverFaults))]); err != nil {
-			c.report("server: %v", err)
-		}
-	}
-}
-
-func (c *chaos) strikeServer(f fault) error {
-	c.fault(f)
-	ctx := context.WithoutCancel(c.ctx)
-	switch f {
-	case serverPaused, serverFrozen:
-		d := map[fault]time.Duration{serverPaused: sessionTimeout / 2, serverFrozen: sessionTimeout * 8 / 5}[f]
-		if err := c.server.Pause(); err != nil {
-			return err
-		}
-		wait(ctx, d, nil)
-		return c.server.Resume()
-	default:
-		if err := c.server.Kill(); err != nil {
-			return err
-		}
-		return c.server.Restart(ctx)
-	}
-}
-
-func (c *chaos) ensemble(addr string) zookeeper.Config {
-	return zookeeper.Config{Servers: []string{addr}, SessionTimeout: sessionTimeout, ConnectTimeout: stuckTime}
+func (c *chaos) ensemble(addrs []string) zookeeper.Config {
+	return zookeeper.Config{Servers: addrs, SessionTimeout: sessionTimeout, ConnectTimeout: stuckTime}
 }
 
 func (c *chaos) acquired() {

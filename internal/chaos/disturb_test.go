@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
@@ -24,11 +23,14 @@ const (
 // moments says when a fault begins.
 var moments = map[fault]moment{
 	cutWaiting: waiting, createUnheard: waiting, createUnsure: waiting, promotionUnsure: waiting,
-	aloneWaiting: waiting, lostWaiting: waiting, cancelled: waiting,
-	cutHolding: holding, aloneHolding: holding, lostHolding: holding,
+	aloneWaiting: waiting, lostWaiting: waiting, deafWaiting: waiting, muteWaiting: waiting, cancelled: waiting,
+	cancelRefused: waiting, createThrottled: waiting, createUnknown: waiting,
+	cutHolding: holding, movedHolding: holding, aloneHolding: holding, lostHolding: holding, deafHolding: holding,
+	muteHolding: holding, checkThrottled: holding, checkUnknown: holding,
 	runEnds: holding, runDropped: holding,
 	holderKilled: holding, holderTerminated: holding, holderStopped: holding, terraformKilled: holding,
-	cutReleasing: releasing, releaseUnheard: releasing, releaseUnsure: releasing,
+	cutReleasing: releasing, releaseUnheard: releasing, releaseUnsure: releasing, releaseThrottled: releasing,
+	releaseUnknown: releasing, releaseRefused: releasing,
 }
 
 // traps are the packets that a fault loses.
@@ -43,10 +45,48 @@ var traps = map[fault]struct {
 	releaseUnsure:   {zktest.Reply, deletes},
 }
 
+// Codes of the server's.
+const (
+	noAuth    = -102
+	throttled = -127
+	unknown   = -77 // which nobody knows
+)
+
+// answers are the requests that a fault answers in the servers' place, for a while.
+var answers = map[fault]struct {
+	code  int32
+	match func(zktest.Packet) bool
+	time  time.Duration
+}{
+	createThrottled:  {throttled, anything, sessionTimeout / 8},
+	createUnknown:    {unknown, creates, sessionTimeout / 20},
+	checkThrottled:   {throttled, anything, sessionTimeout / 4},
+	checkUnknown:     {unknown, anything, sessionTimeout / 8},
+	releaseThrottled: {throttled, anything, sessionTimeout / 8},
+	releaseUnknown:   {unknown, deletes, sessionTimeout / 20},
+	releaseRefused:   {noAuth, deletes, sessionTimeout / 20},
+	cancelRefused:    {noAuth, deletes, sessionTimeout / 4},
+}
+
+func anything(p zktest.Packet) bool {
+	switch p.Op {
+	case zktest.OpCreate, zktest.OpDelete, zktest.OpExists, zktest.OpGetData, zktest.OpChildren, zktest.OpMulti:
+		return true
+	default:
+		return false
+	}
+}
+
 func creates(p zktest.Packet) bool { return p.Op == zktest.OpCreate || p.Op == zktest.OpMulti }
-func deletes(p zktest.Packet) bool { return p.Op == zktest.OpDelete || p.Op == zktest.OpMulti }
+
 func promotes(p zktest.Packet) bool {
 	return p.Op == zktest.OpMulti && bytes.Contains(p.Body, []byte(`"durable":true`))
+}
+
+// deletes tells a deletion from a promotion, which begins with one.
+func deletes(p zktest.Packet) bool {
+	first := []byte{0, 0, 0, byte(zktest.OpDelete)}
+	return p.Op == zktest.OpDelete || p.Op == zktest.OpMulti && bytes.HasPrefix(p.Body, first) && !promotes(p)
 }
 
 // disturbance is a step's fault, which may come to nothing: its moment can be
@@ -55,9 +95,11 @@ type disturbance struct {
 	step   step
 	actor  *actor
 	life   *life
+	info   string // of the step's contender
+	znode  string // of the same, once it is known
 	cancel context.CancelFunc
 
-	disarm  func() // a trap
+	disarm  func() // what waits for a request
 	leaving chan struct{}
 	begun   bool
 	running sync.WaitGroup
@@ -65,30 +107,32 @@ type disturbance struct {
 }
 
 // disturb prepares the fault of a step.
-func (a *actor) disturb(s step, l *life, cancel context.CancelFunc) *disturbance {
-	return &disturbance{step: s, actor: a, life: l, cancel: cancel, disarm: func() {}, leaving: make(chan struct{}), over: make(chan struct{})}
+func (a *actor) disturb(s step, l *life, info string, cancel context.CancelFunc) *disturbance {
+	return &disturbance{
+		step: s, actor: a, life: l, info: info, cancel: cancel,
+		disarm: func() {}, leaving: make(chan struct{}), over: make(chan struct{}),
+	}
 }
 
 // moment tells that a part of the step begins.
 func (d *disturbance) moment(m moment) {
-	if d.step.fault == noFault || moments[d.step.fault] != m {
+	f := d.step.fault
+	if f == noFault || moments[f] != m {
 		return
 	}
 	d.begun = true
-	if trap, ok := traps[d.step.fault]; ok {
-		var armed atomic.Bool
-		armed.Store(true)
-		caught := d.actor.proxy.Catch(trap.side, func(p zktest.Packet) bool { return armed.Load() && trap.match(p) })
-		caught.Lose()
+	if trap, ok := traps[f]; ok {
+		disarm := d.actor.links.lose(trap.side, trap.match)
 		d.disarm = func() {
-			armed.Store(false)
-			select {
-			case <-caught.Hit():
-				d.actor.c.fault(d.step.fault)
-			default:
+			if disarm() {
+				d.actor.c.fault(f)
 			}
 		}
 		close(d.over)
+		return
+	}
+	if _, ok := answers[f]; ok && f != cancelRefused {
+		d.answer(func() { close(d.over) })
 		return
 	}
 	d.running.Go(func() {
@@ -96,6 +140,22 @@ func (d *disturbance) moment(m moment) {
 		if wait(d.actor.c.ctx, d.step.delay, d.leaving) {
 			d.strike()
 		}
+	})
+}
+
+// answer answers requests in the servers' place for a while. That goes on after the
+// step. Only deletes of the step's own znode are refused.
+func (d *disturbance) answer(over func()) {
+	a := answers[d.step.fault]
+	stop := d.actor.links.answer(a.code, func(p zktest.Packet) bool {
+		return a.match(p) && (a.code != noAuth || bytes.Contains(p.Body, []byte(d.znode)))
+	})
+	d.actor.c.answering.Go(func() {
+		wait(context.Background(), a.time, nil)
+		if stop() > 0 {
+			d.actor.c.fault(d.step.fault)
+		}
+		over()
 	})
 }
 
@@ -129,9 +189,18 @@ func (d *disturbance) stop() {
 // strike does it.
 func (d *disturbance) strike() {
 	a, f := d.actor, d.step.fault
-	if f == cancelled {
+	switch f {
+	case cancelled:
 		d.cancel()
 		a.c.fault(f)
+		return
+	case cancelRefused:
+		lock := a.c.locks[d.step.lock]
+		if name, err := a.c.contender(lock, d.info); err == nil && name != "" {
+			d.znode = a.c.space.Path(lock.dir) + "/" + name
+			d.answer(func() {})
+		}
+		d.cancel()
 		return
 	}
 	if !a.calm.TryLock() {
@@ -144,11 +213,17 @@ func (d *disturbance) strike() {
 	a.c.fault(f)
 	switch f {
 	case cutWaiting, cutHolding, cutReleasing:
-		a.proxy.Cut()
+		a.links.each((*zktest.Proxy).Cut)
+	case movedHolding:
+		a.links.inUse().refuse(a.c.ctx, sessionTimeout/4)
 	case aloneWaiting, aloneHolding:
-		d.alone(sessionTimeout / 4)
+		a.links.refuse(a.c.ctx, sessionTimeout/4)
 	case lostWaiting, lostHolding:
-		d.alone(sessionTimeout * 8 / 5)
+		a.links.refuse(a.c.ctx, sessionTimeout*8/5)
+	case deafWaiting, deafHolding:
+		a.links.hold(a.c.ctx, zktest.Reply, sessionTimeout*8/5)
+	case muteWaiting, muteHolding:
+		a.links.hold(a.c.ctx, zktest.Request, sessionTimeout*8/5)
 	case runEnds, terraformKilled:
 		a.next(d.life, false)
 	case runDropped:
@@ -160,13 +235,6 @@ func (d *disturbance) strike() {
 	case holderStopped:
 		d.life.process.stopHolder(a)
 	}
-}
-
-// alone is without a connection for a while.
-func (d *disturbance) alone(t time.Duration) {
-	d.actor.proxy.Refuse()
-	wait(d.actor.c.ctx, t, nil)
-	d.actor.proxy.Accept()
 }
 
 // wait waits for so long; false if there was cause to leave before.

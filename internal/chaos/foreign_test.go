@@ -18,7 +18,7 @@ import (
 )
 
 // foreignTimeout is the session timeout of foreign clients, longer than any fault
-// of the server: they play fair and are not themselves tested.
+// of the servers: they play fair and are not themselves tested.
 const foreignTimeout = 30 * time.Second
 
 // style is how another client's contenders are named. All of them look at the
@@ -28,12 +28,19 @@ type style struct {
 	guid                       bool // 32 hex digits before the name, for each contender
 	exclusive, shared, counted string
 	tidy                       bool // removes the directory behind itself
+	secret                     bool // nobody else may read its contenders
 }
 
 var styles = []style{
 	{name: "Kazoo", guid: true, exclusive: "__lock__", shared: "__rlock__"},
 	{name: "gem", exclusive: "ex", shared: "sh", counted: "sem", tidy: true},
 	{name: "go-zookeeper", guid: true, exclusive: "-lock-"},
+	{name: "Curator", guid: true, exclusive: "-lock-", tidy: true},
+	{name: "Curator's readers and writers", guid: true, exclusive: "__WRIT__", shared: "__READ__"},
+	{name: "recipe", exclusive: "write-", shared: "read-", tidy: true},
+	{name: "stranger", exclusive: "job"},
+	{name: "secret Kazoo", guid: true, exclusive: "__lock__", shared: "__rlock__", secret: true},
+	{name: "secret gem", exclusive: "ex", shared: "sh", counted: "sem", secret: true},
 }
 
 // foreignClient takes and releases locks in a recipe of its own.
@@ -41,13 +48,21 @@ type foreignClient struct {
 	c    *chaos
 	conn *zk.Conn
 	style
+	acl []zk.ACL
 }
 
 var openACL = zk.WorldACL(zk.PermAll)
 
 // foreign lets one client contend for locks until enough were taken.
 func (c *chaos) foreign(conn *zk.Conn, s style) {
-	f := &foreignClient{c, conn, s}
+	f := &foreignClient{c, conn, s, openACL}
+	if s.secret {
+		// The library says it again on each connection.
+		if err := conn.AddAuth("digest", []byte("secret:keeper")); err != nil {
+			c.report("%s: %v", s.name, err)
+		}
+		f.acl = zk.DigestACL(zk.PermAll, "secret", "keeper")
+	}
 	random := generator(c.seed, s.name)
 	for c.ctx.Err() == nil {
 		lock, shared, rest := c.locks[random.IntN(len(c.locks))], random.IntN(2) == 0, between(random, 0, 30*time.Millisecond)
@@ -123,7 +138,7 @@ func (f *foreignClient) create(dir, prefix string) (node string, err error) {
 				}
 			}
 		}
-		path, err := f.conn.Create(dir+"/"+prefix, []byte(f.name), zk.FlagEphemeral|zk.FlagSequence, openACL)
+		path, err := f.conn.Create(dir+"/"+prefix, []byte(f.name), zk.FlagEphemeral|zk.FlagSequence, f.acl)
 		if errors.Is(err, zk.ErrNoNode) {
 			if _, err := f.conn.Create(dir, nil, 0, openACL); err != nil && !errors.Is(err, zk.ErrNodeExists) {
 				return err
@@ -179,14 +194,15 @@ func (f *foreignClient) await(dir, node string, slots int, mode locker.Mode) (*z
 func number(node string) string { return node[max(0, len(node)-10):] }
 
 func reads(node string) bool {
-	return strings.Contains(node, "__rlock__") || strings.HasPrefix(node, "sh")
+	return strings.Contains(node, "__rlock__") || strings.Contains(node, "__READ__") ||
+		strings.HasPrefix(node, "sh") || strings.HasPrefix(node, "read-")
 }
 
 // retry repeats a request until it was answered.
 func (f *foreignClient) retry(request func() error) error {
 	for {
 		err := request()
-		if !slices.ContainsFunc([]error{zk.ErrConnectionClosed, zk.ErrNoServer}, func(lost error) bool { return errors.Is(err, lost) }) {
+		if !slices.ContainsFunc([]error{zk.ErrConnectionClosed, zk.ErrNoServer, zk.ErrSessionMoved}, func(lost error) bool { return errors.Is(err, lost) }) {
 			return err
 		}
 		wait(context.Background(), time.Millisecond, nil)

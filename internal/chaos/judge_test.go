@@ -45,7 +45,7 @@ func (c *chaos) tidy() {
 	newcomer := newActor(c, "newcomer", beginLocal)
 	h := newcomer.current().holder
 	for _, l := range c.locks {
-		znode := holder.Znode{Ensemble: c.ensemble(newcomer.proxy.Addr())}
+		znode := holder.Znode{Ensemble: c.ensemble(newcomer.links.addrs())}
 		grant, err := h.Acquire(ctx, holder.Request{Ensemble: znode.Ensemble, Lock: locker.Request{LockID: l.id, Dir: c.space.Path(l.dir), Slots: l.slots}})
 		if err == nil {
 			znode.Path = grant.Znode
@@ -63,20 +63,28 @@ func (c *chaos) tidy() {
 	}
 }
 
-// looksTidy tells what the server still keeps of what had its time.
+// looksTidy tells what the servers still keep of what had its time.
 func (c *chaos) looksTidy(ctx context.Context) error {
-	stats, err := c.server.Stats(ctx)
-	if err != nil {
-		return err
-	}
-	for name, most := range map[string]int{
-		"zk_ephemerals_count": 0,
-		"zk_watch_count":      0,
-		"zk_global_sessions":  1 + len(styles), // the test's own, and the foreign clients'
-	} {
-		if n, err := strconv.Atoi(stats[name]); err != nil || n > most {
-			return errors.Join(fmt.Errorf("%s is %s", name, stats[name]), err)
+	leads := 0
+	for _, server := range c.servers.Servers() {
+		stats, err := server.Stats(ctx)
+		if err != nil {
+			return err
 		}
+		most := map[string]int{"zk_watch_count": 0}
+		if stats["zk_server_state"] == "leader" {
+			leads++
+			most["zk_ephemerals_count"] = 0
+			most["zk_global_sessions"] = 1 + len(styles) // the test's own, and the foreign clients'
+		}
+		for name, most := range most {
+			if n, err := strconv.Atoi(stats[name]); err != nil || n > most {
+				return errors.Join(fmt.Errorf("%s: %s is %s", server.Addr(), name, stats[name]), err)
+			}
+		}
+	}
+	if leads != 1 {
+		return fmt.Errorf("%d servers lead", leads)
 	}
 	return nil
 }

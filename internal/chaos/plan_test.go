@@ -20,6 +20,7 @@ const (
 	cutWaiting   fault = "connection cut while waiting"
 	cutHolding   fault = "connection cut while holding"
 	cutReleasing fault = "connection cut while releasing"
+	movedHolding fault = "link to the connected server cut while holding"
 
 	createUnheard   fault = "create request lost"
 	createUnsure    fault = "create reply lost"
@@ -27,10 +28,23 @@ const (
 	releaseUnheard  fault = "release request lost"
 	releaseUnsure   fault = "release reply lost"
 
+	createThrottled  fault = "throttled while taking"
+	createUnknown    fault = "create answered by an unknown code"
+	checkThrottled   fault = "throttled while holding"
+	checkUnknown     fault = "answered by an unknown code while holding"
+	releaseThrottled fault = "throttled while releasing"
+	releaseUnknown   fault = "release answered by an unknown code"
+	releaseRefused   fault = "delete of the holder's znode refused"
+	cancelRefused    fault = "delete of a cancelled waiter's znode refused"
+
 	aloneWaiting fault = "no connection for a while, while waiting"
 	aloneHolding fault = "no connection for a while, while holding"
 	lostWaiting  fault = "no connection for longer than the session, while waiting"
 	lostHolding  fault = "no connection for longer than the session, while holding"
+	deafWaiting  fault = "no answers for longer than the session, while waiting"
+	deafHolding  fault = "no answers for longer than the session, while holding"
+	muteWaiting  fault = "requests do not arrive for longer than the session, while waiting"
+	muteHolding  fault = "requests do not arrive for longer than the session, while holding"
 
 	cancelled  fault = "cancelled while waiting"
 	runEnds    fault = "run ends"
@@ -42,15 +56,8 @@ const (
 	terraformKilled  fault = "process of the run killed"
 )
 
-// Faults of servers, which all runs share.
-const (
-	serverPaused fault = "server paused for less than a session"
-	serverFrozen fault = "server paused for longer than a session"
-	serverKilled fault = "server killed and restarted"
-)
-
-// kind is one of runs: what it does, and what can befall it. What passes quickly
-// stands among its faults more often.
+// kind is one of runs: what it does, and its faults. What passes quickly stands there
+// more often.
 type kind struct {
 	name    string
 	durable bool // takes durable locks too
@@ -63,7 +70,9 @@ var (
 		createUnheard, createUnheard, createUnsure, createUnsure,
 		promotionUnsure, promotionUnsure, promotionUnsure, promotionUnsure,
 		releaseUnheard, releaseUnheard, releaseUnsure, releaseUnsure,
-		aloneWaiting, aloneHolding, lostWaiting, lostHolding,
+		createThrottled, createUnknown, createUnknown, checkThrottled, checkUnknown, releaseThrottled, releaseUnknown,
+		releaseRefused, releaseRefused, cancelRefused, cancelRefused,
+		movedHolding, aloneWaiting, aloneHolding, lostWaiting, lostHolding, deafWaiting, deafHolding, muteHolding,
 		cancelled, cancelled, cancelled,
 		runEnds, runEnds,
 	}}
@@ -71,15 +80,15 @@ var (
 	// between the promotion and the answer to it.
 	roughRuns = kind{"rough", false, []fault{
 		cutWaiting, cutHolding, cutReleasing, createUnsure, releaseUnsure,
-		lostWaiting, lostHolding, cancelled,
+		lostWaiting, lostHolding, muteWaiting, deafHolding, cancelled, cancelRefused, releaseRefused,
+		createThrottled, checkUnknown, movedHolding,
 		runEnds, runEnds, runDropped, runDropped,
 	}}
 	processRuns = kind{"process", false, []fault{
 		cutWaiting, cutHolding, cutReleasing, createUnsure, releaseUnsure,
-		aloneHolding, lostHolding, cancelled,
+		aloneHolding, lostHolding, muteHolding, checkThrottled, createUnknown, movedHolding, cancelled,
 		holderKilled, holderKilled, holderTerminated, holderStopped, terraformKilled,
 	}}
-	serverFaults = []fault{serverPaused, serverFrozen, serverKilled}
 )
 
 // step is one lock to take, to hold and to release, and what goes wrong.
@@ -94,7 +103,7 @@ type step struct {
 }
 
 // faultEvery is how many steps there are for one with a fault.
-const faultEvery = 24
+const faultEvery = 8
 
 // plan is the endless sequence of steps of one worker. It is made of nothing but
 // the seed and the worker's name: what the worker meets does not change it.
@@ -152,7 +161,7 @@ func (p *plan) next() step {
 	if faulty == 0 {
 		s.fault = p.kind.faults[which]
 		s.durable = s.durable || s.fault == promotionUnsure && lock.slots == 0
-		if s.fault == cancelled {
+		if s.fault == cancelled || s.fault == cancelRefused {
 			s.wait = locker.NoLimit
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"syscall"
 
 	"github.com/shirou/gopsutil/v4/process"
@@ -73,7 +74,7 @@ func (p *processRun) kill() {
 	<-p.told
 }
 
-// holderProcess finds the holder by its connection to the actor's proxy, which
+// holderProcess finds the holder by its connection over the actor's links, which
 // nobody else has.
 func (p *processRun) holderProcess(a *actor) (*process.Process, error) {
 	self, err := process.NewProcess(int32(os.Getpid())) //nolint:gosec // process ids fit
@@ -84,10 +85,11 @@ func (p *processRun) holderProcess(a *actor) (*process.Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	addrs := a.links.addrs()
 	for _, child := range children {
 		connections, _ := child.Connections() // none, if it has just ended
 		for _, connection := range connections {
-			if fmt.Sprintf("%s:%d", connection.Raddr.IP, connection.Raddr.Port) == a.proxy.Addr() {
+			if slices.Contains(addrs, fmt.Sprintf("%s:%d", connection.Raddr.IP, connection.Raddr.Port)) {
 				return child, nil
 			}
 		}

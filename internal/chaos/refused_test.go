@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-zookeeper/zk"
 
@@ -21,8 +22,13 @@ func (a *actor) refused(s step, l *life, err error) {
 		a.c.count("not free in time")
 	case errors.Is(err, locker.ErrOwnRun):
 		a.c.count("taken by the same run")
-	case errors.Is(err, context.Canceled) && s.fault == cancelled:
+	case errors.Is(err, context.Canceled) && (s.fault == cancelled || s.fault == cancelRefused):
 		a.c.count("cancelled")
+		if left := (*locker.LeftError)(nil); errors.As(err, &left) {
+			a.c.count("left by a server that refused to delete it, and named")
+		}
+	case s.wait >= 0 && strings.Contains(err.Error(), "no verdict from ZooKeeper"):
+		a.c.count("no servers for longer than its wait")
 	case l.shaken.Load(): // whatever it was about just then
 		a.c.count("holder ended")
 		wait(a.c.ctx, restTime, nil)
@@ -32,7 +38,7 @@ func (a *actor) refused(s step, l *life, err error) {
 }
 
 // gone sees to it that the contender of a step that did not get its lock leaves the
-// queue, though its run goes on: nothing befalls that run meanwhile.
+// queue, though its run goes on. Nothing disturbs that run meanwhile.
 func (a *actor) gone(l *lock, info string) {
 	a.calm.Lock()
 	defer a.calm.Unlock()

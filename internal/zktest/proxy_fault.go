@@ -1,5 +1,7 @@
 package zktest
 
+import "slices"
+
 // Hold stops one direction, also of connections that are made later, until Release:
 // requests do not reach the server, or its answers do not reach the client. What was held
 // arrives then, unless either end has hung up.
@@ -50,4 +52,15 @@ func (p *Proxy) answerTo(request Packet) int32 {
 		}
 	}
 	return 0
+}
+
+// Disarm ends the waiting for something to catch, and tells whether it was caught before.
+func (c *Caught) Disarm() (hit bool) {
+	c.proxy.mu.Lock()
+	defer c.proxy.mu.Unlock()
+	i := slices.Index(c.proxy.traps, c)
+	if i >= 0 {
+		c.proxy.traps = slices.Delete(c.proxy.traps, i, i+1)
+	}
+	return i < 0
 }
