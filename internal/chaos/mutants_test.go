@@ -14,51 +14,110 @@ import (
 	"testing"
 )
 
-// mutant is the locker with something taken out that it needs.
+// mutant is the provider with one fault put back, and the test that finds it.
 type mutant struct {
-	file, from, to string
-	places         int    // where from stands; 0 for one
-	finds          string // what TestChaos says of it
-	slow           bool
+	file, from, to string // of internal/; from stands there once
+	test           string // package and name
+	finds          string // what the test says of it
+	quick          bool   // also without CHAOS_LONG
 }
 
 var mutants = map[string]mutant{
-	"does not look again after a wake": {
-		file:   "wait.go",
-		from:   "watches.drop(",
-		to:     "return nil; watches.drop(",
-		places: 2,
-		finds:  "OVERLAP|LATE",
+	"a check that no quorum answers": {
+		file: "zookeeper/requests.go",
+		from: `func() ([]Result, error) { return s.multi(ops) })
+	return slices`,
+		to: `func() ([]Result, error) {
+		for _, path := range paths {
+			if _, err := s.conn.Sync(path); err != nil {
+				return nil, err
+			}
+			if there, _, err := s.conn.Exists(path); err != nil || !there {
+				return nil, errors.Join(err, ErrNoNode)
+			}
+		}
+		return nil, nil
+	})
+	return slices`,
+		test: "locker TestADeposedLeaderIsNotBelieved", finds: "TWO HOLD",
 	},
-	"believes on when nobody answers": {
-		file:  "lock.go",
-		from:  "context.WithDeadlineCause(ctx, l.session.Answered().Add(l.session.Timeout()), ErrSilence)",
-		to:    "context.WithDeadlineCause(ctx, l.session.Answered().Add(l.session.Timeout()+time.Hour), ErrSilence)",
-		finds: "OVERLAP|LATE", slow: true,
+	"belief from the sending of the last answered write": {
+		file: "zookeeper/belief.go", from: "basis = sent", to: "basis = now",
+		test: "zookeeper TestBelief", finds: "alive until", quick: true,
 	},
-	"leaves its contender when it is cancelled": {
-		file:  "acquire.go",
-		from:  "c.withdraw(ctx)",
-		to:    "_ = c.withdraw",
-		finds: "STUCK|LEFT", slow: true,
+	"the same, on real servers": {
+		file: "zookeeper/belief.go", from: "basis = sent", to: "basis = now",
+		test: "locker TestAFollowerThatIsCutOffBeforeItsPing", finds: "TWO HOLD",
+	},
+	"no watch over the holder's znode": {
+		file: "zookeeper/keep.go", from: "go k.watch(watch)", to: "_ = watch",
+		test: "locker TestLockIsLostWhenItsContenderIsDeleted", finds: "lost|vain|loss",
+	},
+	"no end of a session without a connection": {
+		file: "zookeeper/session.go", from: "; !ready && timeout > 0", to: "; false && !ready && timeout > 0",
+		test: "locker TestAWaiterSurvivesAnEnsembleWithoutData", finds: "vain|waited|deadline",
+	},
+	"slots compared with one contender only": {
+		file: "locker/contender.go", from: "for j := range queue[:i] {", to: "for j := max(0, i-1); j < i; j++ {",
+		test: "locker TestSlotsAreComparedWithAll", finds: "C gets", quick: true,
+	},
+	"no barrier before a look for others": {
+		file: "zookeeper/requests.go", from: `err := s.Check(ctx, "/")`, to: "err := ctx.Err()",
+		test: "chaos TestALaggingFollowerHidesNothing", finds: "HIDDEN",
+	},
+	"no way to wait for a contender that cannot be read": {
+		file: "zookeeper/requests.go", from: "if !errors.Is(err, ErrNoAuth) {\n\t\treturn watch", to: "if err != nil || watch.Event != nil {\n\t\treturn watch",
+		test: "locker TestAnUnreadableContenderIsWaitedFor", finds: "not authenticated",
+	},
+	"throttling taken for a refusal": {
+		file: "zookeeper/errors.go", from: "ErrNoNode, ErrNodeExists, ErrNotEmpty,", to: "ErrThrottled, ErrNoNode, ErrNodeExists, ErrNotEmpty,",
+		test: "locker TestThrottledRequestsLoseNothing", finds: "too much to do",
+	},
+	"an unknown answer taken for a refusal": {
+		file: "zookeeper/call.go", from: "if err == nil || Answered(err) || s.Err() != nil {", to: "if err == nil || !Disconnected(err) || s.Err() != nil {",
+		test: "zookeeper TestThrottledRequestsAreSentAgain", finds: "code -77",
+	},
+	"a refused delete forgotten": {
+		file: "locker/node.go", from: "return n.stays(err)", to: "return nil",
+		test: "locker TestAContenderThatCannotBeDeletedIsNamed", finds: "names the contender",
+	},
+	"a delete that fails once forgotten": {
+		file: "locker/node.go", from: "case err == nil, errors.Is(err, zookeeper.ErrNoNode), over", to: "case !zookeeper.Answered(err), errors.Is(err, zookeeper.ErrNoNode), over",
+		test: "locker TestReleaseFailsAndIsTriedAgain", finds: "directory was left",
+	},
+	"durable in its place though a gem waits behind": {
+		file: "locker/durable.go", from: "c.move(ctx, gem)", to: "c.move(ctx, false)",
+		test: "locker TestPromotionGoesBehindAWaitingGem", finds: "the queue is",
+	},
+	"no look after a wake": {
+		file: "locker/wait.go", from: "watches.drop(name)\n", to: "watches.drop(name)\n\t\t\treturn nil\n",
+		test: "chaos TestChaos", finds: "OVERLAP|LATE",
+	},
+	"belief when nobody answers": {
+		file: "zookeeper/keep.go", from: "late := s.Alive()", to: "late := s.Err()",
+		test: "chaos TestChaos", finds: "OVERLAP|LATE",
+	},
+	"a contender left when its acquire is cancelled": {
+		file: "locker/acquire.go", from: "err = errors.Join(err, c.withdraw(ctx))", to: "_ = c.withdraw",
+		test: "chaos TestChaos", finds: "STUCK|LEFT",
 	},
 }
 
-// TestChaos finds what is wrong with a locker that lacks something: the same test,
-// built with one thing of the locker replaced.
-func TestChaosFindsBrokenLockers(t *testing.T) {
+// The tests find what is wrong with a provider that lacks something: each is built with
+// a fault put back, and fails.
+func TestMutantsAreFound(t *testing.T) {
 	for name, m := range mutants {
 		t.Run(name, func(t *testing.T) {
-			if m.slow && !long() {
+			if !m.quick && !long() {
 				t.Skip("takes long: see make chaos")
 			}
-			m.test(t)
+			m.check(t)
 		})
 	}
 }
 
-func (m mutant) test(t *testing.T) {
-	file, err := filepath.Abs(filepath.Join("..", "locker", m.file))
+func (m mutant) check(t *testing.T) {
+	file, err := filepath.Abs(filepath.Join("..", m.file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,35 +125,36 @@ func (m mutant) test(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, want := strings.Count(string(source), m.from), max(1, m.places); n != want {
-		t.Fatalf("%s has %d times %q, want %d", m.file, n, m.from, want)
+	if n := strings.Count(string(source), m.from); n != 1 {
+		t.Fatalf("%s has %d times %q, want 1", m.file, n, m.from)
 	}
 	dir := t.TempDir()
-	broken, overlay := filepath.Join(dir, m.file), filepath.Join(dir, "overlay.json")
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {file: broken}})
+	mutated, overlay := filepath.Join(dir, filepath.Base(m.file)), filepath.Join(dir, "overlay.json")
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {file: mutated}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for path, text := range map[string][]byte{
-		broken:  []byte(strings.ReplaceAll(string(source), m.from, m.to)),
+		mutated: []byte(strings.Replace(string(source), m.from, m.to, 1)),
 		overlay: replace,
 	} {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	args := []string{"test", "-overlay", overlay, "-count=1", "-run=^TestChaos$", "-v", "."}
+	where, test, _ := strings.Cut(m.test, " ")
+	args := []string{"test", "-overlay", overlay, "-count=1", "-run=^" + test + "$", "-v", "../" + where}
 	if raced() {
 		args = slices.Insert(args, 1, "-race")
 	}
 	cmd := exec.Command("go", args...)
 	cmd.Env = append(os.Environ(), "CHAOS_ACQUISITIONS=3000")
 	out, err := cmd.CombinedOutput()
-	said := regexp.MustCompile(`(?m)^ *\w+_test\.go:\d+: ((?:` + m.finds + `).*)$`).FindSubmatch(out)
+	said := regexp.MustCompile(`(?m)^ *\w+_test\.go:\d+: (.*(?:` + m.finds + `).*)$`).FindSubmatch(out)
 	if err == nil || said == nil {
 		t.Fatalf("%v did not find %q: %v\n%s", args, m.finds, err, out)
 	}
-	t.Logf("found: %s", said[1])
+	t.Logf("found by %s: %s", m.test, said[1])
 }
 
 // raced tells whether this test looks for data races.
