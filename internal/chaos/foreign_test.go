@@ -125,7 +125,10 @@ func (f *foreignClient) take(l *lock, prefix string, mode locker.Mode) error {
 // create joins the queue.
 func (f *foreignClient) create(dir, prefix string) (node string, err error) {
 	err = f.retry(func() error {
-		// A reply may have been lost before.
+		// A reply may have been lost before, and a server that lags would not show it.
+		if _, err := f.conn.Multi(&zk.CheckVersionRequest{Path: "/", Version: -1}); err != nil {
+			return err
+		}
 		if nodes, _, err := f.conn.Children(dir); err == nil {
 			for _, name := range nodes {
 				_, stat, err := f.conn.Exists(dir + "/" + name)
