@@ -109,6 +109,10 @@ func Acquire(ctx context.Context, sessions Sessions, req Request) (*Lock, error)
 
 var errNoVerdict = fmt.Errorf("no verdict from ZooKeeper within %v after the wait", verdictTime)
 
+// errRetired says that our contender keeps a session alive which is to be closed, because
+// it has a znode that cannot be deleted. We could wait for someone who waits for that.
+var errRetired = errors.New("the session is to be closed")
+
 // attempt is one call of Acquire.
 type attempt struct {
 	Request
@@ -141,7 +145,7 @@ func (a *attempt) queue(ctx context.Context, s *zookeeper.Session) (lock *Lock, 
 		a.former = c // the next session tells what has become of it
 		return nil, true, err
 	}
-	again = over || errors.Is(err, ErrNodeGone) && ctx.Err() == nil
+	again = over || (errors.Is(err, ErrNodeGone) || errors.Is(err, errRetired)) && ctx.Err() == nil
 	if c != nil {
 		err = errors.Join(err, c.withdraw(ctx))
 	}

@@ -161,6 +161,26 @@ func TestALockThatCannotBeDeletedGoesWithItsSession(t *testing.T) {
 	release(t, s.other.lock(dirOf(s.Space)))
 }
 
+// One who waits leaves a session that is to be closed because of another znode: who holds
+// the lock may wait for that znode to go.
+func TestAWaiterLeavesASessionThatIsToBeClosed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	stays := s.ours.lock(dirOf(s.Space))
+	elsewhere := s.Path(DefaultRoot) + "/other"
+	held := s.other.lock(elsewhere)
+	waiting := s.ours.queue(s.ours.request(elsewhere))
+	restrict(t, s.Space, zk.PermAll&^zk.PermDelete)
+	if left := (*LeftError)(nil); !errors.As(stays.Release(bounded(t)), &left) {
+		t.Error("the znode that stays is not named")
+	}
+	s.WaitChildren(testDir, 0)
+	restrict(t, s.Space, zk.PermAll)
+	release(t, held)
+	release(t, waiting.get())
+	release(t, s.other.lock(dirOf(s.Space)))
+}
+
 // A release that gives up while the network is away goes on, and so does what an acquire
 // leaves that has failed.
 func TestADeletionGoesOnWhenTheNetworkIsBack(t *testing.T) {

@@ -20,6 +20,10 @@ func (c *candidate) wait(ctx context.Context) error {
 		defer t.Stop()
 		timer = t.C
 	}
+	var retired <-chan struct{}
+	if !c.persistent {
+		retired = c.session.Retired()
+	}
 	watches := newWatches(c.session)
 	defer watches.stop()
 	if err := c.reserved(ctx); err != nil {
@@ -66,6 +70,8 @@ func (c *candidate) wait(ctx context.Context) error {
 			c.own = nil
 		case <-changed:
 		case <-c.session.Lost():
+		case <-retired:
+			return errRetired
 		case <-timer:
 			over = true // and look a last time
 		case <-ctx.Done():

@@ -107,7 +107,7 @@ func (p *Pool) entry(cfg Config) (*pooled, error) {
 func (e *pooled) useless() bool {
 	select {
 	case <-e.opened:
-		return !e.living() || e.session.Retired()
+		return !e.living() || e.session.isRetired()
 	default:
 		return false
 	}

@@ -54,7 +54,7 @@ type Session struct {
 	changed chan struct{} // closed and replaced when ready changes
 	reunite func()        // ends the wait for a connection that was lost
 	users   int           // see Use
-	retired bool
+	retired chan struct{} // closed by Retire
 }
 
 // Open waits for a session with any of the servers, at most
@@ -102,6 +102,7 @@ func start(cfg Config, log *slog.Logger, refused func(error)) (*Session, error) 
 		log:       log,
 		acl:       openACL,
 		changed:   make(chan struct{}),
+		retired:   make(chan struct{}),
 		reunite:   func() {},
 	}
 	s.life, s.lose = context.WithCancelCause(context.Background())
@@ -263,7 +264,7 @@ func (s *Session) Use() (done func()) {
 	return sync.OnceFunc(func() {
 		s.mu.Lock()
 		s.users--
-		idle := s.retired && s.users == 0
+		idle := s.isRetired() && s.users == 0
 		s.mu.Unlock()
 		if idle {
 			_ = s.Close()
@@ -277,14 +278,22 @@ func (s *Session) Use() (done func()) {
 func (s *Session) Retire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.retired = true
+	if !s.isRetired() {
+		close(s.retired)
+	}
 }
 
-// Retired tells whether [Session.Retire] was called.
-func (s *Session) Retired() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.retired
+// Retired is closed when [Session.Retire] was called. Whoever can do with another session
+// should leave this one then.
+func (s *Session) Retired() <-chan struct{} { return s.retired }
+
+func (s *Session) isRetired() bool {
+	select {
+	case <-s.retired:
+		return true
+	default:
+		return false
+	}
 }
 
 // Changed returns a channel that is closed at the next loss or return of the
