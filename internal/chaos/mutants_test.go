@@ -51,7 +51,7 @@ var mutants = map[string]mutant{
 	},
 	"no watch over the holder's znode": {
 		file: "zookeeper/keep.go", from: "go k.watch(watch)", to: "_ = watch",
-		test: "locker TestLockIsLostWhenItsContenderIsDeleted", finds: "lost|vain|loss",
+		test: "zookeeper TestKeepLearnsOfADeletion", finds: "the loss of",
 	},
 	"no end of a session without a connection": {
 		file: "zookeeper/session.go", from: "; !ready && timeout > 0", to: "; false && !ready && timeout > 0",

@@ -17,13 +17,17 @@ func (k *Kept) awaitLoss(t *testing.T, cause error) {
 	}
 }
 
-// A deletion is learned from the watch, long before the next check.
+// A deletion is learned from the watch: no check is answered, and the session is believed
+// in for longer than the test waits.
 func TestKeepLearnsOfADeletion(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	cfg := config(space.Addr())
-	cfg.SessionTimeout = time.Minute // a check every 15 s, half the test's patience for all
+	proxy := zktest.NewProxy(t, space.Server())
+	cfg := config(proxy.Addr())
+	cfg.SessionTimeout = time.Minute
 	s := open(t, cfg)
+	const throttled = -127
+	proxy.Answer(throttled, func(p zktest.Packet) bool { return p.Op == zktest.OpMulti })
 	for name, watched := range map[string]bool{"with a watch": true, "without one": false} {
 		t.Run(name, func(t *testing.T) {
 			path := mustCreate(t, s, space.Path("/a-"), EphemeralSequential)
