@@ -196,7 +196,7 @@ func (a *actor) release(l *life, grant holder.Grant, s step, h *hold) {
 		switch {
 		case err == nil:
 			return
-		case errors.As(err, &left) && s.fault == releaseRefused:
+		case errors.As(err, &left) && (s.fault == releaseRefused || s.fault == cancelRefused): // cancelled too late
 			a.c.count("left by a server that refused to delete it, and named")
 			if !s.durable {
 				return // it goes with its session
