@@ -96,7 +96,6 @@ func is(free free, exit int) fate { return fate{free: free, exit: exit} }
 // There is no such cell.
 var (
 	runIsOver    = fate{reason: "Terraform has ended when such a lock is released, and the provider before it"}
-	noHolder     = fate{reason: "the holder of a durable lock ends with its provider"}
 	neverIsAlone = fate{reason: "the provider of an ephemeral block lives until that is closed"}
 )
 
@@ -119,7 +118,7 @@ var crashes = []crash{
 	{providerVictim, kill, waiting, [3]fate{is(atOnce, failed), is(atOnce, failed), is(atOnce, failed)}},
 	{providerVictim, freeze, waiting, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 	{holderVictim, ctrlC, waiting, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
-	{holderVictim, term, waiting, [3]fate{is(atOnce, failed), is(atOnce, failed), is(atOnce, failed)}},
+	{holderVictim, term, waiting, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 	{holderVictim, kill, waiting, [3]fate{is(timedOut, failed), is(timedOut, failed), is(timedOut, failed)}},
 	{holderVictim, freeze, waiting, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 
@@ -132,13 +131,13 @@ var crashes = []crash{
 	{providerVictim, kill, holding, [3]fate{is(atTheEnd, failed), is(never, failed), is(atTheEnd, failed)}},
 	{providerVictim, freeze, holding, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 	{holderVictim, ctrlC, holding, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
-	{holderVictim, term, holding, [3]fate{is(atOnce, failed), is(never, good), is(atOnce, failed)}},
+	{holderVictim, term, holding, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 	{holderVictim, kill, holding, [3]fate{is(timedOut, failed), is(never, good), is(timedOut, failed)}},
 	{holderVictim, freeze, holding, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
-	{holderVictim, ctrlC, alone, [3]fate{is(asEver, good), noHolder, neverIsAlone}},
-	{holderVictim, term, alone, [3]fate{is(atOnce, failed), noHolder, neverIsAlone}},
-	{holderVictim, kill, alone, [3]fate{is(timedOut, failed), noHolder, neverIsAlone}},
-	{holderVictim, freeze, alone, [3]fate{is(asEver, good), noHolder, neverIsAlone}},
+	{holderVictim, ctrlC, alone, [3]fate{is(asEver, good), is(asEver, good), neverIsAlone}},
+	{holderVictim, term, alone, [3]fate{is(asEver, good), is(asEver, good), neverIsAlone}},
+	{holderVictim, kill, alone, [3]fate{is(timedOut, failed), is(never, good), neverIsAlone}},
+	{holderVictim, freeze, alone, [3]fate{is(asEver, good), is(asEver, good), neverIsAlone}},
 
 	{terraform, ctrlC, releasing, [3]fate{runIsOver, is(atOnce, failed), is(atOnce, failed)}},
 	{terraform, term, releasing, [3]fate{runIsOver, is(atOnce, failed), is(atOnce, failed)}},
@@ -149,7 +148,7 @@ var crashes = []crash{
 	{providerVictim, kill, releasing, [3]fate{runIsOver, is(atOnce, failed), is(atOnce, failed)}},
 	{providerVictim, freeze, releasing, [3]fate{runIsOver, is(asEver, good), is(asEver, good)}},
 	{holderVictim, ctrlC, releasing, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
-	{holderVictim, term, releasing, [3]fate{is(asEver, good), is(atOnce, failed), is(atOnce, failed)}},
+	{holderVictim, term, releasing, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 	{holderVictim, kill, releasing, [3]fate{is(timedOut, good), is(never, failed), is(timedOut, failed)}},
 	{holderVictim, freeze, releasing, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 }

@@ -29,7 +29,7 @@ var commands = map[string]func(){provideCommand: provide}
 // or the provider process of a test, when it is started with that argument.
 func TestMain(m *testing.M) {
 	switch {
-	case Main(os.Args[1:], AnyRun):
+	case Main(os.Args[1:]):
 		os.Exit(0)
 	case len(os.Args) == 2 && commands[os.Args[1]] != nil:
 		commands[os.Args[1]]()
@@ -119,6 +119,11 @@ func newLocal(t testing.TB, r run.Run) *Local {
 		}
 	})
 	return l
+}
+
+// znodeOf names the grant that was given to the request.
+func znodeOf(req Request, grant Grant) Znode {
+	return Znode{Ensemble: req.Ensemble, Path: grant.Znode, Grant: grant.ID, Durable: req.Lock.Durable}
 }
 
 func take(t testing.TB, h Holder, req Request) Grant {
