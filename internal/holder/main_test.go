@@ -178,3 +178,10 @@ func eventually(t testing.TB, what string, done func() bool) {
 		}
 	}
 }
+
+// deleteEmpty deletes a directory that the end of a session may have left.
+func deleteEmpty(space *zktest.Space, dir string) {
+	if space.Exists(dir) {
+		space.Delete(dir)
+	}
+}

@@ -172,7 +172,7 @@ func TestLossInterruptsForAnyGrant(t *testing.T) {
 			if len(told) > 0 || local.Held() > 0 {
 				t.Errorf("told %d times more; %d held", len(told), local.Held())
 			}
-			space.Delete(dir("a"))
+			deleteEmpty(space, dir("a"))
 		})
 	}
 }
@@ -285,9 +285,7 @@ func TestGrantsInAnyOrder(t *testing.T) {
 		t.Errorf("%d and %d held", local.Held(), other.Held())
 	}
 	space.WaitChildren(dir("a"), 0)
-	if space.Exists(dir("a")) {
-		space.Delete(dir("a"))
-	}
+	deleteEmpty(space, dir("a"))
 	if n := len(local.locks) + len(local.grants); n > 0 {
 		t.Errorf("%d locks and grants are left", n)
 	}

@@ -55,9 +55,10 @@ func hello(conn net.Conn, first message, p *Process) (*remote, error) {
 		err = r.receive(&a)
 	}
 	if err != nil {
+		pid := pidOf(conn)
 		_ = conn.Close()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil, &SilentError{pidOf(conn)}
+			return nil, &SilentError{pid}
 		}
 		return nil, fmt.Errorf("%w: %w", errNotServed, err)
 	}

@@ -66,3 +66,12 @@ func takeOver(string) (listener net.Listener, end func(), err error) {
 }
 
 func rootDir() string { return "/" }
+
+// openLogFlags keep the opening of a log from waiting, and from following a link.
+const openLogFlags = syscall.O_NONBLOCK | syscall.O_NOFOLLOW | syscall.O_NOCTTY
+
+// ownedByUs tells whether a file belongs to this user.
+func ownedByUs(info os.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
+}

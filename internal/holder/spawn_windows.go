@@ -26,3 +26,9 @@ func takeOver(address string) (listener net.Listener, end func(), err error) { r
 func rootDir() string { return os.Getenv("SystemDrive") + `\` }
 
 func executable() (string, error) { return os.Executable() }
+
+// openLogFlags has nothing to add.
+const openLogFlags = 0
+
+// ownedByUs is true: a file that this user can append to will do.
+func ownedByUs(os.FileInfo) bool { return true }
