@@ -58,7 +58,11 @@ func (a *alarm) notes() []string {
 	if a == nil {
 		return nil
 	}
-	return a.teller.take()
+	notes := a.teller.take()
+	for i, note := range notes {
+		notes[i] = strings.TrimSpace(note) // without what sets it off on a terminal
+	}
+	return notes
 }
 
 // lost interrupts the run, once, if that is asked for, and says so: it stops as on
@@ -81,6 +85,3 @@ func (a *alarm) lost(loss Loss, interrupt bool) {
 	}
 	a.teller.say(to, fmt.Sprintf("\nclocker: %v. %s\n", &LostError{loss}, consequence))
 }
-
-// plain is a message without what sets it off on a terminal.
-func plain(message string) string { return strings.TrimSpace(message) }

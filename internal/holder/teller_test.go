@@ -3,8 +3,10 @@ package holder
 import (
 	"errors"
 	"io"
+	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -92,4 +94,35 @@ func TestTellerKeepsNobodyWaiting(t *testing.T) {
 	if !slices.Equal(slow.lines, want) {
 		t.Errorf("said %q", slow.lines)
 	}
+}
+
+// What the user could not be told goes to the next provider process that asks for
+// anything.
+func TestNotesReachTheProvider(t *testing.T) {
+	local := newLocal(t, self(t))
+	near, far := net.Pipe()
+	alarm := newAlarm(local.run, silent())
+	alarm.teller.ways = nil
+	s := newServer(local.run.ID, local, alarm, silent())
+	go s.serve(far)
+	p := NewProcess(local.run)
+	r, err := hello(near, message{Op: opHello, Run: local.run.ID, Passive: true}, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.remote = r
+	alarm.lost(Loss{LockID: "a", Cause: "because"}, false)
+	eventually(t, "the end of the work", func() bool {
+		alarm.teller.mu.Lock()
+		defer alarm.teller.mu.Unlock()
+		return !alarm.teller.busy
+	})
+	if err := p.Release(t.Context(), Znode{Grant: "none"}); err != nil {
+		t.Fatal(err)
+	}
+	if notes := p.Notes(); len(notes) != 1 || !strings.Contains(notes[0], `lock "a"`) || strings.TrimSpace(notes[0]) != notes[0] {
+		t.Errorf("the notes are %q", notes)
+	}
+	_ = p.Close()
+	s.close()
 }
