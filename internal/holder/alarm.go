@@ -69,11 +69,12 @@ func (a *alarm) notes() []string {
 // Ctrl-C and starts nothing new. Nothing else could stop it: no provider call
 // follows, and an error from Renew would not.
 func (a *alarm) lost(loss Loss, interrupt bool) {
-	to := a.teller.prepare()
+	var to *told
 	consequence := "on_lost is \"continue\", so the run goes on unguarded."
 	switch {
 	case interrupt && a.first():
-		consequence = "Interrupting this run."
+		opened := a.teller.prepare()
+		to, consequence = &opened, "Interrupting this run."
 		if a.refuse != nil {
 			a.refuse(&InterruptedError{loss})
 		}

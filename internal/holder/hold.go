@@ -82,16 +82,13 @@ func hold() {
 	if err != nil {
 		return
 	}
-	if reply == nil {
-		// Who started this process is a user until it has connected.
-		if h.server.enter() {
-			go func() {
-				_, _ = io.Copy(io.Discard, os.Stdin)
-				_ = os.Stdin.Close()
-				h.server.leave()
-			}()
+	go func() {
+		if reply == nil { // else who started this process has ended
+			_, _ = io.Copy(io.Discard, os.Stdin)
 		}
-	}
+		_ = os.Stdin.Close()
+		h.server.leave()
+	}()
 	h.untilTheEnd()
 }
 
@@ -139,6 +136,7 @@ func newHolding(o order) (*holding, error) {
 	h.alarm.stops = h.sentinel.runStops
 	h.alarm.refuse = h.local.refuse
 	h.server = newServer(o.Run.ID, h.local, h.alarm, log)
+	h.server.users = 1 // who started this process, until it has connected
 	log.Info("holder started", "terraform", o.Run.PID)
 	go h.server.accept(listener)
 	return h, nil

@@ -86,11 +86,15 @@ func (e *LostError) Error() string {
 	return fmt.Sprintf("lock %q (%s) was lost at %s: %s", e.LockID, e.Znode, e.At.Format(time.RFC3339), e.Cause)
 }
 
-// InterruptedError says why a run gets no more locks: it has lost one.
+// InterruptedError says why a run gets no more locks: it has lost one, or, without a
+// LockID, what the Cause says.
 type InterruptedError struct{ Loss }
 
 // Error tells the loss.
 func (e *InterruptedError) Error() string {
+	if e.LockID == "" {
+		return "this run gets no more locks: " + e.Cause
+	}
 	return fmt.Sprintf("this run gets no more locks: %v", &LostError{e.Loss})
 }
 

@@ -31,10 +31,12 @@ type Process struct {
 	logPath string        // of the holder process, "" for none
 	pulse   time.Duration // see remote.watch
 
-	mu        sync.Mutex
-	remote    *remote // nil before the first request and after the connection ended
-	notes     []string
-	listeners sync.WaitGroup
+	connecting sync.Mutex
+	listeners  sync.WaitGroup // that are being started
+
+	mu     sync.Mutex
+	remote *remote // nil before the first request
+	notes  []string
 }
 
 var _ Holder = (*Process)(nil)
@@ -117,10 +119,8 @@ func (p *Process) Describe(ctx context.Context, znode Znode, info string) error 
 // to end: a lock that is lost from now on is reported, and the run not interrupted
 // again, which would end Terraform at once, its state unwritten. It does not wait.
 func (p *Process) Stopping() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.remote != nil {
-		_ = p.remote.send(message{Op: opStopping})
+	if r := p.connected(nil); r != nil {
+		_ = r.send(message{Op: opStopping})
 	}
 }
 
@@ -142,27 +142,35 @@ func (p *Process) note(notes []string) {
 // Close leaves the holder process to itself: it cancels what is pending, and stays
 // until the run ends if it holds a lock.
 func (p *Process) Close() error {
-	p.mu.Lock()
-	r := p.remote
-	p.remote = nil
-	p.mu.Unlock()
 	p.listeners.Wait()
-	if r == nil {
+	if r := p.connected(nil); r != nil {
+		r.fail(ErrEnded)
+	}
+	return nil
+}
+
+// connected returns the living connection, nil if there is none, after it has become
+// r unless that is nil.
+func (p *Process) connected(r *remote) *remote {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r != nil {
+		p.remote = r
+	}
+	if p.remote == nil || !p.remote.alive() {
 		return nil
 	}
-	r.fail(ErrEnded)
-	return nil
+	return p.remote
 }
 
 // connect returns the connection to the holder process. Where there is none, it
 // starts one, or fails by errNobody.
 func (p *Process) connect(start bool) (*remote, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.remote != nil && p.remote.alive() {
-		return p.remote, nil
+	p.connecting.Lock()
+	defer p.connecting.Unlock()
+	if r := p.connected(nil); r != nil {
+		return r, nil
 	}
-	p.remote = nil
 	deadline := time.Now().Add(startTime)
 	for pause := firstPause; ; pause *= 2 {
 		r, err := p.dial()
@@ -174,7 +182,7 @@ func (p *Process) connect(start bool) (*remote, error) {
 			}
 		}
 		if err == nil {
-			p.remote = r
+			p.connected(r)
 			return r, nil
 		}
 		again := errors.Is(err, errTaken) || errors.Is(err, errNotServed) || errors.Is(err, errNobody) && start

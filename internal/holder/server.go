@@ -69,7 +69,7 @@ func (s *server) accept(listener net.Listener) {
 // acceptPause is how long accept waits after a failure.
 const acceptPause = 100 * time.Millisecond
 
-// enter counts a user in, unless the server is about to end.
+// enter counts a session in, unless the server is about to end.
 func (s *server) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +81,6 @@ func (s *server) enter() bool {
 }
 
 func (s *server) leave() {
-	defer s.sessions.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users--
@@ -139,6 +138,7 @@ func (s *server) serve(conn net.Conn) {
 			hangUp()
 			return
 		}
+		defer s.sessions.Done()
 		defer s.leave()
 	}
 	defer c.all.Wait()

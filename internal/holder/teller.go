@@ -28,11 +28,8 @@ type told struct {
 	next    []way          // if that fails
 }
 
-// prepare opens the way to the user: that of a run which is about to end is closed
-// then.
-func (t *teller) prepare() told {
-	return open(t.ways)
-}
+// prepare opens the way to the user, which is closed when a run has ended.
+func (t *teller) prepare() told { return open(t.ways) }
 
 func open(ways []way) told {
 	for i, way := range ways {
@@ -43,12 +40,15 @@ func open(ways []way) told {
 	return told{}
 }
 
-// say tells the user the message by a way that prepare has opened, or the next one.
-func (t *teller) say(to told, message string) {
+// say tells the user the message, by the way that prepare has opened if it did.
+func (t *teller) say(to *told, message string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if to == nil {
+		to = &told{next: t.ways}
+	}
 	to.message = message
-	t.queue = append(t.queue, to)
+	t.queue = append(t.queue, *to)
 	if !t.busy {
 		t.busy = true
 		go t.work()
@@ -74,7 +74,11 @@ func (t *teller) work() {
 }
 
 func (m told) write() bool {
-	for to := m; to.out != nil; to = open(to.next) {
+	to := m
+	if to.out == nil {
+		to = open(m.next)
+	}
+	for ; to.out != nil; to = open(to.next) {
 		_, err := io.WriteString(to.out, m.message)
 		_ = to.out.Close()
 		if err == nil {

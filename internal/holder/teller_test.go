@@ -59,7 +59,8 @@ func TestTellerTriesOneWayAfterTheOther(t *testing.T) {
 			for _, p := range test.places {
 				teller.ways = append(teller.ways, p.open)
 			}
-			teller.say(teller.prepare(), "message")
+			opened := teller.prepare()
+			teller.say(&opened, "message")
 			eventually(t, "the end of the work", func() bool {
 				teller.mu.Lock()
 				defer teller.mu.Unlock()
@@ -83,7 +84,7 @@ func TestTellerKeepsNobodyWaiting(t *testing.T) {
 	teller := &teller{log: silent(), ways: []way{slow.open}}
 	want := []string{"one", "two", "three"}
 	for _, message := range want {
-		teller.say(teller.prepare(), message)
+		teller.say(nil, message)
 	}
 	close(slow.wait)
 	eventually(t, "the messages", func() bool {

@@ -54,9 +54,12 @@ func explain(what string, t target, err error) diag.Diagnostic {
 				"A run takes a lock once, and its blocks share it. An exclusive lock includes a shared one; a durable lock is not shared with another durable one. "+
 				"Let the first block that takes the lock ask for what all of them need.", t.lockID, conflict.Held, conflict.Asked))
 	case errors.As(err, &interrupted):
+		why := interrupted.Cause
+		if interrupted.LockID != "" {
+			why = fmt.Sprintf("lock %q (%s) was lost at %s: %s", interrupted.LockID, interrupted.Znode, interrupted.At.Format(time.RFC3339), interrupted.Cause)
+		}
 		return diag.NewErrorDiagnostic("Run Gets No More Locks",
-			fmt.Sprintf("Could not take lock %q: this run has lost a lock, and gets no more of them. Lock %q (%s) was lost at %s: %s\n\n"+
-				"Check what that lock guards, then run again.", t.lockID, interrupted.LockID, interrupted.Znode, interrupted.At.Format(time.RFC3339), interrupted.Cause))
+			fmt.Sprintf("Could not take lock %q: this run gets no more locks, because %s.\n\nCheck what this run's locks guard, then run again.", t.lockID, why))
 	case errors.As(err, &silent):
 		return diag.NewErrorDiagnostic("Lock Holder Does Not Answer",
 			fmt.Sprintf("%s of lock %q failed: the process that holds this run's locks, with process id %d, does not answer. "+
