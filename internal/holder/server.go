@@ -247,7 +247,12 @@ func (c *session) acquire(id uint64, a *acquire, req Request) {
 	// ever know of it.
 	select {
 	case <-a.taken:
+		return
 	case <-a.ctx.Done():
+	}
+	select {
+	case <-a.taken: // before the connection ended
+	default:
 		c.forget(id)
 		c.log.Warn("nobody took the durable lock: it is released again", "znode", grant.Znode)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), durableTime)
