@@ -55,7 +55,7 @@ func main() {
 }
 
 func start(args []string) error {
-	if holder.Main(args, holder.OwnRun) {
+	if holder.Main(args) {
 		return nil
 	}
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
@@ -104,8 +104,9 @@ func thisVersion() string {
 }
 
 // newRuntime makes what the provider works with: with a debugger, a holder in
-// this process, which then is the run; else a process of its own that works for
-// the Terraform which started us.
+// this process, which then is the run; else the holder process of the Terraform
+// that started us. Where that cannot be found, the provider still works, but takes
+// no lock.
 func newRuntime(debugging bool) (provider.Runtime, func(), error) {
 	sessions := &zookeeper.Pool{}
 	if debugging {
@@ -119,24 +120,27 @@ func newRuntime(debugging bool) (provider.Runtime, func(), error) {
 			sessions.Close()
 		}, nil
 	}
-	parent, err := run.Parent()
+	rt := provider.Runtime{Sessions: sessions, NoInterrupt: !run.CanInterrupt()}
+	closeRuntime, ended := sessions.Close, run.WaitOrphaned
+	terraform, err := run.Terraform()
 	if err != nil {
-		return provider.Runtime{}, nil, err
-	}
-	process := holder.NewProcess(parent)
-	closeRuntime := func() {
-		_ = process.Close()
-		sessions.Close()
+		rt.RunError = err
+	} else {
+		process := holder.NewProcess(terraform)
+		rt.Run, rt.Holder, rt.Stopping, rt.Notes = terraform, process, process.Stopping, process.Notes
+		ended = terraform.Wait
+		closeRuntime = func() {
+			_ = process.Close()
+			sessions.Close()
+		}
 	}
 	// A Terraform that is killed leaves its plugins behind, waiting for requests
 	// that never come.
 	go func() {
-		if parent.Wait(context.Background()) == nil {
+		if ended(context.Background()) == nil {
 			closeRuntime()
 			os.Exit(1)
 		}
 	}()
-	return provider.Runtime{
-		Run: parent, Holder: process, Sessions: sessions, Stopping: process.Stopping, NoInterrupt: !run.CanInterrupt(),
-	}, closeRuntime, nil
+	return rt, closeRuntime, nil
 }

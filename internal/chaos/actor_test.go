@@ -33,6 +33,8 @@ type actor struct {
 
 	mu   sync.Mutex
 	life *life
+
+	taking sync.Map // the locks that one of its workers has or waits for
 }
 
 // life is one run.
@@ -128,6 +130,11 @@ func (a *actor) next(old *life, dropped bool) {
 func (a *actor) step(s step) {
 	life := a.current()
 	lock := a.c.locks[s.lock]
+	if _, taken := a.taking.LoadOrStore(lock, true); taken {
+		a.c.count("taken by the same run") // which would have it at once
+		return
+	}
+	defer a.taking.Delete(lock)
 	ctx, cancel := context.WithCancel(a.c.ctx)
 	defer cancel()
 	info := fmt.Sprintf("step %d", a.c.steps.Add(1))
@@ -188,7 +195,7 @@ func (a *actor) hold(h *hold, d time.Duration, fault *disturbance) {
 
 // release lets go until that is confirmed.
 func (a *actor) release(l *life, grant holder.Grant, s step, h *hold) {
-	znode := holder.Znode{Ensemble: a.c.ensemble(a.links.addrs()), Path: grant.Znode, Durable: s.durable}
+	znode := holder.Znode{Ensemble: a.c.ensemble(a.links.addrs()), Path: grant.Znode, Grant: grant.ID, Durable: s.durable}
 	for {
 		err := l.holder.Release(context.WithoutCancel(a.c.ctx), znode)
 		lost := (*holder.LostError)(nil)

@@ -230,8 +230,11 @@ func (d *disturbance) strike() {
 		a.next(d.life, true)
 	case holderKilled:
 		d.life.process.killHolder(a)
+		// The run is told of what it has lost, and gets no more locks.
+		wait(a.c.ctx, sessionTimeout/4, nil)
+		a.next(d.life, false)
 	case holderTerminated:
-		d.life.process.endHolder(a)
+		d.life.process.terminateHolder(a)
 	case holderStopped:
 		d.life.process.stopHolder(a)
 	}

@@ -48,7 +48,7 @@ func (c *chaos) tidy() {
 		znode := holder.Znode{Ensemble: c.ensemble(newcomer.links.addrs())}
 		grant, err := h.Acquire(ctx, holder.Request{Ensemble: znode.Ensemble, Lock: locker.Request{LockID: l.id, Dir: c.space.Path(l.dir), Slots: l.slots}})
 		if err == nil {
-			znode.Path = grant.Znode
+			znode.Path, znode.Grant = grant.Znode, grant.ID
 			err = h.Release(ctx, znode)
 		}
 		if err != nil {

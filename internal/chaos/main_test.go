@@ -11,7 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if holder.Main(os.Args[1:], holder.AnyRun) {
+	if holder.Main(os.Args[1:]) {
 		return
 	}
 	zktest.Main(m)

@@ -113,16 +113,8 @@ func (p *processRun) killHolder(a *actor) {
 	p.signal(a, syscall.SIGKILL)
 }
 
-// endHolder tells the holder to end, at which it lets go of everything at once:
-// whoever does that has seen to it that the run holds nothing of worth.
-func (p *processRun) endHolder(a *actor) {
-	l := a.current()
-	l.shaken.Store(true)
-	l.mu.Lock()
-	l.leave()
-	l.mu.Unlock()
-	p.signal(a, syscall.SIGTERM)
-}
+// terminateHolder tells the holder to end, which it does not before its run does.
+func (p *processRun) terminateHolder(a *actor) { p.signal(a, syscall.SIGTERM) }
 
 // stopHolder stops the holder for so short that it keeps its session.
 func (p *processRun) stopHolder(a *actor) {

@@ -20,8 +20,6 @@ func (a *actor) refused(s step, l *life, err error) {
 	case a.c.ctx.Err() != nil:
 	case errors.Is(err, locker.ErrBusy) && s.wait >= 0:
 		a.c.count("not free in time")
-	case errors.Is(err, locker.ErrOwnRun):
-		a.c.count("taken by the same run")
 	case errors.Is(err, context.Canceled) && (s.fault == cancelled || s.fault == cancelRefused):
 		a.c.count("cancelled")
 		if left := (*locker.LeftError)(nil); errors.As(err, &left) {

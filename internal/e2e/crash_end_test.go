@@ -2,7 +2,10 @@
 
 package e2e
 
-import "strings"
+import (
+	"path/filepath"
+	"strings"
+)
 
 // settle brings about that the lock becomes free, and when.
 func (r *crashing) settle() {
@@ -88,10 +91,30 @@ func (r *crashing) end() {
 	if want := endsEarly && r.fate.exit == failed; want != (told == 1) || told > 1 {
 		r.t.Errorf("a loss was told %d times:\n%s", told, r.apply.stderr())
 	}
-	if strings.Contains(r.apply.stdout(), "Two interrupts received") {
-		r.t.Error("the run was interrupted twice")
+	if n := strings.Count(r.apply.stdout(), "nterrupt received") + 2*strings.Count(r.apply.stdout(), "nterrupts received"); n != r.interrupts(r.kind) && r.fate.exit != killed {
+		r.t.Errorf("the run was interrupted %d times, want %d", n, r.interrupts(r.kind))
 	}
+	r.stateIsComplete()
 	r.leavesNothing()
+}
+
+// stateIsComplete checks that the state has all that was done, unless Terraform was
+// killed: an exit at once, as after a second interrupt, leaves it out.
+func (r *crashing) stateIsComplete() {
+	r.t.Helper()
+	if r.fate.exit == killed {
+		return
+	}
+	if exists(filepath.Join(r.dir, "errored.tfstate")) {
+		r.t.Error("the state was written elsewhere")
+	}
+	held := r.moment == holding || r.moment == alone || r.fate.free == asEver && r.moment == waiting
+	if held && r.kind != ephemeral && r.state("clocker_lock.a")["held"] != true {
+		r.t.Error("the lock is not in the state")
+	}
+	if held && r.fate.exit == good {
+		r.state("terraform_data.work")
+	}
 }
 
 func (r *crashing) leavesNothing() {

@@ -125,50 +125,69 @@ func (r *crashing) awaitRemoval() {
 // strike sends the signal, and waits until it has taken hold as far as one can see.
 func (r *crashing) strike() {
 	r.t.Helper()
-	p := r.process()
-	if err := p.SendSignal(r.signal); err != nil {
-		r.t.Fatal(err)
+	victims := r.victims()
+	for _, p := range victims {
+		r.must(p.SendSignal(r.signal))
 	}
 	switch {
 	case r.signal == freeze:
-		eventually(r.t, "the stop of the "+string(r.victim), func() bool {
-			status, err := p.Status()
-			return err == nil && slices.Equal(status, []string{process.Stop})
-		})
+		for _, p := range victims {
+			eventually(r.t, "the stop of the "+string(r.victim), func() bool {
+				status, err := p.Status()
+				return err == nil && slices.Equal(status, []string{process.Stop})
+			})
+		}
 		r.stays()
-		if r.moment == releasing {
+		if r.moment == releasing && r.victim != sentinelVictim {
 			r.pass()
 			r.space.WaitGone(lockDir)
 		}
-		if err := p.Resume(); err != nil {
-			r.t.Fatal(err)
+		for _, p := range victims {
+			r.must(p.Resume())
 		}
 	// A holder that holds nothing leaves nothing by which its end could be seen.
-	case r.signal == kill, r.signal == term && r.victim == holderVictim && r.fate.free == never:
-		eventually(r.t, "the end of the "+string(r.victim), func() bool {
-			_, err := run.Of(int(p.Pid))
-			return errors.Is(err, run.ErrEnded)
-		})
+	case r.signal == kill:
+		for _, p := range victims {
+			eventually(r.t, "the end of the "+string(r.victim), func() bool {
+				_, err := run.Of(int(p.Pid))
+				return errors.Is(err, run.ErrEnded)
+			})
+		}
 	case r.fate.free != asEver && r.moment == releasing:
 		// Before it passes, or it might be over before the signal takes hold.
 		r.exits()
 	}
 }
 
-func (r *crashing) process() *process.Process {
+func (r *crashing) must(err error) {
 	r.t.Helper()
-	switch r.victim {
-	case providerVictim:
-		return r.provider()
-	case holderVictim:
-		return r.holder()
-	case terraform:
-	}
-	p, err := process.NewProcess(int32(r.apply.Process.Pid)) //nolint:gosec // a pid fits
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return p
+}
+
+// victims are the processes that get the signal, Terraform first.
+func (r *crashing) victims() (found []*process.Process) {
+	r.t.Helper()
+	copies := r.copies()
+	switch r.victim {
+	case providerVictim:
+		return []*process.Process{r.provider()}
+	case holderVictim:
+		return []*process.Process{r.holder()}
+	case sentinelVictim:
+		return []*process.Process{only(r.t, "sentinel", copies["watch"])}
+	case terraform, everyone:
+	}
+	p, err := process.NewProcess(int32(r.apply.Process.Pid)) //nolint:gosec // a pid fits
+	r.must(err)
+	found = append(found, p)
+	if r.victim == everyone {
+		for _, p := range copies {
+			found = append(found, p...)
+		}
+	}
+	return found
 }
 
 // pass lets the contender be deleted.

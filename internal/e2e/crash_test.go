@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// crash is a signal to one of the three processes at a moment of a lock's life, and
+// crash is a signal to one of the processes, or to all, at a moment of a lock's life, and
 // what comes of it for each way to hold a lock.
 type crash struct {
 	victim victim
@@ -23,6 +23,9 @@ const (
 	terraform      victim = "Terraform"
 	providerVictim victim = "provider"
 	holderVictim   victim = "holder"
+	sentinelVictim victim = "sentinel"
+	// all of them, and the listener: what ends a service, a job or a machine does so.
+	everyone victim = "everyone"
 )
 
 const (
@@ -96,18 +99,18 @@ func is(free free, exit int) fate { return fate{free: free, exit: exit} }
 // There is no such cell.
 var (
 	runIsOver    = fate{reason: "Terraform has ended when such a lock is released, and the provider before it"}
-	noHolder     = fate{reason: "the holder of a durable lock ends with its provider"}
 	neverIsAlone = fate{reason: "the provider of an ephemeral block lives until that is closed"}
 )
 
-// crashes are all of {Terraform, provider, holder} x {SIGINT, SIGTERM, SIGKILL,
-// SIGSTOP and SIGCONT} x {waiting, holding, releasing} x {run_ends, destroyed,
-// ephemeral}, and the holder alone.
+// crashes are all of {Terraform, provider, holder, sentinel, everyone} x {SIGINT,
+// SIGTERM, SIGKILL, SIGSTOP and SIGCONT} x {waiting, holding, releasing} x {run_ends,
+// destroyed, ephemeral}, and the holder alone.
 //
-// What they come to: SIGINT ends no one but Terraform. Who is stopped has not ended.
-// What waits is gone with whichever of the three; what is held, with Terraform or the
-// holder; what is durable, with none of them. At once, unless the holder is killed.
-// An exit is good only if the work was guarded to its end, as far as anyone can know.
+// What they come to: SIGINT ends no process but Terraform, and SIGTERM no holder. Who is
+// stopped has not ended. What waits is gone with Terraform, the provider or the holder;
+// what is held, with Terraform or the holder; what is durable, with none of them. At
+// once, unless the holder is killed. An exit is good only if the work was guarded to its
+// end, as far as anyone can know.
 var crashes = []crash{
 	//                                     run_ends              destroyed             ephemeral
 	{terraform, ctrlC, waiting, [3]fate{is(atOnce, failed), is(atOnce, failed), is(atOnce, failed)}},
@@ -119,7 +122,7 @@ var crashes = []crash{
 	{providerVictim, kill, waiting, [3]fate{is(atOnce, failed), is(atOnce, failed), is(atOnce, failed)}},
 	{providerVictim, freeze, waiting, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 	{holderVictim, ctrlC, waiting, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
-	{holderVictim, term, waiting, [3]fate{is(atOnce, failed), is(atOnce, failed), is(atOnce, failed)}},
+	{holderVictim, term, waiting, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 	{holderVictim, kill, waiting, [3]fate{is(timedOut, failed), is(timedOut, failed), is(timedOut, failed)}},
 	{holderVictim, freeze, waiting, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 
@@ -132,13 +135,13 @@ var crashes = []crash{
 	{providerVictim, kill, holding, [3]fate{is(atTheEnd, failed), is(never, failed), is(atTheEnd, failed)}},
 	{providerVictim, freeze, holding, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 	{holderVictim, ctrlC, holding, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
-	{holderVictim, term, holding, [3]fate{is(atOnce, failed), is(never, good), is(atOnce, failed)}},
+	{holderVictim, term, holding, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 	{holderVictim, kill, holding, [3]fate{is(timedOut, failed), is(never, good), is(timedOut, failed)}},
 	{holderVictim, freeze, holding, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
-	{holderVictim, ctrlC, alone, [3]fate{is(asEver, good), noHolder, neverIsAlone}},
-	{holderVictim, term, alone, [3]fate{is(atOnce, failed), noHolder, neverIsAlone}},
-	{holderVictim, kill, alone, [3]fate{is(timedOut, failed), noHolder, neverIsAlone}},
-	{holderVictim, freeze, alone, [3]fate{is(asEver, good), noHolder, neverIsAlone}},
+	{holderVictim, ctrlC, alone, [3]fate{is(asEver, good), is(asEver, good), neverIsAlone}},
+	{holderVictim, term, alone, [3]fate{is(asEver, good), is(asEver, good), neverIsAlone}},
+	{holderVictim, kill, alone, [3]fate{is(timedOut, failed), is(never, good), neverIsAlone}},
+	{holderVictim, freeze, alone, [3]fate{is(asEver, good), is(asEver, good), neverIsAlone}},
 
 	{terraform, ctrlC, releasing, [3]fate{runIsOver, is(atOnce, failed), is(atOnce, failed)}},
 	{terraform, term, releasing, [3]fate{runIsOver, is(atOnce, failed), is(atOnce, failed)}},
@@ -149,9 +152,49 @@ var crashes = []crash{
 	{providerVictim, kill, releasing, [3]fate{runIsOver, is(atOnce, failed), is(atOnce, failed)}},
 	{providerVictim, freeze, releasing, [3]fate{runIsOver, is(asEver, good), is(asEver, good)}},
 	{holderVictim, ctrlC, releasing, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
-	{holderVictim, term, releasing, [3]fate{is(asEver, good), is(atOnce, failed), is(atOnce, failed)}},
+	{holderVictim, term, releasing, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
 	{holderVictim, kill, releasing, [3]fate{is(timedOut, good), is(never, failed), is(timedOut, failed)}},
 	{holderVictim, freeze, releasing, [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}},
+
+	{sentinelVictim, ctrlC, waiting, asIfNothing},
+	{sentinelVictim, term, waiting, asIfNothing},
+	{sentinelVictim, kill, waiting, asIfNothing},
+	{sentinelVictim, freeze, waiting, asIfNothing},
+	{sentinelVictim, ctrlC, holding, asIfNothing},
+	{sentinelVictim, term, holding, asIfNothing},
+	{sentinelVictim, kill, holding, asIfNothing},
+	{sentinelVictim, freeze, holding, asIfNothing},
+	{sentinelVictim, ctrlC, releasing, asIfNothing},
+	{sentinelVictim, term, releasing, asIfNothing},
+	{sentinelVictim, kill, releasing, asIfNothing},
+	{sentinelVictim, freeze, releasing, asIfNothing},
+
+	{everyone, ctrlC, waiting, [3]fate{is(atOnce, failed), is(atOnce, failed), is(atOnce, failed)}},
+	{everyone, term, waiting, [3]fate{is(atOnce, failed), is(atOnce, failed), is(atOnce, failed)}},
+	{everyone, kill, waiting, [3]fate{is(timedOut, killed), is(timedOut, killed), is(timedOut, killed)}},
+	{everyone, freeze, waiting, asIfNothing},
+	{everyone, ctrlC, holding, [3]fate{is(atTheEnd, failed), is(never, failed), is(atTheEnd, failed)}},
+	{everyone, term, holding, [3]fate{is(atTheEnd, failed), is(never, failed), is(atTheEnd, failed)}},
+	{everyone, kill, holding, [3]fate{is(timedOut, killed), is(never, killed), is(timedOut, killed)}},
+	{everyone, freeze, holding, asIfNothing},
+	{everyone, ctrlC, releasing, [3]fate{runIsOver, is(atOnce, failed), is(atOnce, failed)}},
+	{everyone, term, releasing, [3]fate{runIsOver, is(atOnce, failed), is(atOnce, failed)}},
+	{everyone, kill, releasing, [3]fate{runIsOver, is(never, killed), is(timedOut, killed)}},
+	{everyone, freeze, releasing, [3]fate{runIsOver, is(asEver, good), is(asEver, good)}},
+}
+
+// asIfNothing had happened.
+var asIfNothing = [3]fate{is(asEver, good), is(asEver, good), is(asEver, good)}
+
+// interrupts is how often Terraform is interrupted: by the signal, if it is one that
+// Terraform hears, or by us because a lock is lost.
+func (c crash) interrupts(kind kind) int {
+	hears := (c.victim == terraform || c.victim == everyone) && (c.signal == ctrlC || c.signal == term)
+	loses := c.victim == holderVictim && c.signal == syscall.SIGKILL && (c.moment == holding || c.moment == alone) && kind != destroyed
+	if hears || loses {
+		return 1
+	}
+	return 0
 }
 
 // Whichever process gets whichever signal at whatever moment, the lock is free when
@@ -188,7 +231,7 @@ func TestCrashesAreComplete(t *testing.T) {
 		}
 		cells[fmt.Sprint(c.victim, c.signal, c.moment)]++
 	}
-	for _, victim := range []victim{terraform, providerVictim, holderVictim} {
+	for _, victim := range []victim{terraform, providerVictim, holderVictim, sentinelVictim, everyone} {
 		for _, signal := range []syscall.Signal{ctrlC, term, kill, freeze} {
 			for _, moment := range []moment{waiting, holding, releasing} {
 				if n := cells[fmt.Sprint(victim, signal, moment)]; n != 1 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -51,56 +52,56 @@ data "terraform_remote_state" "slow" {
 }
 
 // A lock that is lost when the user has interrupted the run already does not
-// interrupt it again, which would end Terraform at once, as long as a provider
-// process lives that has heard of the first interrupt. Else nobody can know of that.
+// interrupt it again, which would end Terraform at once. That is known as long as a
+// provider process lives that has heard of the first interrupt, and else if that came
+// to Terraform's whole process group, as from a terminal. Else nobody can know of it.
 func TestLossOfARunThatIsStopping(t *testing.T) {
 	t.Parallel()
-	for block, says := range map[string]string{
-		"clocker_lock.a":           "Interrupting this run.",
-		"ephemeral.clocker_lock.a": "This run is stopping already.",
+	for name, test := range map[string]struct {
+		block     string
+		interrupt func(*command)
+		known     bool
+	}{
+		"a provider lives":      {"ephemeral.clocker_lock.a", (*command).interrupt, true},
+		"Ctrl-C in a terminal":  {"clocker_lock.a", (*command).interruptGroup, true},
+		"Terraform alone hears": {"clocker_lock.a", (*command).interrupt, false},
 	} {
-		t.Run(block, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			slow := newSlow(t)
-			l := newLosing(t, zktest.NewSpace(t), block)
-			heard := strings.HasPrefix(block, "ephemeral")
-			l.configure(provider(l.space, "session_timeout = 10"), blocks[block]("a"), after(block, "first", l.first.work()), slow.config())
+			l := newLosing(t, zktest.NewSpace(t), test.block)
+			file := filepath.Join(l.dir, "holder.log")
+			l.setenv("CLOCKER_LOG_PATH", file)
+			l.configure(provider(l.space, "session_timeout = 10"), blocks[test.block]("a"), after(test.block, "first", l.first.work()), slow.config())
 			apply := l.apply()
 			l.awaitHeld()
 			await(t, "the slow work", slow.asked)
-			if !heard {
+			if strings.HasPrefix(test.block, "clocker_lock") {
 				l.awaitNoProvider()
 			}
-			apply.interrupt()
-			if heard {
-				eventually(t, "the holder's knowledge of the interrupt", l.knowsOfAnInterrupt)
-			} else {
-				eventually(t, "the interrupt", func() bool { return strings.Contains(apply.stdout(), "Interrupt received") })
+			test.interrupt(apply)
+			eventually(t, "the interrupt", func() bool { return strings.Contains(apply.stdout(), "Interrupt received") })
+			if test.known {
+				eventually(t, "the holder's knowledge of the interrupt", func() bool {
+					text, _ := os.ReadFile(file)
+					return strings.Contains(string(text), `msg="run interrupted"`)
+				})
 			}
 			l.deleted()
+			says := map[bool]string{true: "This run is stopping already.", false: "Interrupting this run."}[test.known]
 			eventually(t, "the word of the loss", func() bool { return strings.Contains(apply.stderr(), says) })
-			if heard {
+			if test.known {
 				if !apply.running() {
 					t.Error("the run is over, though it has not finished")
 				}
 				slow.answer()
 			}
 			apply.fail()
-			if again := strings.Contains(apply.stdout(), "Two interrupts"); again == heard {
+			if again := strings.Contains(apply.stdout(), "Two interrupts"); again == test.known {
 				t.Errorf("interrupted again: %t", again)
 			}
 			l.awaitNoProcess()
 			deleteEmpty(l.space, lockDir)
 		})
 	}
-}
-
-// knowsOfAnInterrupt tells whether a holder keeps others from interrupting the run.
-func (l *losing) knowsOfAnInterrupt() bool {
-	found := false
-	for _, cache := range []string{".cache", filepath.Join("Library", "Caches")} {
-		files, _ := filepath.Glob(filepath.Join(filepath.Dir(l.dir), cache, "clocker", "interrupted-*"))
-		found = found || len(files) > 0
-	}
-	return found
 }

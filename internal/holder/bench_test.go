@@ -50,7 +50,7 @@ func BenchmarkManyLocks(b *testing.B) {
 			for b.Loop() {
 				each(func(i int) error {
 					grant, err := h.Acquire(b.Context(), requests[i])
-					znodes[i] = Znode{Ensemble: requests[i].Ensemble, Path: grant.Znode}
+					znodes[i] = znodeOf(requests[i], grant)
 					return err
 				})
 				each(func(i int) error { return h.Release(b.Context(), znodes[i]) })

@@ -116,12 +116,14 @@ func TestProcessOfAKilledRunPromotesNothing(t *testing.T) {
 // describe it and let it go.
 func TestProcessLeavesADurableLock(t *testing.T) {
 	space := zktest.NewSpace(t)
-	taking := newProcess(t, startTerraform(t).Run)
+	tf := startTerraform(t)
+	taking := newProcess(t, tf.Run)
 	req := durable(t, space, nil)
 	grant := take(t, taking, req)
 	if err := taking.Close(); err != nil {
 		t.Fatal(err)
 	}
+	tf.end()
 	awaitNoHolder(t)
 	below := strings.TrimPrefix(grant.Znode, space.Chroot())
 	if _, stat := space.Get(below); stat.EphemeralOwner != 0 {
@@ -129,7 +131,7 @@ func TestProcessLeavesADurableLock(t *testing.T) {
 	}
 
 	other := newProcess(t, startTerraform(t).Run)
-	znode := Znode{Ensemble: req.Ensemble, Path: grant.Znode, Durable: true}
+	znode := znodeOf(req, grant)
 	if err := other.Describe(t.Context(), znode, "something else"); err != nil {
 		t.Error("describe:", err)
 	}
@@ -157,7 +159,8 @@ func TestProcessTouchesDurableLocksOnly(t *testing.T) {
 	p := newProcess(t, startTerraform(t).Run)
 	req := request(t, space, "a", 0)
 	grant := take(t, p, req)
-	znode := Znode{Ensemble: req.Ensemble, Path: grant.Znode, Durable: true}
+	znode := znodeOf(req, grant)
+	znode.Durable = true
 	for what, do := range map[string]func(context.Context) error{
 		"release":  func(ctx context.Context) error { return p.Release(ctx, znode) },
 		"describe": func(ctx context.Context) error { return p.Describe(ctx, znode, "mine") },

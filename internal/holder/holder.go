@@ -15,16 +15,23 @@ var ErrEnded = errors.New("holder: has ended")
 
 // Holder takes locks and keeps them until they are released or the run ends.
 // Its methods are safe for concurrent use.
+//
+// A run takes a lock once. Who asks for a lock that the run holds gets a grant of
+// it at once, and who asks while it is waited for waits with the others; the lock
+// is released with its last grant.
 type Holder interface {
-	// Acquire waits for the lock as [locker.Acquire] does and with its errors.
-	// When ctx ends first, the lock is not held when Acquire returns, or is let
-	// go as soon as ZooKeeper can be reached. A durable lock is the caller's from
-	// then on: it stays when the run and the holder end.
+	// Acquire waits for the lock as [locker.Acquire] does and with its errors. The
+	// error is a [*ConflictError] if the run holds the lock in another way, and an
+	// [*InterruptedError] if the run was interrupted and gets no more locks. When
+	// ctx ends first, there is no grant when Acquire returns, or it is given back as
+	// soon as ZooKeeper can be reached. A durable lock is the caller's from then on:
+	// it stays when the run and the holder end.
 	Acquire(ctx context.Context, req Request) (Grant, error)
-	// Release gives up a lock and returns nil once the server has confirmed that
-	// its znode is gone. A lock that is not durable and that this holder does not
-	// hold is left alone. The error is a [*LostError], with the lock given up all
-	// the same, if the lock was lost while it should have been held.
+	// Release gives up a grant, whichever process of the run it was given to. If it
+	// is the last one of its lock, Release returns nil once the server has confirmed
+	// that the lock's znode is gone. A grant that this holder does not know is left
+	// alone. The error is a [*LostError], with the grant given up all the same, if
+	// the lock was lost while it should have been held.
 	Release(ctx context.Context, znode Znode) error
 	// Describe replaces the info that a durable lock shows to those who wait.
 	Describe(ctx context.Context, znode Znode, info string) error
@@ -36,13 +43,14 @@ type Request struct {
 	// Lock is what to ask for. The holder itself fills in the run, its host and
 	// its process.
 	Lock locker.Request
-	// Interrupt asks to interrupt the run if the lock is lost before it is
+	// Interrupt asks to interrupt the run if the lock is lost before this grant is
 	// released. A loss is reported in any case.
 	Interrupt bool
 }
 
-// Grant is a lock that is held.
+// Grant is a share in a lock that is held.
 type Grant struct {
+	ID    string // tells it from all other grants; empty for a durable lock
 	Znode string // absolute path of the contender
 	Token int64  // see locker.Lock.Token
 	// SessionTimeout is what the server granted, which can differ from what the
@@ -50,11 +58,13 @@ type Grant struct {
 	SessionTimeout time.Duration
 }
 
-// Znode names a contender: its path and the ensemble where it stands.
+// Znode names a grant of a lock: its contender's path and the ensemble where that
+// stands.
 type Znode struct {
 	Ensemble zookeeper.Config
 	Path     string
-	Durable  bool // whoever took it
+	Grant    string // Grant.ID; not needed for a durable lock
+	Durable  bool   // whoever took it
 }
 
 // Loss says which lock was lost, when and why.
@@ -75,3 +85,44 @@ type LostError struct{ Loss }
 func (e *LostError) Error() string {
 	return fmt.Sprintf("lock %q (%s) was lost at %s: %s", e.LockID, e.Znode, e.At.Format(time.RFC3339), e.Cause)
 }
+
+// InterruptedError says why a run gets no more locks: it has lost one, or, without a
+// LockID, what the Cause says.
+type InterruptedError struct{ Loss }
+
+// Error tells the loss.
+func (e *InterruptedError) Error() string {
+	if e.LockID == "" {
+		return "this run gets no more locks: " + e.Cause
+	}
+	return fmt.Sprintf("this run gets no more locks: %v", &LostError{e.Loss})
+}
+
+// ConflictError says that the run holds the lock, or waits for it, in a way that
+// does not include what was asked for.
+type ConflictError struct {
+	LockID      string
+	Held, Asked string // how, in words
+}
+
+// Error tells both ways.
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("this run has lock %q as %s, and cannot have it as %s at the same time", e.LockID, e.Held, e.Asked)
+}
+
+// SilentError says that the run's holder process is there but does not answer.
+type SilentError struct{ PID int }
+
+// Error says what to do about it.
+func (e *SilentError) Error() string {
+	return fmt.Sprintf("the process that holds this run's locks (pid %d) does not answer: it may be stopped. Continue it (kill -CONT %[1]d), or end this run", e.PID)
+}
+
+// Unavailable is a holder for a process that has none: every request fails by err.
+func Unavailable(err error) Holder { return unavailable{err} }
+
+type unavailable struct{ error }
+
+func (u unavailable) Acquire(context.Context, Request) (Grant, error) { return Grant{}, u.error }
+func (u unavailable) Release(context.Context, Znode) error            { return u.error }
+func (u unavailable) Describe(context.Context, Znode, string) error   { return u.error }

@@ -16,7 +16,7 @@ func TestAThousandLocksLeaveNothing(t *testing.T) {
 	first, second := newLocal(t, self(t)), newLocal(t, otherRun(t))
 	release := func(h *Local, req Request, grant Grant) {
 		t.Helper()
-		if err := h.Release(t.Context(), Znode{Ensemble: req.Ensemble, Path: grant.Znode}); err != nil {
+		if err := h.Release(t.Context(), znodeOf(req, grant)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -133,7 +133,7 @@ func (l leak) wait() (held Grant, waiting <-chan result, cancel context.CancelFu
 func (l leak) release(h Holder, grant Grant) {
 	l.t.Helper()
 	req := request(l.t, l.space, "leak", 0)
-	if err := h.Release(l.t.Context(), Znode{Ensemble: req.Ensemble, Path: grant.Znode}); err != nil {
+	if err := h.Release(l.t.Context(), znodeOf(req, grant)); err != nil {
 		l.t.Fatal(err)
 	}
 }

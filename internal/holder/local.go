@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// farewell is how long Close tries to release the locks one by one, which
+	// closeTime is how long Close tries to release the locks one by one, which
 	// also removes their directories, before it ends the sessions.
-	farewell = 3 * time.Second
-	// durableFarewell is the same for a durable lock that nobody waits for any
-	// more, which the end of a session does not remove.
-	durableFarewell = time.Minute
+	closeTime = 3 * time.Second
+	// durableTime is the same for a durable lock that nobody waits for any more,
+	// which the end of a session does not remove.
+	durableTime = time.Minute
 	// releasers bounds how many locks Close releases at once.
 	releasers = 64
 )
@@ -31,7 +31,6 @@ var errUnconfirmed = errors.New("holder: ZooKeeper did not confirm it within the
 type Local struct {
 	run      run.Run
 	onLoss   func(Loss, bool)
-	onStop   func() // nil: nobody interrupts the run
 	pool     zookeeper.Pool
 	log      *slog.Logger
 	sentinel *sentinel // of a holder process
@@ -40,16 +39,23 @@ type Local struct {
 	end     context.CancelCauseFunc
 	pending sync.WaitGroup // acquires
 
-	mu    sync.Mutex
-	locks map[lockKey]*held
+	mu      sync.Mutex
+	refusal error               // of every acquire, if not nil
+	locks   map[lockKey][]*lock // asked for or held, and not lost
+	grants  map[string]*lock    // by their ids, also of lost locks
+	held    map[*lock]struct{}  // also the lost ones that have grants
 }
 
 var _ Holder = (*Local)(nil)
 
 // NewLocal returns a holder that works for r and lives until Close. onLoss, if
-// not nil, is called for each lock that is lost, with the request's Interrupt.
+// not nil, is called for each lock that is lost; interrupt says whether a grant
+// asks for an interrupt.
 func NewLocal(r run.Run, onLoss func(loss Loss, interrupt bool)) *Local {
-	l := &Local{run: r, onLoss: onLoss, log: silent(), locks: make(map[lockKey]*held)}
+	l := &Local{
+		run: r, onLoss: onLoss, log: silent(),
+		locks: make(map[lockKey][]*lock), grants: make(map[string]*lock), held: make(map[*lock]struct{}),
+	}
 	l.life, l.end = context.WithCancelCause(context.Background())
 	return l
 }
@@ -72,25 +78,32 @@ func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
 }
 
 func (l *Local) acquire(ctx context.Context, req Request) (Grant, error) {
-	if err := l.enter(); err != nil {
-		return Grant{}, err
-	}
-	defer l.pending.Done()
 	if err := valid(req.Ensemble); err != nil {
 		return Grant{}, err
 	}
 	ctx, cancel := l.while(ctx)
 	defer cancel()
-	req.Lock.Data.Run, req.Lock.Data.Host, req.Lock.Data.PID = l.run.ID, l.run.Host, l.run.PID
-	lock, err := locker.Acquire(ctx, l.sessions(req.Ensemble), req.Lock)
-	if err != nil {
-		return Grant{}, err
+	w := newWaiter(req)
+	defer w.stop()
+	for {
+		k, leaving, err := l.join(ctx, w)
+		switch {
+		case err != nil:
+			return Grant{}, err
+		case leaving != nil: // what is left of the last time the lock was held
+			select {
+			case <-leaving:
+				continue
+			case <-ctx.Done():
+				return Grant{}, context.Cause(ctx)
+			}
+		}
+		grant, err := l.await(ctx, k, w)
+		if errors.Is(err, errGone) || errors.Is(err, locker.ErrBusy) && w.hasTime() {
+			continue // it was lost, or only the time of who asked first is over
+		}
+		return grant, err
 	}
-	if err := l.keep(ctx, req, lock); err != nil {
-		letGo(context.WithoutCancel(ctx), lock)
-		return Grant{}, err
-	}
-	return Grant{Znode: lock.Znode(), Token: lock.Token(), SessionTimeout: lock.SessionTimeout()}, nil
 }
 
 // valid says why no lock can be had with an ensemble, before anything is sent to it.
@@ -112,8 +125,8 @@ func (l *Local) while(ctx context.Context) (context.Context, context.CancelFunc)
 }
 
 // patiently is ctx for as long as l lives, and for no longer than a server that is
-// away is worth waiting for: whoever gave the order waits too, and so would Close,
-// which tries for itself.
+// away is worth waiting for: the caller waits too, and so would Close, which tries
+// for itself.
 func (l *Local) patiently(ctx context.Context, ensemble zookeeper.Config) (context.Context, context.CancelFunc) {
 	ctx, stop := l.while(ctx)
 	ctx, cancel := context.WithTimeoutCause(ctx, ensemble.ConnectTimeout, errUnconfirmed)
@@ -129,45 +142,19 @@ func (l *Local) sessions(ensemble zookeeper.Config) locker.Sessions {
 	}
 }
 
-// enter counts an acquire in, so that Close can wait for it.
-func (l *Local) enter() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.life.Err() != nil {
-		return ErrEnded
-	}
-	l.pending.Add(1)
-	return nil
-}
-
 // Release implements [Holder]. It waits for the server no longer than the
-// ensemble's connect timeout. After any error but a [*LostError] the lock is still
-// in the books and can be released again.
+// ensemble's connect timeout. After any error but a [*LostError] the grant is still
+// there and can be released again.
 func (l *Local) Release(ctx context.Context, znode Znode) error {
+	if znode.Durable {
+		// Also when this holder is about to end: no other would be asked.
+		ctx, cancel := context.WithTimeoutCause(ctx, znode.Ensemble.ConnectTimeout, errUnconfirmed)
+		defer cancel()
+		return l.releaseDurable(ctx, znode)
+	}
 	ctx, cancel := l.patiently(ctx, znode.Ensemble)
 	defer cancel()
-	if znode.Durable {
-		if err := valid(znode.Ensemble); err != nil {
-			return err
-		}
-		err := locker.RemoveDurable(ctx, l.sessions(znode.Ensemble), znode.Path)
-		logRelease(l.log, znode.Path, err)
-		return err
-	}
-	l.mu.Lock()
-	h, ok := l.locks[keyOf(znode)]
-	l.mu.Unlock()
-	if !ok {
-		return nil
-	}
-	err := l.give(ctx, h)
-	if lost := (*LostError)(nil); err != nil && !errors.As(err, &lost) {
-		return err
-	}
-	l.mu.Lock()
-	delete(l.locks, keyOf(znode))
-	l.mu.Unlock()
-	return err
+	return l.releaseGrant(ctx, znode.Grant)
 }
 
 // Describe implements [Holder].
@@ -184,35 +171,61 @@ func (l *Local) Describe(ctx context.Context, znode Znode, info string) error {
 	return locker.DescribeDurable(ctx, session, znode.Path, info)
 }
 
-// Held counts the locks that are held.
+// Held counts the locks that are held, the durable ones among them.
 func (l *Local) Held() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.locks)
+	return len(l.held)
 }
 
-// Close releases all locks and ends all sessions, with which everything that
-// could not be released goes too. Whatever is still waiting for a lock fails.
-// It takes seconds at most, also where no server answers.
+// refuse fails every acquire from now on, and those that are under way, by err.
+func (l *Local) refuse(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refusal != nil {
+		return
+	}
+	l.refusal = err
+	for _, locks := range l.locks {
+		for _, k := range locks {
+			k.cancel(err)
+		}
+	}
+}
+
+// Close releases all locks but the durable ones, and ends all sessions, with which
+// everything that could not be released goes too. Whatever is still waiting for a
+// lock fails. It takes seconds at most, also where no server answers.
 func (l *Local) Close() error {
+	defer l.pool.Close()
+	return l.releaseAll()
+}
+
+// releaseAll is Close, but for the end of the sessions.
+func (l *Local) releaseAll() error {
 	l.mu.Lock()
 	l.end(ErrEnded)
-	locks := l.locks
-	l.locks = nil
 	l.mu.Unlock()
 	l.pending.Wait()
 
-	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	l.mu.Lock()
+	held := l.held
+	l.held = make(map[*lock]struct{})
+	l.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	var (
 		wg    sync.WaitGroup
 		slots = make(chan struct{}, releasers)
-		errs  = make(chan error, len(locks))
+		errs  = make(chan error, len(held))
 	)
-	for _, lock := range locks {
+	for k := range held {
+		if k.req.Lock.Durable {
+			continue
+		}
 		slots <- struct{}{}
 		wg.Go(func() {
-			errs <- l.give(ctx, lock)
+			errs <- l.give(ctx, k)
 			<-slots
 		})
 	}
@@ -222,6 +235,5 @@ func (l *Local) Close() error {
 	for err := range errs {
 		all = append(all, err)
 	}
-	l.pool.Close()
 	return errors.Join(all...)
 }

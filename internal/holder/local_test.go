@@ -38,12 +38,7 @@ func TestLocalHoldsUntilReleased(t *testing.T) {
 	if _, err := newLocal(t, otherRun(t)).Acquire(t.Context(), req); !errors.As(err, &busy) || busy.Holders[0].Znode != grant.Znode {
 		t.Errorf("another run's acquire: %v, want %s to be busy", err, grant.Znode)
 	}
-	var own *locker.OwnRunError
-	if _, err := local.Acquire(t.Context(), req); !errors.As(err, &own) || own.Other.Znode != grant.Znode {
-		t.Errorf("the own run's acquire: %v, want that %s is its own", err, grant.Znode)
-	}
-
-	znode := Znode{Ensemble: req.Ensemble, Path: grant.Znode}
+	znode := znodeOf(req, grant)
 	for range 2 {
 		if err := local.Release(t.Context(), znode); err != nil {
 			t.Error("release:", err)
@@ -59,7 +54,7 @@ func TestLocalReleasesOnlyItsOwn(t *testing.T) {
 	space := zktest.NewSpace(t)
 	req := request(t, space, "a", 0)
 	grant := take(t, newLocal(t, otherRun(t)), req)
-	if err := newLocal(t, self(t)).Release(t.Context(), Znode{Ensemble: req.Ensemble, Path: grant.Znode}); err != nil {
+	if err := newLocal(t, self(t)).Release(t.Context(), znodeOf(req, grant)); err != nil {
 		t.Error("release:", err)
 	}
 	if len(space.Children(dir("a"))) != 1 {
@@ -131,27 +126,6 @@ func TestLocalCloseReleasesAllAndEndsTheSession(t *testing.T) {
 	}
 	if local.Held() != 0 {
 		t.Error("a closed holder holds something")
-	}
-}
-
-// A lock that is granted in the very moment of the close is let go.
-func TestLocalKeepsNothingAfterClose(t *testing.T) {
-	space := zktest.NewSpace(t)
-	req := request(t, space, "a", 0)
-	other := newLocal(t, otherRun(t)) // lends its session
-	lock, err := locker.Acquire(t.Context(), other.sessions(req.Ensemble), req.Lock)
-	if err != nil {
-		t.Fatal(err)
-	}
-	local := newLocal(t, self(t))
-	if err := local.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := local.keep(context.Background(), req, lock); !errors.Is(err, ErrEnded) {
-		t.Errorf("keep: %v, want %v", err, ErrEnded)
-	}
-	if err := lock.Release(t.Context()); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -230,7 +204,7 @@ func TestLocalTellsALoss(t *testing.T) {
 		t.Errorf("%d held; a lost lock is the holder's until somebody has heard of the loss", local.Held())
 	}
 	var lost *LostError
-	if err := local.Release(t.Context(), Znode{Ensemble: reqs[0].Ensemble, Path: grants[0].Znode}); !errors.As(err, &lost) || lost.Znode != grants[0].Znode {
+	if err := local.Release(t.Context(), znodeOf(reqs[0], grants[0])); !errors.As(err, &lost) || lost.Znode != grants[0].Znode {
 		t.Errorf("the release of a lost lock: %v", err)
 	}
 	if local.Held() != 1 {
@@ -254,7 +228,7 @@ func TestLocalLeavesADurableLock(t *testing.T) {
 	req := request(t, space, "a", 0)
 	req.Lock.Durable = true
 	grant := take(t, local, req)
-	if local.Held() != 0 {
+	if local.Held() != 1 {
 		t.Errorf("%d held", local.Held())
 	}
 	if err := local.Close(); err != nil {
@@ -263,7 +237,7 @@ func TestLocalLeavesADurableLock(t *testing.T) {
 	if _, stat := space.Get(grant.Znode[len(space.Chroot()):]); stat.EphemeralOwner != 0 {
 		t.Errorf("the lock ends with the session %#x", stat.EphemeralOwner)
 	}
-	znode := Znode{Ensemble: req.Ensemble, Path: grant.Znode, Durable: true}
+	znode := znodeOf(req, grant)
 	if err := newLocal(t, otherRun(t)).Release(t.Context(), znode); err != nil {
 		t.Error("release:", err)
 	}

@@ -36,9 +36,25 @@ func LogPath() (string, error) {
 }
 
 // openLog opens a file that only its owner can read, and that each line is added
-// to by a write of its own, so that others can add theirs.
+// to by a write of its own, so that others can add theirs. Nothing but a regular
+// file will do: opening a FIFO, or writing to one, can take for ever.
 func openLog(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the user names the file
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY|openLogFlags, 0o600) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = fmt.Errorf("%s is not a regular file", path)
+	case !ownedByUs(info):
+		err = fmt.Errorf("%s belongs to another user", path)
+	default:
+		return file, nil
+	}
+	_ = file.Close()
+	return nil, err
 }
 
 // silent is the log of those who keep none.

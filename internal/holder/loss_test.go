@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +31,7 @@ type listening struct {
 
 func startListening(t *testing.T) *listening {
 	t.Helper()
+	expectNoHolder(t)
 	cmd := exec.Command("sh", "-c", listener)
 	l := &listening{}
 	var stdin, stdout *os.File
@@ -141,18 +141,25 @@ func TestProcessTellsALoss(t *testing.T) {
 			space := zktest.NewSpace(t)
 			terraform := startListening(t)
 			p := newProcess(t, terraform.Run)
+			requests, grants := map[string]Request{}, map[string]Grant{}
 			for _, lockID := range []string{"a", "b"} {
 				req := request(t, space, lockID, 0)
 				req.Interrupt = interrupt
 				req.Ensemble.SessionTimeout = 2 * time.Second
-				grant := take(t, p, req)
+				requests[lockID], grants[lockID] = req, take(t, p, req)
+			}
+			for _, lockID := range []string{"a", "b"} {
+				req, grant := requests[lockID], grants[lockID]
 				space.Delete(strings.TrimPrefix(grant.Znode, space.Chroot()))
 				says := map[bool]string{true: "Interrupting this run.", false: "goes on unguarded"}[interrupt]
+				if interrupt && lockID == "b" {
+					says = "This run is stopping already."
+				}
 				terraform.isTold(t, "clocker: ", `"`+lockID+`"`, grant.Znode, "deleted by someone else", says)
 				if interrupt && lockID == "a" {
 					terraform.hears(t, "interrupted")
 				}
-				znode := Znode{Ensemble: req.Ensemble, Path: grant.Znode}
+				znode := znodeOf(req, grant)
 				var lost *LostError
 				if err := p.Release(t.Context(), znode); !errors.As(err, &lost) || lost.LockID != lockID || lost.Znode != grant.Znode {
 					t.Errorf("release: %v, want its loss", err)
@@ -164,27 +171,30 @@ func TestProcessTellsALoss(t *testing.T) {
 					space.Delete(dir(lockID))
 				}
 			}
+			_, err := p.Acquire(t.Context(), request(t, space, "c", 0))
+			var interrupted *InterruptedError
+			if errors.As(err, &interrupted) != interrupt || interrupt && interrupted.LockID != "a" {
+				t.Errorf("another acquire: %v", err)
+			}
 			terraform.ends(t)
+			space.WaitGone(dir("c"))
 		})
 	}
 }
 
-// stopping says that the run was interrupted, and waits until the holder knows.
-func stopping(t *testing.T, p *Process) {
+// stopping says that the run was interrupted, which the holder knows when it has
+// answered what comes behind.
+func stopping(t *testing.T, p *Process, space *zktest.Space) {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
+	p.Stopping()
+	req := request(t, space, "behind", 0)
+	if err := p.Release(t.Context(), znodeOf(req, take(t, p, req))); err != nil {
 		t.Fatal(err)
 	}
-	p.Stopping()
-	eventually(t, "the holder's knowledge of the interrupt", func() bool {
-		_, err := os.Stat(filepath.Join(cache, "clocker", "interrupted-"+p.run.ID))
-		return err == nil
-	})
 }
 
 // A run that was interrupted already is told of a loss, and not interrupted again,
-// whichever of its holders lost a lock.
+// whichever of its providers took the lock.
 func TestLossOfARunThatIsStopping(t *testing.T) {
 	space := zktest.NewSpace(t)
 	terraform := startListening(t)
@@ -196,10 +206,10 @@ func TestLossOfARunThatIsStopping(t *testing.T) {
 		req.Ensemble.SessionTimeout = 2 * time.Second
 		grant := take(t, p, req)
 		if p == first {
-			stopping(t, p)
+			stopping(t, p, space)
 		}
 		space.Delete(strings.TrimPrefix(grant.Znode, space.Chroot()))
-		terraform.isTold(t, `"`+lockID+`"`, map[bool]string{true: "This run is stopping already.", false: "Interrupting this run."}[p == first])
+		terraform.isTold(t, `"`+lockID+`"`, "This run is stopping already.")
 	}
 	lose(first, "a")
 	lose(second, "b")
@@ -209,24 +219,28 @@ func TestLossOfARunThatIsStopping(t *testing.T) {
 	}
 }
 
-// The holder that keeps the others from interrupting the run stays to do so, though it
-// has nothing to hold.
+// The holder of a run that was interrupted stays to know of it, though it has nothing
+// to hold.
 func TestHolderOfARunThatIsStoppingStays(t *testing.T) {
 	space := zktest.NewSpace(t)
 	terraform := startListening(t)
 	p := newProcess(t, terraform.Run)
-	req := request(t, space, "a", 0)
-	grant := take(t, p, req)
-	stopping(t, p)
-	if err := p.Release(t.Context(), Znode{Ensemble: req.Ensemble, Path: grant.Znode}); err != nil {
-		t.Fatal(err)
-	}
+	take(t, p, request(t, space, "first", 0)) // or it is not connected
+	stopping(t, p, space)
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if (&alarm{run: terraform.Run}).claim() {
-		t.Error("another holder may interrupt the run")
-	}
+	other := newProcess(t, terraform.Run)
+	req := request(t, space, "a", 0)
+	req.Interrupt = true
+	req.Ensemble.SessionTimeout = 2 * time.Second
+	grant := take(t, other, req)
+	space.Delete(strings.TrimPrefix(grant.Znode, space.Chroot()))
+	terraform.isTold(t, "This run is stopping already.")
 	terraform.ends(t)
 	awaitNoHolder(t)
+	space.WaitGone(dir("first"))
+	if space.Exists(dir("a")) {
+		space.Delete(dir("a"))
+	}
 }

@@ -29,7 +29,7 @@ var commands = map[string]func(){provideCommand: provide}
 // or the provider process of a test, when it is started with that argument.
 func TestMain(m *testing.M) {
 	switch {
-	case Main(os.Args[1:], AnyRun):
+	case Main(os.Args[1:]):
 		os.Exit(0)
 	case len(os.Args) == 2 && commands[os.Args[1]] != nil:
 		commands[os.Args[1]]()
@@ -121,6 +121,11 @@ func newLocal(t testing.TB, r run.Run) *Local {
 	return l
 }
 
+// znodeOf names the grant that was given to the request.
+func znodeOf(req Request, grant Grant) Znode {
+	return Znode{Ensemble: req.Ensemble, Path: grant.Znode, Grant: grant.ID, Durable: req.Lock.Durable}
+}
+
 func take(t testing.TB, h Holder, req Request) Grant {
 	t.Helper()
 	grant, err := h.Acquire(t.Context(), req)
@@ -171,5 +176,12 @@ func eventually(t testing.TB, what string, done func() bool) {
 		case <-bound:
 			t.Fatalf("not within %v: %s", patience, what)
 		}
+	}
+}
+
+// deleteEmpty deletes a directory that the end of a session may have left.
+func deleteEmpty(space *zktest.Space, dir string) {
+	if space.Exists(dir) {
+		space.Delete(dir)
 	}
 }

@@ -35,16 +35,19 @@ func TestProcessIsDetached(t *testing.T) {
 	}
 
 	space := zktest.NewSpace(t)
-	p := newProcess(t, startTerraform(t).Run)
+	tf := startTerraform(t)
+	p := newProcess(t, tf.Run)
 	req := request(t, space, "a", 0)
 	req.Ensemble.Auth = zookeeper.Digest{Username: "user", Password: zookeeper.NewSecret(secret)}
 	take(t, p, req)
 	defer func() {
-		terminate(t)
+		tf.end()
 		space.WaitGone(dir("a"))
 	}()
-	checkDetached(t, Command, secret, space.Addr(), 4) // standard input and output, and two to the sentinel
+	eventually(t, "the listener process", func() bool { return len(copies(t, ListenerCommand)) == 1 })
+	checkDetached(t, Command, secret, space.Addr(), 2) // two to the sentinel
 	checkDetached(t, SentinelCommand, secret, "", 2)   // from the holder
+	checkDetached(t, ListenerCommand, secret, "", 0)
 }
 
 // checkDetached looks for what a process has that it must not have. It may have so
@@ -65,8 +68,12 @@ func checkDetached(t *testing.T, command, secret, zookeeper string, wantPipes in
 	if cwd, err := os.Readlink(proc + "cwd"); err != nil || cwd != "/" {
 		t.Errorf("%s: its working directory is %q (%v)", command, cwd, err)
 	}
-	if sid, err := unix.Getsid(pid); err != nil || sid != pid {
-		t.Errorf("%s: its session is %d (%v), want its own, %d", command, sid, err, pid)
+	sid, err := unix.Getsid(pid)
+	if err != nil || (sid == pid) != (command != ListenerCommand) {
+		t.Errorf("%s: its session is %d, and it is %d; %v", command, sid, pid, err)
+	}
+	if pgid, err := unix.Getpgid(pid); command == ListenerCommand && (err != nil || pgid != unix.Getpgrp()) {
+		t.Errorf("%s: its process group is %d, want the provider's, %d; %v", command, pgid, unix.Getpgrp(), err)
 	}
 
 	fds, err := os.ReadDir(proc + "fd")
@@ -94,7 +101,10 @@ func checkDetached(t *testing.T, command, secret, zookeeper string, wantPipes in
 		t.Fatal(err)
 	}
 	for _, c := range connections {
-		if c.Status == "LISTEN" || c.Family == syscall.AF_UNIX || fmt.Sprintf("%s:%d", c.Raddr.IP, c.Raddr.Port) != zookeeper {
+		if c.Family == syscall.AF_UNIX && strings.HasPrefix(c.Laddr.IP+c.Raddr.IP, "@clocker-") || c.Family == syscall.AF_UNIX && command == ListenerCommand {
+			continue
+		}
+		if c.Status == "LISTEN" || fmt.Sprintf("%s:%d", c.Raddr.IP, c.Raddr.Port) != zookeeper {
 			t.Errorf("%s: it has the socket %+v, want none but to ZooKeeper", command, c)
 		}
 	}

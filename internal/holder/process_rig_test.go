@@ -24,6 +24,7 @@ type terraform struct {
 
 func startTerraform(t *testing.T) *terraform {
 	t.Helper()
+	expectNoHolder(t)
 	tf := &terraform{cmd: exec.Command("cat")}
 	in, err := tf.cmd.StdinPipe()
 	if err != nil {
@@ -97,7 +98,7 @@ func only(t *testing.T, command string) *process.Process {
 func awaitNoHolder(t *testing.T) {
 	t.Helper()
 	eventually(t, "the end of the holder process", func() bool {
-		return len(holders(t)) == 0 && len(copies(t, SentinelCommand)) == 0
+		return len(holders(t)) == 0 && len(copies(t, SentinelCommand)) == 0 && len(copies(t, ListenerCommand)) == 0
 	})
 }
 
@@ -108,16 +109,7 @@ func expectNoHolder(t *testing.T) { t.Cleanup(func() { awaitNoHolder(t) }) }
 // newProcess is a Process for the run, which ends with the test.
 func newProcess(t *testing.T, r run.Run) *Process {
 	t.Helper()
-	expectNoHolder(t)
 	p := NewProcess(r)
 	t.Cleanup(func() { _ = p.Close() })
 	return p
-}
-
-// terminate sends SIGTERM to the holder process.
-func terminate(t *testing.T) {
-	t.Helper()
-	if err := holder(t).Terminate(); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -115,45 +115,45 @@ func TestProcessServesNoOtherProcessWithThePid(t *testing.T) {
 // What is being released is no loss when its holder process ends: what it guarded is
 // over. Whoever releases it is told that this is not confirmed.
 func TestProcessThatEndsDuringAReleaseLosesNothing(t *testing.T) {
-	for name, signal := range map[string]syscall.Signal{"terminated": syscall.SIGTERM, "killed": syscall.SIGKILL} {
-		t.Run(name, func(t *testing.T) {
-			space := zktest.NewSpace(t)
-			proxy := zktest.NewProxy(t, space.Server())
-			terraform := startListening(t)
-			p := newProcess(t, terraform.Run)
-			req := request(t, space, "a", 0)
-			req.Interrupt = true
-			req.Ensemble.Servers = []string{proxy.Addr()}
-			grant := take(t, p, req)
-			release := proxy.Catch(zktest.Request, func(p zktest.Packet) bool { return p.Op == zktest.OpMulti })
-			done := make(chan error, 1)
-			go func() { done <- p.Release(t.Context(), Znode{Ensemble: req.Ensemble, Path: grant.Znode}) }()
-			release.Wait()
-			if err := syscall.Kill(int(holder(t).Pid), signal); err != nil {
-				t.Fatal(err)
-			}
-			var lost *LostError
-			if err := await(t, "the end of the release", done); !errors.Is(err, ErrEnded) || errors.As(err, &lost) {
-				t.Errorf("release: %v, want %v, and no loss", err, ErrEnded)
-			}
-			awaitNoHolder(t)
-			release.Pass()
-			space.WaitGone(dir("a"))
-			terraform.ends(t) // and has not been interrupted
-		})
+	space := zktest.NewSpace(t)
+	proxy := zktest.NewProxy(t, space.Server())
+	terraform := startListening(t)
+	p := newProcess(t, terraform.Run)
+	req := request(t, space, "a", 0)
+	req.Interrupt = true
+	req.Ensemble.Servers = []string{proxy.Addr()}
+	grant := take(t, p, req)
+	release := proxy.Catch(zktest.Request, func(p zktest.Packet) bool { return p.Op == zktest.OpMulti })
+	done := make(chan error, 1)
+	go func() { done <- p.Release(t.Context(), znodeOf(req, grant)) }()
+	release.Wait()
+	if err := holder(t).Kill(); err != nil {
+		t.Fatal(err)
 	}
+	var lost *LostError
+	if err := await(t, "the end of the release", done); !errors.Is(err, ErrEnded) || errors.As(err, &lost) {
+		t.Errorf("release: %v, want %v, and no loss", err, ErrEnded)
+	}
+	awaitNoHolder(t)
+	release.Pass()
+	space.WaitGone(dir("a"))
+	terraform.ends(t) // and has not been interrupted
 }
 
-// The signals of a terminal are meant for Terraform.
-func TestProcessIgnoresTheTerminal(t *testing.T) {
+// The signals of a terminal, of a service manager and of a tree killer are meant for
+// Terraform: the lock is held until that has ended.
+func TestProcessIgnoresSignals(t *testing.T) {
 	space := zktest.NewSpace(t)
-	p := newProcess(t, startTerraform(t).Run)
+	tf := startTerraform(t)
+	p := newProcess(t, tf.Run)
 	first := request(t, space, "first", 0)
 	grant := take(t, p, first)
 	pid := holder(t).Pid
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
-		if err := syscall.Kill(int(pid), signal); err != nil {
-			t.Fatal(err)
+	for _, command := range []string{Command, SentinelCommand} {
+		for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGTERM} {
+			if err := syscall.Kill(int(only(t, command).Pid), signal); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	// A signal is delivered before the next request can be answered.
@@ -161,47 +161,15 @@ func TestProcessIgnoresTheTerminal(t *testing.T) {
 	if now := holder(t).Pid; now != pid {
 		t.Errorf("the holder process is %d, and was %d", now, pid)
 	}
-	if err := p.Release(t.Context(), Znode{Ensemble: first.Ensemble, Path: grant.Znode}); err != nil {
+	only(t, SentinelCommand)
+	if err := p.Release(t.Context(), znodeOf(first, grant)); err != nil {
 		t.Error("release:", err)
 	}
 	if space.Exists(dir("first")) {
 		t.Error("the released lock is there")
 	}
-	terminate(t)
+	tf.end()
 	space.WaitGone(dir("second"))
-}
-
-// SIGTERM releases all and ends the process, whoever waits.
-func TestProcessReleasesWhenTerminated(t *testing.T) {
-	space := zktest.NewSpace(t)
-	blocked := request(t, space, "blocked", locker.NoLimit)
-	take(t, newLocal(t, otherRun(t)), blocked)
-	tf := startTerraform(t)
-	p := newProcess(t, tf.Run)
-	held := request(t, space, "held", 0)
-	grant := take(t, p, held)
-	waiting := begin(t, p, blocked)
-	space.WaitChildren(dir("blocked"), 2)
-	terminate(t)
-	space.WaitGone(dir("held"))
-	space.WaitChildren(dir("blocked"), 1)
-	if r := await(t, "the end of a waiting acquire", waiting); !errors.Is(r.err, ErrEnded) {
-		t.Errorf("the waiting acquire: %v, want %v", r.err, ErrEnded)
-	}
-	awaitNoHolder(t)
-	eventually(t, "the provider's notice of the end", func() bool { // a moment after it
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return len(p.losses) == 1
-	})
-	var lost *LostError
-	znode := Znode{Ensemble: held.Ensemble, Path: grant.Znode}
-	if err := p.Release(t.Context(), znode); !errors.As(err, &lost) || lost.Znode != grant.Znode {
-		t.Errorf("the release of a lock that went with its holder: %v", err)
-	}
-	if err := p.Release(t.Context(), znode); err != nil {
-		t.Errorf("its second release: %v", err)
-	}
 }
 
 // A holder process that is killed fails what waits; the next acquire starts
@@ -212,7 +180,8 @@ func TestProcessIsStartedAgain(t *testing.T) {
 	req.Ensemble.SessionTimeout = time.Second
 	other := newLocal(t, otherRun(t))
 	grant := take(t, other, req)
-	p := newProcess(t, startTerraform(t).Run)
+	tf := startTerraform(t)
+	p := newProcess(t, tf.Run)
 	waiting := begin(t, p, req)
 	space.WaitChildren(dir("a"), 2)
 	first := holder(t)
@@ -223,22 +192,24 @@ func TestProcessIsStartedAgain(t *testing.T) {
 		t.Errorf("the waiting acquire: %v, want %v", r.err, ErrEnded)
 	}
 	space.WaitChildren(dir("a"), 1) // its session is over
-	if err := other.Release(t.Context(), Znode{Ensemble: req.Ensemble, Path: grant.Znode}); err != nil {
+	if err := other.Release(t.Context(), znodeOf(req, grant)); err != nil {
 		t.Fatal(err)
 	}
 	take(t, p, req)
 	if second := holder(t); second.Pid == first.Pid {
 		t.Error("the killed process goes on")
 	}
-	terminate(t)
+	tf.end()
+	space.WaitGone(dir("a"))
 }
 
-// All acquires of a provider share one holder process.
+// All acquires of all providers of a run share one holder process.
 func TestProcessIsOne(t *testing.T) {
 	space := zktest.NewSpace(t)
-	p := newProcess(t, startTerraform(t).Run)
+	tf := startTerraform(t)
 	var all sync.WaitGroup
 	for _, lockID := range strings.Split("abcdefgh", "") {
+		p := newProcess(t, tf.Run)
 		req := request(t, space, lockID, 0)
 		all.Go(func() {
 			if _, err := p.Acquire(t.Context(), req); err != nil {
@@ -248,7 +219,7 @@ func TestProcessIsOne(t *testing.T) {
 	}
 	all.Wait()
 	holder(t)
-	terminate(t)
+	tf.end()
 	space.WaitChildren("/_zklocking", 0)
 }
 
@@ -273,13 +244,14 @@ func TestProcessCancelLeavesTheQueue(t *testing.T) {
 	}
 }
 
-// Without a holder process nothing is held, and none is started to say so.
+// Without a holder process nothing is held any more, and none is started to say so.
 func TestProcessReleasesNothing(t *testing.T) {
 	space := zktest.NewSpace(t)
 	req := request(t, space, "a", 0)
 	grant := take(t, newLocal(t, otherRun(t)), req)
 	p := newProcess(t, startTerraform(t).Run)
-	if err := p.Release(t.Context(), Znode{Ensemble: req.Ensemble, Path: grant.Znode}); err != nil {
+	var lost *LostError
+	if err := p.Release(t.Context(), znodeOf(req, grant)); !errors.As(err, &lost) || lost.Znode != grant.Znode {
 		t.Error("release:", err)
 	}
 	if len(holders(t)) != 0 || len(space.Children(dir("a"))) != 1 {
@@ -317,7 +289,7 @@ func TestProcessLog(t *testing.T) {
 	proxy.Expire()
 	eventually(t, "the end of the session in the log", logged("session expired", 1))
 	eventually(t, "the loss of the lock in the log", logged("lock lost", 1))
-	terminate(t)
+	tf.ends(t)
 	eventually(t, "the end of the holder in the log", logged("holder ended", 1))
 	space.Delete(dir("a")) // which the end of a session leaves
 }

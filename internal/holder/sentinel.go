@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"encoding/gob"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"sync"
 	"time"
-
-	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
 // noteTime bounds how long a sentinel may keep its holder waiting, be it to take a
@@ -21,8 +20,8 @@ const noteTime = time.Second
 // locks away then, and the provider, which could notice too, has mostly gone by
 // that time. To watch and forget, a nil sentinel does nothing.
 type sentinel struct {
-	run     run.Run
-	logPath string // "" for none
+	order  order
+	socket net.Listener // at which the sentinel is to answer in the end
 
 	mu     sync.Mutex
 	locks  map[uint64]guarded
@@ -50,20 +49,18 @@ type guarded struct {
 	Interrupt     bool
 }
 
-// note is what a holder tells its sentinel. The first one says the run, and where
-// to log.
+// note is what a holder tells its sentinel.
 type note struct {
-	Run     run.Run
-	LogPath string
-	Held    *guarded // from now on
-	Gone    uint64   // the number of one that is not held any more
-	Stops   bool     // the run has been interrupted
-	Leave   bool     // the holder ends in good order
-	Pause   bool     // that is all for now
+	Order *order   // the first one
+	Held  *guarded // from now on, or told before with another Interrupt
+	Gone  uint64   // the number of one that is not held any more
+	Stops bool     // the run has been interrupted
+	Leave bool     // the holder ends in good order
+	Pause bool     // that is all for now
 }
 
-func startSentinel(r run.Run, logPath string) (*sentinel, error) {
-	s := &sentinel{run: r, logPath: logPath, locks: make(map[uint64]guarded)}
+func startSentinel(o order, socket net.Listener) (*sentinel, error) {
+	s := &sentinel{order: o, socket: socket, locks: make(map[uint64]guarded)}
 	if err := s.start(); err != nil {
 		return nil, fmt.Errorf("holder: start the sentinel: %w", err)
 	}
@@ -88,7 +85,12 @@ func (s *sentinel) start() error {
 	}
 	defer func() { _ = notes.Close() }()
 	cmd.Stdin, cmd.Stdout = alive, notes // which it reads both
-	if err := cmd.Start(); err != nil {
+	closeSocket, err := passSocket(cmd, s.socket)
+	if err == nil {
+		err = cmd.Start()
+		closeSocket()
+	}
+	if err != nil {
 		_ = life.Close()
 		_ = pipe.Close()
 		return err
@@ -96,7 +98,7 @@ func (s *sentinel) start() error {
 	s.cmd, s.life, s.pipe = cmd, life, pipe
 	s.page.Reset()
 	s.notes, s.unread = gob.NewEncoder(&s.page), 0
-	err = s.write(note{Run: s.run, LogPath: s.logPath})
+	err = s.write(note{Order: &s.order})
 	if err == nil && s.stops {
 		err = s.write(note{Stops: true})
 	}
@@ -113,15 +115,18 @@ func (s *sentinel) start() error {
 }
 
 // watch takes a lock under watch, and returns once no end of this process can
-// pass unnoticed any more. The number is for forget.
+// pass unnoticed any more. The number is for forget, and for watch to replace what
+// it was told.
 func (s *sentinel) watch(lock guarded) (number uint64, err error) {
 	if s == nil {
 		return 0, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.last++
-	lock.Number = s.last
+	if lock.Number == 0 {
+		s.last++
+		lock.Number = s.last
+	}
 	s.locks[lock.Number] = lock
 	if err := s.tell(note{Held: &lock}); err != nil {
 		delete(s.locks, lock.Number)
@@ -162,20 +167,6 @@ func (s *sentinel) dismiss() {
 		s.kill()
 	}
 	s.stop()
-}
-
-// bequeath leaves the process behind, when there is no lock to watch over any more,
-// to keep others from interrupting the run again, as this one would have: see
-// [alarm.inherit].
-func (s *sentinel) bequeath() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dismissed = true
-	if s.cmd != nil {
-		s.hangUp()
-		_ = s.cmd.Process.Release()
-		s.cmd = nil
-	}
 }
 
 // tell passes a note on. Where the sentinel was ended by someone, or takes no

@@ -19,8 +19,6 @@ import (
 func TestKilledHolderIsNoticed(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	t.Setenv(EnvLogPath, log)
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	expectNoHolder(t)
 	space := zktest.NewSpace(t)
 	terraform := startListening(t)
 	requests := make([]Request, 3)
@@ -39,9 +37,6 @@ func TestKilledHolderIsNoticed(t *testing.T) {
 	terraform.hears(t, "interrupted")
 	terraform.endsUntold(t)
 	awaitNoHolder(t)
-	if left, err := os.ReadDir(os.Getenv("XDG_CACHE_HOME") + "/clocker"); err != nil || len(left) > 0 {
-		t.Errorf("there is %v when the run has ended: %v", left, err)
-	}
 	if text, err := os.ReadFile(log); err != nil || strings.Count(string(text), `msg="lock lost"`) != len(requests) {
 		t.Errorf("the log, %v:\n%s", err, text)
 	}
@@ -58,7 +53,7 @@ func TestSentinelKnowsWhatIsHeld(t *testing.T) {
 		req := request(t, space, lockID, 0)
 		req.Ensemble.SessionTimeout = sessionThatEnds
 		grant := take(t, p, req)
-		return grant, Znode{Ensemble: req.Ensemble, Path: grant.Znode}
+		return grant, znodeOf(req, grant)
 	}
 	_, released := take("released")
 	if err := p.Release(t.Context(), released); err != nil {
@@ -146,7 +141,13 @@ func newSentinel(t *testing.T) (*listening, *sentinel) {
 	t.Helper()
 	expectNoHolder(t)
 	terraform := startListening(t)
-	s, err := startSentinel(terraform.Run, "")
+	o := order{Run: terraform.Run, Address: addressOf(terraform.ID)}
+	socket, end, err := listen(o.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(end)
+	s, err := startSentinel(o, socket)
 	if err != nil {
 		t.Fatal(err)
 	}

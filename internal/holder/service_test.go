@@ -2,11 +2,11 @@ package holder
 
 import (
 	"context"
+	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/rpc"
 	"reflect"
 	"strings"
 	"testing"
@@ -17,55 +17,50 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// served is the other end of a pipe on which local is served, and a channel that
-// is closed when serve has returned.
+// served is the other end of a connection on which a server with local answers, and
+// a channel that is closed when it has hung up.
 func served(t *testing.T, local *Local) (near net.Conn, ended <-chan struct{}) {
 	t.Helper()
 	near, far := net.Pipe()
+	s := newServer(local.run.ID, local, newAlarm(local.run, silent()), silent())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		serve(far, func(ServeArgs) (*Local, error) { return local, nil })
+		defer func() { _ = far.Close() }()
+		s.serve(far)
 	}()
 	t.Cleanup(func() {
 		_ = near.Close()
-		await(t, "the end of serve", done)
+		await(t, "the end of the connection", done)
 	})
 	return near, done
 }
 
-// overPipe is a Process whose other end is local.
-func overPipe(t *testing.T, local *Local) *Process {
-	t.Helper()
-	p, _, _ := overOpenPipe(t, local)
-	return p
-}
-
-// overOpenPipe is the same, with its end of the pipe and the end of serve.
-func overOpenPipe(t *testing.T, local *Local) (p *Process, near net.Conn, ended <-chan struct{}) {
+// connected is a Process whose holder is local.
+func connected(t *testing.T, local *Local) (p *Process, near net.Conn, ended <-chan struct{}) {
 	t.Helper()
 	near, ended = served(t, local)
 	p = NewProcess(local.run)
-	p.client = rpc.NewClient(near)
-	t.Cleanup(func() { _ = p.Close() })
-	var outcome Outcome
-	if err := p.client.Call(rpcServe, ServeArgs{Run: local.run}, &outcome); err != nil || outcome.Failure != nil {
-		t.Fatal(err, outcome.Failure.err())
+	r, err := hello(near, message{Op: opHello, Run: local.run.ID, Passive: true}, p)
+	if err != nil {
+		t.Fatal(err)
 	}
+	p.remote = r
+	t.Cleanup(func() { _ = p.Close() })
 	return p, near, ended
 }
 
-func TestServiceHoldsAndReleases(t *testing.T) {
+func TestServerHoldsAndReleases(t *testing.T) {
 	space := zktest.NewSpace(t)
 	local := newLocal(t, self(t))
-	p := overPipe(t, local)
+	p, _, _ := connected(t, local)
 	req := request(t, space, "a", 0)
 	grant := take(t, p, req)
 	if local.Held() != 1 || !space.Exists(grant.Znode[len(space.Chroot()):]) {
 		t.Fatalf("%d held, there is %q", local.Held(), space.Tree())
 	}
 	for range 2 {
-		if err := p.Release(t.Context(), Znode{Ensemble: req.Ensemble, Path: grant.Znode}); err != nil {
+		if err := p.Release(t.Context(), znodeOf(req, grant)); err != nil {
 			t.Error("release:", err)
 		}
 	}
@@ -75,20 +70,23 @@ func TestServiceHoldsAndReleases(t *testing.T) {
 }
 
 // An error is the same, to those who tell errors apart, whether the holder is in
-// this process or behind the pipe.
-func TestServiceErrorsAreThoseOfTheHolder(t *testing.T) {
+// this process or behind the socket.
+func TestServerErrorsAreThoseOfTheHolder(t *testing.T) {
 	space := zktest.NewSpace(t)
 	direct := newLocal(t, self(t))
-	piped := overPipe(t, newLocal(t, self(t)))
+	remote, _, _ := connected(t, direct)
 	other := newLocal(t, otherRun(t))
-	busyReq, ownReq := request(t, space, "busy", 0), request(t, space, "own", 0)
+	busyReq, sharedReq := request(t, space, "busy", 0), request(t, space, "shared", 0)
 	busyReq.Lock.Wait = time.Millisecond
 	busyGrant := take(t, other, busyReq)
-	ownGrant := take(t, direct, ownReq)
+	sharedReq.Lock.Mode = locker.Shared
+	take(t, direct, sharedReq)
+	more := sharedReq
+	more.Lock.Mode = locker.Exclusive
 	nowhere := request(t, space, "nowhere", 0)
 	nowhere.Ensemble.Servers, nowhere.Ensemble.ConnectTimeout = []string{"127.0.0.1:1"}, 100*time.Millisecond
 
-	for name, h := range map[string]Holder{"direct": direct, "piped": piped} {
+	for name, h := range map[string]Holder{"direct": direct, "remote": remote} {
 		t.Run(name, func(t *testing.T) {
 			_, err := h.Acquire(t.Context(), busyReq)
 			var busy *locker.BusyError
@@ -100,10 +98,10 @@ func TestServiceErrorsAreThoseOfTheHolder(t *testing.T) {
 				t.Errorf("the busy lock's error is %+v", busy)
 			}
 
-			_, err = h.Acquire(t.Context(), ownReq)
-			var own *locker.OwnRunError
-			if !errors.As(err, &own) || !errors.Is(err, locker.ErrOwnRun) || own.LockID != "own" || own.Other.Znode != ownGrant.Znode {
-				t.Errorf("the own run's lock: %v, %+v", err, own)
+			_, err = h.Acquire(t.Context(), more)
+			var conflict *ConflictError
+			if !errors.As(err, &conflict) || conflict.LockID != "shared" || conflict.Held == conflict.Asked {
+				t.Errorf("more than is held: %v, %+v", err, conflict)
 			}
 
 			_, err = h.Acquire(t.Context(), nowhere)
@@ -121,8 +119,7 @@ func TestServiceErrorsAreThoseOfTheHolder(t *testing.T) {
 	}
 }
 
-// Each kind of error that callers tell apart goes over the pipe and comes out
-// with its content.
+// Each kind of error that callers tell apart comes out of the socket with its content.
 func TestFailureKeepsTheKind(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	entry := locker.Entry{
@@ -132,21 +129,17 @@ func TestFailureKeepsTheKind(t *testing.T) {
 		Created:   at,
 		Session:   9,
 	}
+	loss := Loss{LockID: "l", Znode: "/x/y", At: at, Cause: "because"}
 	near, far := net.Pipe()
-	service := &echo{}
-	server := rpc.NewServer()
-	if err := server.RegisterName("Echo", service); err != nil {
-		t.Fatal(err)
-	}
-	go server.ServeConn(far)
-	client := rpc.NewClient(near)
-	defer func() { _ = client.Close() }()
-
+	defer func() { _ = near.Close(); _ = far.Close() }()
+	writer, reader := newLink(far), newLink(near)
 	for _, err := range []error{
 		&locker.BusyError{LockID: "l", Dir: "/x", Waited: time.Second, Place: 3, Holders: []locker.Entry{entry, entry}},
-		&locker.OwnRunError{LockID: "l", Other: entry},
+		&locker.LeftError{Znode: "/x/y", Durable: true, Err: errors.New("refused")},
 		&locker.DisagreeError{},
-		&LostError{Loss{LockID: "l", Znode: "/x/y", At: at, Cause: "because"}},
+		&LostError{loss},
+		&InterruptedError{loss},
+		&ConflictError{LockID: "l", Held: "this", Asked: "that"},
 		&zookeeper.ConnectError{Servers: []string{"a:1", "b:2"}, Cause: errors.New("refused"), Hint: "hint"},
 		context.Canceled,
 		ErrEnded,
@@ -159,12 +152,13 @@ func TestFailureKeepsTheKind(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%T %v", err, err), func(t *testing.T) {
 			wrapped := fmt.Errorf("locker: some lock: %w", err)
-			service.err = wrapped
-			var outcome Outcome
-			if err := client.Call("Echo.Fail", Nothing{}, &outcome); err != nil {
+			sent := make(chan error, 1)
+			go func() { sent <- writer.send(answer{Failure: newFailure(wrapped)}) }()
+			var a answer
+			if err := errors.Join(reader.receive(&a), <-sent); err != nil {
 				t.Fatal(err)
 			}
-			got := outcome.Failure.err()
+			got := a.Failure.err()
 			if got.Error() != wrapped.Error() {
 				t.Errorf("the message is %q, want %q", got, wrapped)
 			}
@@ -179,82 +173,51 @@ func TestFailureKeepsTheKind(t *testing.T) {
 	}
 }
 
-// echo fails as it is told.
-type echo struct{ err error }
-
-func (e *echo) Fail(_ Nothing, outcome *Outcome) error {
-	outcome.Failure = newFailure(e.err)
-	return nil
-}
-
-func TestServiceWithoutARun(t *testing.T) {
-	near, _ := served(t, newLocal(t, self(t)))
-	client := rpc.NewClient(near)
-	defer func() { _ = client.Close() }()
-	for method, args := range map[string]any{
-		rpcAcquire: AcquireArgs{}, rpcRelease: Znode{}, rpcDescribe: DescribeArgs{},
+// Who does not name the run gets no answer.
+func TestServerOfAnotherRun(t *testing.T) {
+	for name, first := range map[string]message{
+		"another run": {Op: opHello, Run: "0011223344556677"},
+		"no run":      {Op: opAcquire, Request: &Request{}},
 	} {
-		reply := map[string]any{rpcAcquire: &Outcome{}, rpcRelease: &Outcome{}, rpcDescribe: &Outcome{}}[method]
-		if err := client.Call(method, args, reply); err == nil || err.Error() != errNotServing.Error() {
-			t.Errorf("%s before a run was named: %v", method, err)
-		}
-	}
-	for i := range 2 {
-		var outcome Outcome
-		if err := client.Call(rpcServe, ServeArgs{}, &outcome); (err == nil) != (i == 0) {
-			t.Errorf("naming a run for the %d. time: %v", i+1, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			near, ended := served(t, newLocal(t, self(t)))
+			l := newLink(near)
+			if err := l.send(first); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "the end of the connection", ended)
+			if err := l.receive(&answer{}); err == nil {
+				t.Error("it answers")
+			}
+		})
 	}
 }
 
-// A ticket that nobody has, or that has been used, harms nobody.
-func TestServiceUnknownTicket(t *testing.T) {
+// Messages about calls that nobody has made, or that have ended, harm nobody.
+func TestServerUnknownCall(t *testing.T) {
 	space := zktest.NewSpace(t)
-	p := overPipe(t, newLocal(t, self(t)))
+	p, _, _ := connected(t, newLocal(t, self(t)))
 	take(t, p, request(t, space, "a", 0))
 	for _, id := range []uint64{0, 1, 99} {
-		if err := p.client.Call(rpcCancel, Ticket{id}, &Nothing{}); err != nil {
-			t.Errorf("cancel of ticket %d: %v", id, err)
+		for _, op := range []op{opCancel, opTaken} {
+			if err := p.remote.send(message{ID: id, Op: op}); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if err := p.client.Call(rpcAwait, Ticket{id}, &Outcome{}); err == nil {
-			t.Errorf("ticket %d could be awaited", id)
+	}
+	for _, m := range []message{{Op: 200}, {Op: opAcquire}, {Op: opRelease}, {Op: opDescribe}, {Op: opHello}} {
+		if err := p.remote.ask(t.Context(), m); err == nil {
+			t.Errorf("%+v was done", m)
 		}
 	}
 	take(t, p, request(t, space, "b", 0))
 }
 
-// A ticket is for one acquire at a time.
-func TestServiceTicketUsedTwice(t *testing.T) {
+func TestServerCancelLeavesTheQueue(t *testing.T) {
 	space := zktest.NewSpace(t)
 	req := request(t, space, "a", locker.NoLimit)
 	take(t, newLocal(t, otherRun(t)), req)
-	p := overPipe(t, newLocal(t, self(t)))
-	args := AcquireArgs{Ticket{7}, req}
-	var outcome Outcome
-	if err := p.client.Call(rpcAcquire, args, &outcome); err != nil || outcome.Waiting == nil {
-		t.Fatalf("the first acquire: %+v, %v", outcome, err)
-	}
-	if err := p.client.Call(rpcAcquire, args, &Outcome{}); err == nil {
-		t.Error("the same ticket was taken for another acquire")
-	}
-	space.WaitChildren(dir("a"), 2)
-	if err := p.client.Call(rpcCancel, Ticket{7}, &Nothing{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.client.Call(rpcAwait, AwaitArgs{Ticket: Ticket{7}, Queued: true}, &outcome); err != nil {
-		t.Fatal(err)
-	}
-	if err := outcome.Failure.err(); !errors.Is(err, context.Canceled) {
-		t.Errorf("the acquire ended with %v", err)
-	}
-	space.WaitChildren(dir("a"), 1)
-}
-
-func TestServiceCancelLeavesTheQueue(t *testing.T) {
-	space := zktest.NewSpace(t)
-	req := request(t, space, "a", locker.NoLimit)
-	take(t, newLocal(t, otherRun(t)), req)
-	p := overPipe(t, newLocal(t, self(t)))
+	p, _, _ := connected(t, newLocal(t, self(t)))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
@@ -270,8 +233,8 @@ func TestServiceCancelLeavesTheQueue(t *testing.T) {
 	take(t, p, request(t, space, "b", 0))
 }
 
-// What ends the pipe, or comes out of it, ends what waits and nothing else.
-func TestServiceEndsWithThePipe(t *testing.T) {
+// What ends the connection, or comes out of it, ends what waits and nothing else.
+func TestServerEndsWithTheConnection(t *testing.T) {
 	for name, end := range map[string]func(near net.Conn){
 		"closed":  func(near net.Conn) { _ = near.Close() },
 		"garbage": func(near net.Conn) { _, _ = io.WriteString(near, "GET / HTTP/1.1\r\n\r\n"); _ = near.Close() },
@@ -283,7 +246,7 @@ func TestServiceEndsWithThePipe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			space := zktest.NewSpace(t)
 			local := newLocal(t, self(t))
-			p, near, ended := overOpenPipe(t, local)
+			p, near, ended := connected(t, local)
 			take(t, p, request(t, space, "held", 0))
 			blocked := request(t, space, "blocked", locker.NoLimit)
 			take(t, newLocal(t, otherRun(t)), blocked)
@@ -291,16 +254,46 @@ func TestServiceEndsWithThePipe(t *testing.T) {
 			space.WaitChildren(dir("blocked"), 2)
 
 			end(near)
-			await(t, "the end of serve", ended)
+			await(t, "the end of the connection", ended)
 			if r := await(t, "the end of an acquire", waiting); !errors.Is(r.err, ErrEnded) {
 				t.Errorf("the waiting acquire: %v, want %v", r.err, ErrEnded)
 			}
 			if n := len(space.Children(dir("blocked"))); n != 1 {
-				t.Errorf("the queue has %d contenders when serve has returned, want the other's", n)
+				t.Errorf("the queue has %d contenders when the connection has ended, want the other's", n)
 			}
 			if local.Held() != 1 || len(space.Children(dir("held"))) != 1 {
 				t.Errorf("%d held", local.Held())
 			}
 		})
 	}
+}
+
+// A request without an end is not read to it. It ends the connection, and no lock.
+func TestServerHangsUpOnAMessageThatIsTooLong(t *testing.T) {
+	space := zktest.NewSpace(t)
+	local := newLocal(t, self(t))
+	p, _, ended := connected(t, local)
+	take(t, p, request(t, space, "held", 0))
+	long := request(t, space, "long", 0)
+	long.Ensemble.TLS = &zookeeper.TLS{CA: strings.Repeat("x", maxMessage)}
+	if _, err := p.Acquire(t.Context(), long); !errors.Is(err, ErrEnded) {
+		t.Errorf("the acquire: %v, want %v", err, ErrEnded)
+	}
+	await(t, "the end of the connection", ended)
+	if local.Held() != 1 || len(space.Children(dir("held"))) != 1 {
+		t.Errorf("%d held", local.Held())
+	}
+}
+
+// recorded are messages as they go over the socket.
+func recorded(t testing.TB, messages ...message) []byte {
+	t.Helper()
+	var all strings.Builder
+	encoder := gob.NewEncoder(&all)
+	for _, m := range messages {
+		if err := encoder.Encode(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return []byte(all.String())
 }

@@ -1,17 +1,19 @@
 package holder
 
 import (
-	"io"
+	"encoding/gob"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 )
 
 // inherited are the environment variables that a holder process needs. It gets
 // no others: the provider's environment holds credentials.
 var inherited = []string{
-	"HOME", "XDG_CACHE_HOME", "USER", "TMPDIR", "TMP", "TEMP", "SystemRoot", "SYSTEMROOT",
+	"HOME", "USER", "TMPDIR", "TMP", "TEMP", "SystemRoot", "SYSTEMROOT",
 	"GODEBUG", "GOTRACEBACK", "GORACE", "GOCOVERDIR", envProcessors,
 	"RES_OPTIONS", "LOCALDOMAIN", "SSL_CERT_FILE", "SSL_CERT_DIR",
 }
@@ -27,25 +29,48 @@ func environment(all []string) []string {
 	return env
 }
 
-// startProcess runs a copy of this executable, detached, and returns it with the
-// pipe to it.
-func startProcess(args []string) (*exec.Cmd, io.ReadWriteCloser, error) {
-	cmd, err := ourselves(args...)
+// start starts a holder process, which stays at least until release is called. The
+// error is errTaken if there is one already.
+func (p *Process) start() (release func(), err error) {
+	cmd, err := ourselves(Command)
 	if err != nil {
-		return nil, nil, err
+		return nil, fmt.Errorf("holder: start: %w", err)
 	}
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, nil, err
+		return nil, fmt.Errorf("holder: start: %w", err)
 	}
-	out, err := cmd.StdoutPipe()
+	out, ours, err := os.Pipe()
 	if err != nil {
-		return nil, nil, err
+		return nil, fmt.Errorf("holder: start: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, nil, err
+	defer func() { _ = out.Close() }()
+	cmd.Stdout = ours
+	err = cmd.Start()
+	_ = ours.Close()
+	if err != nil {
+		return nil, fmt.Errorf("holder: start: %w", err)
 	}
-	return cmd, stdio{out, in}, nil
+	release = func() { _ = in.Close() }
+	go func() { _ = cmd.Wait() }() // so that it does not become a zombie
+	var s started
+	_ = out.SetReadDeadline(time.Now().Add(startTime))
+	if err = gob.NewEncoder(in).Encode(order{Run: p.run, Address: p.address, LogPath: p.logPath}); err == nil {
+		err = gob.NewDecoder(out).Decode(&s)
+	}
+	switch {
+	case err != nil:
+		err = fmt.Errorf("holder: start: %w", err)
+	case s.Taken:
+		err = errTaken
+	default:
+		err = s.Failure.err()
+	}
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
 }
 
 // ourselves is a detached copy of this executable, to be started.

@@ -3,7 +3,9 @@
 package holder
 
 import (
+	"net"
 	"os"
+	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,17 +28,50 @@ func keepDescriptors() {
 	}
 }
 
-// standardPipe is standard input and output, without a thread that waits in the kernel
-// to read: Go's poller wakes the reader sooner, and where there is one processor, the
-// thread would first have to get that back.
-func standardPipe() stdio {
-	file := func(f *os.File) *os.File {
-		if err := syscall.SetNonblock(int(f.Fd()), true); err != nil {
-			return f
-		}
-		return os.NewFile(f.Fd(), f.Name())
+// socketFD is the sentinel's descriptor of the run's socket.
+const socketFD = 3
+
+// passSocket gives the process, which is to be started, the run's socket: while it
+// lives, nobody else can listen there, also when this process is killed.
+func passSocket(cmd *exec.Cmd, socket net.Listener) (done func(), err error) {
+	// Its File method would have both processes, and so this one, wait in the kernel.
+	fd := -1
+	err = control(socket.(*net.UnixListener), func(own int) (err error) {
+		fd, err = unix.FcntlInt(uintptr(own), unix.F_DUPFD_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return stdio{file(os.Stdin), file(os.Stdout)}
+	file := os.NewFile(uintptr(fd), "socket")
+	cmd.ExtraFiles = []*os.File{file}
+	return func() { _ = file.Close() }, nil
+}
+
+// takeOver listens at the socket that passSocket has passed.
+func takeOver(string) (listener net.Listener, end func(), err error) {
+	file := os.NewFile(socketFD, "socket")
+	defer func() { _ = file.Close() }()
+	listener, err = net.FileListener(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	name := listener.Addr().String()
+	return listener, func() {
+		_ = listener.Close()
+		if !abstract {
+			_ = os.Remove(name)
+		}
+	}, nil
 }
 
 func rootDir() string { return "/" }
+
+// openLogFlags keep the opening of a log from waiting, and from following a link.
+const openLogFlags = syscall.O_NONBLOCK | syscall.O_NOFOLLOW | syscall.O_NOCTTY
+
+// ownedByUs tells whether a file belongs to this user.
+func ownedByUs(info os.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
+}

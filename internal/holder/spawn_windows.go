@@ -1,7 +1,9 @@
 package holder
 
 import (
+	"net"
 	"os"
+	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/windows"
@@ -15,9 +17,18 @@ func detached() *syscall.SysProcAttr {
 // keepDescriptors has nothing to do: Go passes on only the handles it is told to.
 func keepDescriptors() {}
 
-// standardPipe is standard input and output.
-func standardPipe() stdio { return stdio{os.Stdin, os.Stdout} }
+// passSocket has nothing to pass: see takeOver.
+func passSocket(*exec.Cmd, net.Listener) (done func(), err error) { return func() {}, nil }
+
+// takeOver listens at the address, which ends with the process that listened there.
+func takeOver(address string) (listener net.Listener, end func(), err error) { return listen(address) }
 
 func rootDir() string { return os.Getenv("SystemDrive") + `\` }
 
 func executable() (string, error) { return os.Executable() }
+
+// openLogFlags has nothing to add.
+const openLogFlags = 0
+
+// ownedByUs is true: a file that this user can append to will do.
+func ownedByUs(os.FileInfo) bool { return true }

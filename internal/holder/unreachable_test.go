@@ -32,7 +32,7 @@ func TestReleaseWithoutAServer(t *testing.T) {
 			r := req("held")
 			r.Lock.Durable = durable
 			grant := take(t, local, r)
-			znode := Znode{Ensemble: r.Ensemble, Path: grant.Znode, Durable: durable}
+			znode := znodeOf(r, grant)
 			impatient := znode
 			impatient.Ensemble.ConnectTimeout = time.Second
 			proxy.Refuse()
@@ -65,7 +65,7 @@ func TestCloseDuringAReleaseWithoutAServer(t *testing.T) {
 	caught := proxy.Catch(zktest.Request, func(p zktest.Packet) bool { return p.Op == zktest.OpMulti })
 	released := make(chan error, 1)
 	go func() {
-		released <- local.Release(t.Context(), Znode{Ensemble: r.Ensemble, Path: grant.Znode})
+		released <- local.Release(t.Context(), znodeOf(r, grant))
 	}()
 	caught.Wait()
 	proxy.Refuse()
@@ -95,7 +95,7 @@ func TestReleaseOfALostLockWithoutAServer(t *testing.T) {
 	grant := take(t, local, r)
 	proxy.Refuse()
 	loss := await(t, "the loss", told)
-	err := local.Release(t.Context(), Znode{Ensemble: r.Ensemble, Path: grant.Znode})
+	err := local.Release(t.Context(), znodeOf(r, grant))
 	lost := (*LostError)(nil)
 	if !errors.As(err, &lost) || lost.Loss != loss {
 		t.Errorf("the release says %v, want the loss %v", err, loss)

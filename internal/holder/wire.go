@@ -1,151 +1,121 @@
 package holder
 
 import (
-	"context"
+	"bufio"
+	"encoding/gob"
 	"errors"
-	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
-	"github.com/clocker/terraform-provider-clocker/internal/run"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// What goes over the pipe, by net/rpc. An acquire is answered when it has ended, or
-// when its caller is to be told that it has to queue, and is awaited from then on.
+// protocol is the version of what is said over the socket. It is part of the
+// socket's address, so that holders and providers of different versions do not
+// meet. It changes with the messages below, and with what is in them.
+const protocol = "1"
+
+// addressOf is where the holder of a run is found.
+func addressOf(runID string) string { return "clocker-" + protocol + "-" + runID }
+
+// op is what a message asks for.
+type op byte
+
 const (
-	rpcName     = "Holder"
-	rpcServe    = rpcName + ".Serve"
-	rpcAcquire  = rpcName + ".Acquire"
-	rpcAwait    = rpcName + ".Await"
-	rpcCancel   = rpcName + ".Cancel"
-	rpcRelease  = rpcName + ".Release"
-	rpcDescribe = rpcName + ".Describe"
-	rpcStopping = rpcName + ".Stopping"
+	opHello    op = iota + 1 // the first message: for which run
+	opAcquire                // the answers tell how the queue stands, and at last the end
+	opTaken                  // the answer of an acquire was read
+	opCancel                 // of an acquire
+	opRelease                //
+	opDescribe               //
+	opStopping               // the run was interrupted; without an answer
+	opPing                   // is the holder alive?
 )
 
-// Nothing stands for no argument and no result.
-type Nothing struct{}
-
-// ServeArgs is the provider's first request: whom to work for, and the absolute
-// path of the log, if there is to be one.
-type ServeArgs struct {
-	Run     run.Run
-	LogPath string
+// message is what a provider process sends to the holder of its run.
+type message struct {
+	ID      uint64 // of the call; opTaken and opCancel have that of the acquire
+	Op      op
+	Run     string // of opHello: the id
+	Passive bool   // of opHello: the holder need not stay for this process
+	Request *Request
+	Znode   *Znode
+	Info    string
 }
 
-// Ticket names an acquire. The provider chooses it, another one each time.
-type Ticket struct{ ID uint64 }
-
-// AcquireArgs are those of Holder.Acquire.
-type AcquireArgs struct {
-	Ticket
-	Request Request
+// answer is what the holder sends back.
+type answer struct {
+	ID       uint64
+	PID      int             // the holder's, in the answer to opHello
+	Waiting  *locker.Waiting // the acquire has not ended
+	Grant    Grant
+	Failure  *Failure
+	Listener bool     // there is no listener yet: the provider is to start one
+	Notes    []string // for the user, who could not be told otherwise
 }
 
-// AwaitArgs are those of Holder.Await: Queued says that the caller knows already
-// that it has to wait.
-type AwaitArgs struct {
-	Ticket
-	Queued bool
+const (
+	// maxMessage is the most bytes of a message. A valid one has three PEM texts
+	// at most and little else.
+	maxMessage = 4 * zookeeper.MaxPEM
+	// sendTime bounds how long a message waits for a process that does not read.
+	sendTime = 5 * time.Second
+)
+
+var errTooLong = errors.New("holder: a message is too long")
+
+// link is one end of a connection, on which messages follow each other.
+type link struct {
+	conn    net.Conn
+	input   *limited
+	decoder *gob.Decoder
+
+	mu      sync.Mutex
+	buffer  *bufio.Writer
+	encoder *gob.Encoder
 }
 
-// DescribeArgs are those of Holder.Describe.
-type DescribeArgs struct {
-	Znode Znode
-	Info  string
+func newLink(conn net.Conn) *link {
+	input, buffer := &limited{Reader: conn}, bufio.NewWriter(conn)
+	return &link{conn: conn, input: input, decoder: gob.NewDecoder(input), buffer: buffer, encoder: gob.NewEncoder(buffer)}
 }
 
-// Outcome is how a request ended; the grant is that of an acquire. An acquire
-// with Waiting has not ended.
-type Outcome struct {
-	Waiting *locker.Waiting
-	Grant   Grant
-	Failure *Failure
+// receive reads the next message.
+func (l *link) receive(message any) error {
+	l.input.left = maxMessage
+	return l.decoder.Decode(message)
 }
 
-// Failure carries an error over the pipe without losing its kind.
-type Failure struct {
-	Message  string
-	Kinds    []int // indices of sentinels
-	Lost     *LostError
-	Busy     *locker.BusyError
-	OwnRun   *locker.OwnRunError
-	Disagree *locker.DisagreeError
-	Connect  *connectFailure
-}
-
-// connectFailure is a zookeeper.ConnectError.
-type connectFailure struct {
-	Servers     []string
-	Cause, Hint string
-}
-
-// sentinels are the errors without content by which callers tell errors apart.
-// Both ends of the pipe are the same executable, so an index will do.
-var sentinels = []error{
-	context.Canceled, ErrEnded, ErrStranger,
-	zookeeper.ErrNoAuth, zookeeper.ErrAuthRequired, zookeeper.ErrLocalSession, zookeeper.ErrInvalidACL, zookeeper.ErrEphemeralParent, zookeeper.ErrQuotaExceeded,
-	locker.ErrNotDurable, locker.ErrNotReserved, locker.ErrRequest,
-}
-
-func newFailure(err error) *Failure {
+// send writes a message. After an error the connection is of no use, and closed.
+func (l *link) send(message any) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_ = l.conn.SetWriteDeadline(time.Now().Add(sendTime))
+	err := l.encoder.Encode(message)
 	if err == nil {
-		return nil
+		err = l.buffer.Flush()
 	}
-	if errors.Is(err, zookeeper.ErrClosed) {
-		err = fmt.Errorf("%w: %w", ErrEnded, err)
+	if err != nil {
+		_ = l.conn.Close()
 	}
-	f := &Failure{Message: err.Error()}
-	for i, sentinel := range sentinels {
-		if errors.Is(err, sentinel) {
-			f.Kinds = append(f.Kinds, i)
-		}
-	}
-	errors.As(err, &f.Lost)
-	errors.As(err, &f.Busy)
-	errors.As(err, &f.OwnRun)
-	errors.As(err, &f.Disagree)
-	if connect := (*zookeeper.ConnectError)(nil); errors.As(err, &connect) {
-		f.Connect = &connectFailure{connect.Servers, connect.Cause.Error(), connect.Hint}
-	}
-	return f
+	return err
 }
 
-// err is the error that the failure was made of, as far as callers tell errors
-// apart.
-func (f *Failure) err() error {
-	if f == nil {
-		return nil
-	}
-	e := &remoteError{message: f.Message}
-	for _, kind := range f.Kinds {
-		if kind >= 0 && kind < len(sentinels) {
-			e.kinds = append(e.kinds, sentinels[kind])
-		}
-	}
-	if f.Lost != nil {
-		e.kinds = append(e.kinds, f.Lost)
-	}
-	if f.Busy != nil {
-		e.kinds = append(e.kinds, f.Busy)
-	}
-	if f.OwnRun != nil {
-		e.kinds = append(e.kinds, f.OwnRun)
-	}
-	if f.Disagree != nil {
-		e.kinds = append(e.kinds, f.Disagree)
-	}
-	if f.Connect != nil {
-		e.kinds = append(e.kinds, &zookeeper.ConnectError{Servers: f.Connect.Servers, Cause: errors.New(f.Connect.Cause), Hint: f.Connect.Hint})
-	}
-	return e
+// limited is a reader that gives no more bytes than are left.
+type limited struct {
+	io.Reader
+	left int
 }
 
-// remoteError is an error of the holder process, with its message and its kinds.
-type remoteError struct {
-	message string
-	kinds   []error
+// Read implements [io.Reader].
+func (l *limited) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, errTooLong
+	}
+	n, err := l.Reader.Read(p[:min(len(p), l.left)])
+	l.left -= n
+	return n, err
 }
-
-func (e *remoteError) Error() string   { return e.message }
-func (e *remoteError) Unwrap() []error { return e.kinds }

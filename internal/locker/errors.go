@@ -50,23 +50,6 @@ func (e *BusyError) Error() string {
 // Is makes a BusyError an [ErrBusy].
 func (e *BusyError) Is(target error) bool { return target == ErrBusy }
 
-// ErrOwnRun says that the caller's own run has the lock or waits for it already.
-var ErrOwnRun = errors.New("locker: lock is taken by this run already")
-
-// OwnRunError says which contender of our own run is before us.
-type OwnRunError struct {
-	LockID string
-	Other  Entry
-}
-
-// Error names the lock and the other contender.
-func (e *OwnRunError) Error() string {
-	return fmt.Sprintf("locker: lock %q is taken by this run already: %s", e.LockID, shown(e.Other.Znode))
-}
-
-// Is makes an OwnRunError an [ErrOwnRun].
-func (e *OwnRunError) Is(target error) bool { return target == ErrOwnRun }
-
 // NotReservedError says which directory is open to everyone.
 type NotReservedError struct{ Dir string }
 

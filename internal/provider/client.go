@@ -170,6 +170,7 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 			},
 		},
 	})
+	c.notes(diags)
 	var busy *locker.BusyError
 	switch {
 	case err == nil:
@@ -188,6 +189,16 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 	return holder.Grant{}, false
 }
 
+// notes adds what the holder could not tell the user otherwise.
+func (c *client) notes(diags *diag.Diagnostics) {
+	if c.runtime.Notes == nil {
+		return
+	}
+	for _, note := range c.runtime.Notes() {
+		diags.AddWarning("Message Of The Lock Holder", note)
+	}
+}
+
 // warnOfOnLost says that a run which loses the lock will not be interrupted, where
 // that cannot be done.
 func (c *client) warnOfOnLost(value types.String, diags *diag.Diagnostics) {
@@ -199,8 +210,9 @@ func (c *client) warnOfOnLost(value types.String, diags *diag.Diagnostics) {
 }
 
 // release gives the lock up through the holder, and returns its error.
-func (c *client) release(ctx context.Context, t target, znode holder.Znode) error {
+func (c *client) release(ctx context.Context, t target, znode holder.Znode, diags *diag.Diagnostics) error {
 	err := c.runtime.Holder.Release(ctx, znode)
+	c.notes(diags)
 	var lost *holder.LostError
 	switch {
 	case err == nil:

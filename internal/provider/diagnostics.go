@@ -29,22 +29,38 @@ const (
 // what to do, and the original error.
 func explain(what string, t target, err error) diag.Diagnostic {
 	var (
-		busy    *locker.BusyError
-		own     *locker.OwnRunError
-		differ  *locker.DisagreeError
-		connect *zookeeper.ConnectError
-		lost    *holder.LostError
-		lockID  = path.Root("lockid")
-		origin  = fmt.Sprintf("\n\nError: %v", err)
+		busy        *locker.BusyError
+		differ      *locker.DisagreeError
+		connect     *zookeeper.ConnectError
+		lost        *holder.LostError
+		conflict    *holder.ConflictError
+		interrupted *holder.InterruptedError
+		silent      *holder.SilentError
+		noRun       *runError
+		lockID      = path.Root("lockid")
+		origin      = fmt.Sprintf("\n\nError: %v", err)
 	)
 	switch {
 	case errors.As(err, &busy):
-		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Is Held", busyDetail(busy))
-	case errors.As(err, &own):
-		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Taken Twice In One Run",
-			fmt.Sprintf("Lock %q is already held, or waited for, by another block of this run, which keeps it until the run ends. Waiting for it would be waiting for ourselves.\n\n"+
-				"Take each lock in one block only, and let everything that it guards depend on that block.\n\n"+
-				"The other block's lock: %s", t.lockID, own.Other))
+		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Is Held", busyDetail(busy)+leftDetail(err))
+	case errors.As(err, &conflict):
+		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Held In Another Way By This Run",
+			fmt.Sprintf("Another block of this run has lock %q, or waits for it, as %s. It cannot be had as %s at the same time.\n\n"+
+				"A run takes a lock once, and its blocks share it. An exclusive lock includes a shared one; a durable lock is not shared with another durable one. "+
+				"Let the first block that takes the lock ask for what all of them need.", t.lockID, conflict.Held, conflict.Asked))
+	case errors.As(err, &interrupted):
+		why := interrupted.Cause
+		if interrupted.LockID != "" {
+			why = fmt.Sprintf("lock %q (%s) was lost at %s: %s", interrupted.LockID, interrupted.Znode, interrupted.At.Format(time.RFC3339), interrupted.Cause)
+		}
+		return diag.NewErrorDiagnostic("Run Gets No More Locks",
+			fmt.Sprintf("Could not take lock %q: this run gets no more locks, because %s.\n\nCheck what this run's locks guard, then run again.", t.lockID, why))
+	case errors.As(err, &silent):
+		return diag.NewErrorDiagnostic("Lock Holder Does Not Answer",
+			fmt.Sprintf("%s of lock %q failed: the process that holds this run's locks, with process id %d, does not answer. "+
+				"It may be stopped. Continue it with kill -CONT %[3]d; or end this run, and then that process, with which the run's locks go.", what, t.lockID, silent.PID))
+	case errors.As(err, &noRun):
+		return diag.NewErrorDiagnostic("Run Not Found", fmt.Sprintf("%s of lock %q failed. %s", what, t.lockID, runNotFound(noRun.err)))
 	case errors.As(err, &differ):
 		return diag.NewAttributeErrorDiagnostic(path.Root("slots"), "Contenders Disagree About Slots",
 			fmt.Sprintf("%v\n\nAll who share a lock must ask for the same number of slots, or for none.", err))
@@ -99,6 +115,28 @@ func explain(what string, t target, err error) diag.Diagnostic {
 	}
 }
 
+// runError says why the run is not known.
+type runError struct{ err error }
+
+func (e *runError) Error() string { return e.err.Error() }
+func (e *runError) Unwrap() error { return e.err }
+
+// runNotFound says what is wrong, and what to do.
+func runNotFound(err error) string {
+	return fmt.Sprintf("A lock is held until this run of Terraform ends, but its process cannot be found (%v). "+
+		"The provider must run on the same machine and in the same pid namespace as Terraform, and be able to read that namespace's /proc. "+
+		"If a wrapper starts the provider, let it use exec.", err)
+}
+
+// leftDetail says that a znode of this run could not be removed, and what to do about it.
+func leftDetail(err error) string {
+	var left *locker.LeftError
+	if !errors.As(err, &left) {
+		return ""
+	}
+	return fmt.Sprintf("\n\nBesides, %v. Delete it, or others will wait for it.", left)
+}
+
 func busyDetail(busy *locker.BusyError) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Lock %q is held by:\n", busy.LockID)
@@ -111,6 +149,8 @@ func busyDetail(busy *locker.BusyError) string {
 		fmt.Fprintf(&b, "\nlockwait is 0, so this was the only try; we would have been at place %d of the queue.", busy.Place)
 	}
 	b.WriteString(" Run again later, or set lockwait to the number of seconds to queue (-1: without limit).")
+	b.WriteString("\n\nIf that run has ended and was the main process of a container, nothing was left to release its lock: it is free when its session times out. " +
+		"The ephemeral block releases its lock before the run ends.")
 	return b.String()
 }
 

@@ -46,6 +46,7 @@ type openLock struct {
 	LockID  string
 	Servers []string
 	Znode   string
+	Grant   string
 }
 
 // Metadata names the ephemeral resource.
@@ -144,7 +145,7 @@ func (e *lockEphemeral) Open(ctx context.Context, req ephemeral.OpenRequest, res
 		}
 		if held {
 			m.Held, m.Znode, m.FencingToken = types.BoolValue(true), types.StringValue(grant.Znode), types.Int64Value(grant.Token)
-			resp.Diagnostics.Append(setPrivate(ctx, resp.Private, privateLock, openLock{t.lockID, t.ensemble.Servers, grant.Znode})...)
+			resp.Diagnostics.Append(setPrivate(ctx, resp.Private, privateLock, openLock{t.lockID, t.ensemble.Servers, grant.Znode, grant.ID})...)
 		}
 	}
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
@@ -159,7 +160,7 @@ func (e *lockEphemeral) Close(ctx context.Context, req ephemeral.CloseRequest, r
 		return
 	}
 	t := target{ensemble: e.client.ensemble(open.Servers), lockID: open.LockID, dir: open.Znode}
-	if err := e.client.release(ctx, t, holder.Znode{Ensemble: t.ensemble, Path: open.Znode}); err != nil {
+	if err := e.client.release(ctx, t, holder.Znode{Ensemble: t.ensemble, Path: open.Znode, Grant: open.Grant}, &resp.Diagnostics); err != nil {
 		resp.Diagnostics.Append(explain(releasing, t, fmt.Errorf("close: %w", err)))
 	}
 }

@@ -69,6 +69,7 @@ func TestAccHeldTogether(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %s", until, test.arguments), func(t *testing.T) {
 				r := newRig(t)
 				arguments := fmt.Sprintf("%s\n  hold_until = %q", test.arguments, until)
+				shares := map[holdUntil]int{runEnds: 1, destroyed: 2}[until] // of this run's
 				elsewhere := takeElsewhere(r, test.arguments)
 				resource.ParallelTest(t, resource.TestCase{
 					ProtoV6ProviderFactories: r.factories(),
@@ -76,11 +77,11 @@ func TestAccHeldTogether(t *testing.T) {
 						PreConfig:         elsewhere.take,
 						Config:            r.config(locks("a b", arguments)),
 						ConfigStateChecks: named("a b", test.name),
-						Check:             r.children(test.dir, 3),
+						Check:             r.children(test.dir, 1+shares),
 					}, {
 						PreConfig: elsewhere.give,
 						Config:    r.config(locks("a b", arguments)),
-						Check:     r.children(test.dir, 2),
+						Check:     r.children(test.dir, shares),
 					}},
 					CheckDestroy: r.gone(test.dir),
 				})
@@ -127,13 +128,12 @@ func (e *elsewhere) give() {
 	}
 }
 
-// What a run would wait for in vain, since it waits for itself, is an error at
-// once, whatever the lockwait.
+// What a run holds cannot be had in a way that includes more, whatever the lockwait.
 func TestAccTakenTwice(t *testing.T) {
 	for name, test := range map[string]struct{ first, second, dir string }{
 		"a reader and a writer": {`mode = "shared"`, "", lockDir},
-		"a writer and a reader": {"", `mode = "shared"`, lockDir},
-		"one slot twice":        {"slots = 1", "slots = 1", semaphoreDir},
+		"other slots":           {"slots = 1", "slots = 2", semaphoreDir},
+		"durable and durable":   {`hold_until = "destroyed"`, `hold_until = "destroyed"`, lockDir},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -141,7 +141,7 @@ func TestAccTakenTwice(t *testing.T) {
 				ProtoV6ProviderFactories: r.factories(),
 				Steps: []resource.TestStep{{
 					Config:      r.config(locks("a", test.first), strings.Replace(lock(test.second, "lockwait = -1", "depends_on = [clocker_lock.a]"), `"a"`, `"b"`, 1)),
-					ExpectError: regexp.MustCompile(`(?s)Lock Taken Twice In One Run.*"l".*` + test.dir + "/"),
+					ExpectError: regexp.MustCompile(`(?s)Lock Held In Another Way By This Run.*"l"`),
 				}},
 				CheckDestroy: r.gone(test.dir),
 			})

@@ -247,7 +247,7 @@ func (r *lockResource) Update(ctx context.Context, req resource.UpdateRequest, r
 	case !r.ours(ctx, req.Private, state, &resp.Diagnostics):
 		r.take(ctx, &plan, resp.Private, &resp.Diagnostics)
 	case plan.durable() && !plan.Info.Equal(state.Info):
-		r.withLock(state, describing, &resp.Diagnostics, func(_ target, z holder.Znode) error {
+		r.withLock(ctx, state, req.Private, describing, &resp.Diagnostics, func(_ target, z holder.Znode) error {
 			return r.client.runtime.Holder.Describe(ctx, z, plan.Info.ValueString())
 		})
 	}
@@ -266,8 +266,8 @@ func (r *lockResource) Delete(ctx context.Context, req resource.DeleteRequest, r
 	if resp.Diagnostics.HasError() || !r.ours(ctx, req.Private, state, &resp.Diagnostics) {
 		return
 	}
-	r.withLock(state, releasing, &resp.Diagnostics, func(t target, z holder.Znode) error {
-		return r.client.release(ctx, t, z)
+	r.withLock(ctx, state, req.Private, releasing, &resp.Diagnostics, func(t target, z holder.Znode) error {
+		return r.client.release(ctx, t, z, &resp.Diagnostics)
 	})
 }
 
@@ -291,6 +291,7 @@ func (r *lockResource) take(ctx context.Context, m *lockResourceModel, private p
 	}
 	m.setHeld(grant)
 	diags.Append(setPrivate(ctx, private, privateRun, r.client.runtime.Run.ID)...)
+	diags.Append(setPrivate(ctx, private, privateGrant, grant.ID)...)
 }
 
 // ours tells whether the lock in the state is ours to keep and to release: a
@@ -301,17 +302,18 @@ func (r *lockResource) ours(ctx context.Context, private privateReader, state lo
 	}
 	var taker string
 	diags.Append(getPrivate(ctx, private, privateRun, &taker)...)
-	return taker == r.client.runtime.Run.ID
+	return taker != "" && taker == r.client.runtime.Run.ID
 }
 
 // withLock does something to the lock in the state.
-func (r *lockResource) withLock(state lockResourceModel, what string, diags *diag.Diagnostics, do func(target, holder.Znode) error) {
+func (r *lockResource) withLock(ctx context.Context, state lockResourceModel, private privateReader, what string, diags *diag.Diagnostics, do func(target, holder.Znode) error) {
 	t, ok := r.client.locate(state.place(), diags)
 	if !ok {
 		unknownZooKeeper(diags)
 		return
 	}
 	znode := holder.Znode{Ensemble: t.ensemble, Path: state.Znode.ValueString(), Durable: state.durable()}
+	diags.Append(getPrivate(ctx, private, privateGrant, &znode.Grant)...)
 	if err := do(t, znode); err != nil {
 		diags.Append(explain(what, t, err))
 	}

@@ -10,8 +10,9 @@ import (
 
 // Keys of the private state.
 const (
-	privateRun  = "run"  // id of the run that took a resource's lock
-	privateLock = "lock" // openLock of an ephemeral block
+	privateRun   = "run"   // id of the run that took a resource's lock
+	privateGrant = "grant" // id of the grant that it was given
+	privateLock  = "lock"  // openLock of an ephemeral block
 )
 
 type privateReader interface {

@@ -27,6 +27,8 @@ var _ provider.ProviderWithEphemeralResources = (*clockerProvider)(nil)
 type Runtime struct {
 	// Run is the Terraform process that locks are held for.
 	Run run.Run
+	// RunError, if not nil, says why Run is not known. No lock can be taken then.
+	RunError error
 	// Holder takes and keeps locks.
 	Holder holder.Holder
 	// NoInterrupt says that this system cannot interrupt a run.
@@ -36,10 +38,15 @@ type Runtime struct {
 	// Stopping, if not nil, is called when Terraform says that it was interrupted. It
 	// must not block.
 	Stopping func()
+	// Notes, if not nil, returns what the user is to be told in a diagnostic.
+	Notes func() []string
 }
 
 // New returns a constructor of the provider, as the plugin server wants it.
 func New(version string, rt Runtime) func() provider.Provider {
+	if rt.RunError != nil {
+		rt.Holder = holder.Unavailable(&runError{rt.RunError})
+	}
 	return func() provider.Provider {
 		return &clockerProvider{version: version, runtime: rt}
 	}
@@ -144,7 +151,10 @@ func (p *clockerProvider) Configure(ctx context.Context, req provider.ConfigureR
 	}
 	if _, err := holder.LogPath(); err != nil {
 		resp.Diagnostics.AddWarning("Holder Keeps No Log",
-			fmt.Sprintf("The file in the environment variable %s cannot be written, so the process that holds this run's locks keeps no log.\n\nError: %v", holder.EnvLogPath, err))
+			fmt.Sprintf("The file in the environment variable %s cannot be used, so the process that holds this run's locks keeps no log. It must be a regular file of this user, or one that can be made.\n\nError: %v", holder.EnvLogPath, err))
+	}
+	if p.runtime.RunError != nil {
+		resp.Diagnostics.AddWarning("Run Not Found", runNotFound(p.runtime.RunError)+" Locks can be looked at, but not taken.")
 	}
 	c := &client{runtime: p.runtime, version: p.version, settings: resolve(ctx, model, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {

@@ -141,3 +141,7 @@ func requireErrEnded(t *testing.T, err error) {
 		t.Fatalf("error %v, want ErrEnded", err)
 	}
 }
+
+// tester and itself are the pids of this process and of the child.
+func (*child) tester() int   { return os.Getpid() }
+func (c *child) itself() int { return c.Process.Pid }

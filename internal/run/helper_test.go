@@ -15,6 +15,9 @@ import (
 // helperEnv makes this test binary a helper process; its value names which.
 const helperEnv = "CLOCKER_RUN_TEST_HELPER"
 
+// pluginForAnother makes a helper start its child as a plugin of its own.
+const pluginForAnother = "CLOCKER_RUN_TEST_PLUGIN"
+
 // helpers are what a child process can be. Each prints one line per event and ends when its standard input does.
 var helpers = map[string]func() error{
 	"idle": func() error {
@@ -44,23 +47,13 @@ var helpers = map[string]func() error{
 			}
 		}
 	},
-	"parent-of-orphan":     func() error { return parentOfHelper("orphan") },
-	"parent-of-grandchild": func() error { return parentOfHelper("grandchild") },
-	"grandchild": func() error {
-		for {
-			var pid int
-			var later uint64
-			if _, err := fmt.Scanln(&pid, &later); err != nil {
-				return ignoreEOF(err)
-			}
-			r, err := Of(pid)
-			if err != nil {
-				return err
-			}
-			r.Start += later
-			ours, err := r.StartedOurParent()
-			fmt.Println(ours, err)
-		}
+	"parent-of-orphan":   func() error { return parentOfHelper("orphan") },
+	"wrapper":            func() error { return parentOfHelper("plugin") },
+	"wrapper-of-wrapper": func() error { return parentOfHelper("wrapper") },
+	"plugin": func() error {
+		r, err := Terraform()
+		fmt.Println(r.PID, err)
+		return untilInputEnds()
 	},
 	"orphan": func() error {
 		in := bufio.NewReader(os.Stdin)
@@ -77,6 +70,9 @@ var helpers = map[string]func() error{
 // parentOfHelper passes on what it is told and what it hears.
 func parentOfHelper(name string) error {
 	child := helper(name)
+	if os.Getenv(pluginForAnother) != "" {
+		child.Env = append(child.Env, pluginCertificate+"=another")
+	}
 	child.Stdin, child.Stdout = os.Stdin, os.Stdout
 	return child.Run()
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"errors"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,6 +25,24 @@ func parentOf(pid int) (int, error) {
 		return 0, err
 	}
 	return int(info.Eproc.Ppid), nil
+}
+
+// environment returns the arguments and variables of a process, as they were when it started.
+func environment(pid int) ([]string, error) {
+	raw, err := unix.SysctlRaw("kern.procargs2", pid)
+	if err != nil {
+		return nil, err
+	}
+	return strings.Split(string(raw), "\x00"), nil
+}
+
+// terminalDevice returns the device of a process's controlling terminal.
+func terminalDevice(pid int) (device uint64, err error) {
+	info, err := status(pid)
+	if err != nil {
+		return 0, err
+	}
+	return uint64(uint32(info.Eproc.Tdev)), nil //nolint:gosec // a device number has 32 bits
 }
 
 // status asks the kernel itself because gopsutil runs ps to learn of a zombie, which is too much for a poll.

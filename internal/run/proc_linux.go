@@ -28,6 +28,15 @@ func parentOf(pid int) (int, error) {
 	return stat.PPID, err
 }
 
+// environment returns the variables of a process as they were when it started.
+func environment(pid int) ([]string, error) {
+	proc, err := procfs.NewProc(pid)
+	if err != nil {
+		return nil, err
+	}
+	return proc.Environ()
+}
+
 func status(pid int) (procfs.ProcStat, error) {
 	var stat procfs.ProcStat
 	if pid <= 0 {

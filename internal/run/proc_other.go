@@ -45,6 +45,15 @@ func parentOf(pid int) (int, error) {
 	return int(parent), err
 }
 
+// environment returns the variables of a process as they were when it started, where the system tells.
+func environment(pid int) ([]string, error) {
+	p, err := existing(pid)
+	if err != nil {
+		return nil, err
+	}
+	return p.Environ()
+}
+
 // existing finds a process, which may be a zombie. The error is ErrEnded if there is none.
 func existing(pid int) (*process.Process, error) {
 	if pid <= 0 || pid > math.MaxInt32 {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -23,6 +24,9 @@ var (
 	// ErrUnsupported says that this system cannot do what was asked.
 	ErrUnsupported = errors.New("not supported on " + runtime.GOOS)
 )
+
+// WriteTime is how long a write to a run's standard error or terminal waits for someone to read there.
+const WriteTime = time.Second
 
 // pollInterval is how often Wait looks where the system cannot tell it. A variable for tests.
 var pollInterval = 500 * time.Millisecond
@@ -97,16 +101,62 @@ func Parent() (Run, error) {
 	return r, nil
 }
 
-// StartedOurParent reports whether the process of this run is the parent of this process's parent, and has been since that one
-// started. It is not once any of them has ended. With an error, nothing is known.
-func (r Run) StartedOurParent() (bool, error) {
-	grandparent, err := parentOf(bornTo)
-	if err == nil && os.Getppid() == bornTo && grandparent == r.PID {
-		// Asked in this order: as long as we are our parent's child, its pid cannot have gone to another process.
-		err = r.check()
-		return err == nil, ignoreEnd(err)
+// Names of what Terraform and OpenTofu put into the environment of a plugin: the first is the same for all, the second another for
+// each plugin process.
+const (
+	pluginCookie      = "TF_PLUGIN_MAGIC_COOKIE"
+	pluginCertificate = "PLUGIN_CLIENT_CERT"
+)
+
+// maxWrappers is how many wrappers may stand between Terraform and its plugin.
+const maxWrappers = 16
+
+// Terraform returns the run that this process, a plugin, works for. That is its parent, unless the parent is a wrapper, such as a
+// shell script or strace, that was started in place of the plugin: then it is the first process above that is not. The errors are
+// those of [Parent].
+func Terraform() (Run, error) {
+	r, err := Parent()
+	for range maxWrappers {
+		if err != nil || !isWrapper(r.PID) {
+			return r, err
+		}
+		wrapper := r
+		above, err := parentOf(wrapper.PID)
+		if err != nil {
+			return Run{}, fmt.Errorf("run: the process above the wrapper %d: %w", wrapper.PID, err)
+		}
+		if r, err = Of(above); err != nil {
+			return Run{}, fmt.Errorf("run: the process above the wrapper %d: %w", wrapper.PID, err)
+		}
+		if err := wrapper.check(); err != nil {
+			// Its pid may have been another process's when its parent was asked for.
+			return Run{}, err
+		}
 	}
-	return false, ignoreEnd(err)
+	return Run{}, fmt.Errorf("run: process %d: more than %d wrappers", bornTo, maxWrappers)
+}
+
+// isWrapper tells whether a process was started as the plugin that this process is. It is false where its environment cannot be
+// read, as that of a process of another user.
+func isWrapper(pid int) bool {
+	env, err := environment(pid)
+	if err != nil {
+		return false
+	}
+	for _, name := range []string{pluginCookie, pluginCertificate} {
+		// Not only the cookie: what a plugin starts can be a Terraform of its own, which has the plugin's cookie as well.
+		value, ours := os.LookupEnv(name)
+		if ours && !slices.Contains(env, name+"="+value) {
+			return false
+		}
+	}
+	return os.Getenv(pluginCookie) != ""
+}
+
+// WaitOrphaned returns nil once the parent of this process has ended, and ctx's error if that comes first. It needs nothing but
+// the parent's pid. On Windows, where that never changes, it waits for ctx.
+func WaitOrphaned(ctx context.Context) error {
+	return until(ctx, func() bool { return os.Getppid() != bornTo })
 }
 
 func ignoreEnd(err error) error {
@@ -172,16 +222,22 @@ func (r Run) check() error {
 
 // poll is Wait without help from the system.
 func (r Run) poll(ctx context.Context) error {
+	return until(ctx, func() bool {
+		alive, err := r.Alive()
+		return err == nil && !alive
+	})
+}
+
+// until looks now and then whether done, and returns ctx's error if ctx ends before.
+func until(ctx context.Context, done func() bool) error {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
-	for {
-		if alive, err := r.Alive(); err == nil && !alive {
-			return nil
-		}
+	for !done() {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
 		}
 	}
+	return nil
 }

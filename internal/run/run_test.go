@@ -67,38 +67,27 @@ func TestParentGone(t *testing.T) {
 	testParentGone(t)
 }
 
-// A grandchild knows who started its parent, and takes nobody else for that.
-func TestStartedOurParent(t *testing.T) {
-	sibling := start(t, helper("idle"))
-	c := start(t, helper("parent-of-grandchild"))
-	parent := c.Process.Pid
-	ask := func(pid, later int) (ours bool) {
-		t.Helper()
-		if _, err := fmt.Fprintln(c.in, pid, later); err != nil {
-			t.Fatal(err)
-		}
-		line := c.line()
-		if line != "true <nil>" && line != "false <nil>" {
-			t.Fatalf("process %d: %s", pid, line)
-		}
-		return line == "true <nil>"
-	}
-	self := os.Getpid()
-	if !ask(self, 0) {
-		t.Error("it does not know who started its parent")
-	}
-	if ask(self, 1) {
-		t.Error("the start time does not count")
-	}
-	for name, pid := range map[string]int{"its parent": parent, "its parent's sibling": sibling.Process.Pid, "its parent's grandparent": os.Getppid()} {
-		if ask(pid, 0) {
-			t.Errorf("%s is taken for who started its parent", name)
-		}
-	}
-	c.kill()
-	c.reap()
-	if ask(self, 0) {
-		t.Error("an orphan has a parent that somebody started")
+// A plugin finds Terraform above the wrappers that were started in its place.
+func TestTerraform(t *testing.T) {
+	const cookie, certificate = pluginCookie + "=cookie", pluginCertificate + "=ours"
+	for name, test := range map[string]struct {
+		helper string
+		env    []string
+		want   func(c *child) int
+	}{
+		"started by itself":          {"plugin", []string{cookie, certificate}, (*child).tester},
+		"started by a wrapper":       {"wrapper", []string{cookie, certificate}, (*child).tester},
+		"started by two wrappers":    {"wrapper-of-wrapper", []string{cookie, certificate}, (*child).tester},
+		"without a certificate":      {"wrapper", []string{cookie}, (*child).tester},
+		"without a plugin's cookie":  {"wrapper", nil, (*child).itself},
+		"a Terraform below a plugin": {"wrapper", []string{cookie, certificate, pluginForAnother + "=yes"}, (*child).itself},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := helper(test.helper)
+			cmd.Env = append(cmd.Env, test.env...)
+			c := start(t, cmd)
+			c.expect(fmt.Sprint(test.want(c), " <nil>"))
+		})
 	}
 }
 

@@ -138,5 +138,5 @@ func (m *holderMutex) lock(ctx context.Context) error {
 }
 
 func (m *holderMutex) unlock(ctx context.Context) error {
-	return m.client.holder.Release(ctx, holder.Znode{Ensemble: m.request.Ensemble, Path: m.grant.Znode})
+	return m.client.holder.Release(ctx, holder.Znode{Ensemble: m.request.Ensemble, Path: m.grant.Znode, Grant: m.grant.ID})
 }

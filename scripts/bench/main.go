@@ -41,7 +41,7 @@ var sections = []struct {
 
 func main() {
 	// The other things that this program is: a holder process, and a worker.
-	if holder.Main(os.Args[1:], holder.AnyRun) {
+	if holder.Main(os.Args[1:]) {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

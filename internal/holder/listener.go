@@ -1,0 +1,55 @@
+package holder
+
+import (
+	"encoding/gob"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// hear is the listener process. It is the only one of ours that stays in Terraform's
+// process group when the provider has ended, where it hears what Terraform hears: a
+// terminal's Ctrl-C, and what else interrupts the group. It tells the holder, and
+// ends with it.
+func hear() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var o order
+	if err := gob.NewDecoder(os.Stdin).Decode(&o); err != nil {
+		return
+	}
+	_ = os.Stdin.Close()
+	p := &Process{run: o.Run, address: o.Address, pulse: pulse}
+	r, err := p.dialAs(message{Op: opHello, Run: o.Run.ID, Passive: true})
+	if err != nil {
+		return
+	}
+	for {
+		select {
+		case <-signals:
+			_ = r.send(message{Op: opStopping})
+		case <-r.down:
+			return
+		}
+	}
+}
+
+// startListener starts the listener process. Without it, an interrupt that comes
+// when the provider has ended is not known of.
+func (p *Process) startListener() {
+	cmd, err := ourselves(ListenerCommand)
+	if err != nil {
+		return
+	}
+	cmd.SysProcAttr = nil // in this process's group, which is Terraform's
+	in, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return
+	}
+	_ = gob.NewEncoder(in).Encode(order{Run: p.run, Address: p.address})
+	_ = in.Close()
+	go func() { _ = cmd.Wait() }() // so that it does not become a zombie
+}

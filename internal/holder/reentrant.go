@@ -1,0 +1,66 @@
+package holder
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+// lockKey tells a lock from all others: the ensemble and the lock's directory.
+type lockKey struct{ servers, dir string }
+
+func keyOf(ensemble zookeeper.Config, dir string) lockKey {
+	return lockKey{strings.Join(slices.Sorted(slices.Values(ensemble.Servers)), ","), dir}
+}
+
+// find returns the lock among those of the run that a request is to share, or nil if
+// it is to be taken. The error is a [*ConflictError] if neither is possible. A durable
+// lock belongs to who asked for it: it is shared with others, but does not share.
+func find(locks []*lock, want locker.Request) (*lock, error) {
+	var conflict *lock
+	for _, k := range locks {
+		have := k.req.Lock
+		switch {
+		case want.Durable && together(have, want):
+		case want.Durable || !includes(have, want):
+			conflict = k
+		default:
+			return k, nil
+		}
+	}
+	switch {
+	case conflict == nil:
+		return nil, nil //nolint:nilnil // the lock is to be taken
+	case conflict.leaving != nil:
+		return conflict, nil // and it is waited for
+	default:
+		return nil, &ConflictError{LockID: want.LockID, Held: describe(conflict.req.Lock), Asked: describe(want)}
+	}
+}
+
+// together tells whether two contenders can hold the lock at the same time.
+func together(a, b locker.Request) bool {
+	return a.Slots == b.Slots && (a.Slots > 0 || a.Mode == locker.Shared && b.Mode == locker.Shared)
+}
+
+// includes tells whether who holds the lock as in have has with it what is asked for
+// in want.
+func includes(have, want locker.Request) bool {
+	return have.Slots == want.Slots && (have.Slots > 0 || have.Mode != locker.Shared || want.Mode == locker.Shared)
+}
+
+// describe says how a request asks for its lock.
+func describe(req locker.Request) string {
+	kind := fmt.Sprintf("a lock with mode = %q", cmp.Or(req.Mode, locker.Exclusive))
+	if req.Slots > 0 {
+		kind = fmt.Sprintf("a semaphore with slots = %d", req.Slots)
+	}
+	if req.Durable {
+		return kind + " that is held until it is destroyed"
+	}
+	return kind
+}
