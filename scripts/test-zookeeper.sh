@@ -19,4 +19,4 @@ if [ $# -eq 0 ]; then
     esac
 fi
 cd "$root"
-exec scripts/rig.sh go test -race -count=1 -timeout 40m "$@"
+exec scripts/rig.sh go run ./scripts/gotest -race -count=1 -timeout 40m "$@"

@@ -16,7 +16,7 @@ read -ra packages <<<"${PACKAGES:-./internal/provider/... ./examples/... ./inter
 # test_on runs the tests on a command line, by its path.
 test_on() {
     say "Testing on $1."
-    CLOCKER_CLI=$1 scripts/rig.sh go test -race -count=1 -timeout 30m "${packages[@]}"
+    CLOCKER_CLI=$1 scripts/rig.sh go run ./scripts/gotest -race -count=1 -timeout 30m "${packages[@]}"
 }
 
 if [ $# -eq 0 ]; then
