@@ -12,8 +12,9 @@ case ${1:-} in
 *) die "usage: $0 [--if-reachable]" ;;
 esac
 cd "$root"
+scripts/tool.sh govulncheck -version >/dev/null # Says so where it has to be built first.
 code=0
-output=$(go tool -modfile=tools/go.mod govulncheck ./... 2>&1) || code=$?
+output=$(scripts/tool.sh govulncheck ./... 2>&1) || code=$?
 if [ "$code" -ne 0 ] && [ "${1:-}" = --if-reachable ] && [[ $output == *"fetching vulnerabilities: "* ]]; then
     say "Skipped: ${output##*fetching vulnerabilities: }"
     exit
