@@ -5,18 +5,20 @@
 #   testacc.sh [cli...]
 #
 # Each cli is terraform, tofu, or one with a version, such as terraform-1.16.4: see
-# cli.sh. By default terraform and tofu, each where it is found. PACKAGES chooses
-# other packages.
+# cli.sh. By default terraform and tofu, each where it is found. All are tested on, also
+# after one has failed. PACKAGES chooses other packages.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 cd "$root"
 read -ra packages <<<"${PACKAGES:-./internal/provider/... ./examples/... ./internal/e2e/...}"
 
+failed=()
+
 # test_on runs the tests on a command line, by its path.
 test_on() {
     say "Testing on $1."
-    CLOCKER_CLI=$1 scripts/rig.sh go run ./scripts/gotest -race -count=1 -timeout 30m "${packages[@]}"
+    CLOCKER_CLI=$1 scripts/rig.sh go run ./scripts/gotest -race -count=1 -timeout 30m "${packages[@]}" || failed+=("$1")
 }
 
 if [ $# -eq 0 ]; then
@@ -27,7 +29,6 @@ if [ $# -eq 0 ]; then
             say "Not testing on $name."
         fi
     done
-    exit
 fi
 for name; do
     words=("${name%%-*}")
@@ -35,3 +36,4 @@ for name; do
     cli=$(scripts/cli.sh "${words[@]}")
     test_on "$cli"
 done
+[ ${#failed[@]} -eq 0 ] || die "tests failed on ${failed[*]}"
