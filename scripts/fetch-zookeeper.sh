@@ -25,8 +25,9 @@ suite_of() {
 mirror() {
     local codename address
     codename=$(. /etc/os-release && [ "$ID" = debian ] && echo "${VERSION_CODENAME:-}") || die "this system is not Debian"
+    # shellcheck disable=SC2016 # For apt-get to expand.
     address=$(apt-get indextargets --format '$(REPO_URI)' \
-        'Identifier: Packages' 'Origin: Debian' "Release: $codename" 'Component: main' | head -n 1)
+        'Identifier: Packages' 'Origin: Debian' "Release: $codename" 'Component: main' | sed -n 1p)
     [ -n "$address" ] || die "no package list of Debian's is here: run apt-get update first"
     echo "$address"
 }
