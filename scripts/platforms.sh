@@ -16,7 +16,7 @@ read -ra packages <<<"${PACKAGES:-./internal/run ./internal/zookeeper ./internal
 # These look at processes from outside, where they see qemu, or at what qemu invents of
 # them in /proc.
 artefacts='SubReaper|TerraformAsPid1|RunNames|StartIsTheKernelsOwn'
-skipped=0
+skipped=0 failed=()
 
 skip() {
     say "Skipped $1: $2"
@@ -28,7 +28,8 @@ test_on() {
     local arch=$1
     shift
     say "Testing on $arch."
-    scripts/rig.sh "$@" env GOARCH="$arch" CGO_ENABLED=0 bin/gotest -count=1 -timeout 40m -short "${flags[@]}" "${packages[@]}"
+    scripts/rig.sh "$@" env GOARCH="$arch" CGO_ENABLED=0 bin/gotest -count=1 -timeout 40m -short "${flags[@]}" "${packages[@]}" ||
+        failed+=("$arch")
 }
 
 # fetch_qemu prints the directory of qemu, which it fetches where it is not here.
@@ -93,3 +94,4 @@ for arch; do
     esac
 done
 [ "$skipped" -lt $# ] || say "Nothing was tested."
+[ ${#failed[@]} -eq 0 ] || die "tests failed on ${failed[*]}"

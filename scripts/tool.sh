@@ -12,7 +12,7 @@ shift
 if [ ! "$binary" -nt "$modfile" ]; then
     package=$(go list -C "$root" -modfile="$modfile" tool | grep "/$name\$") || die "tools/go.mod has no tool $name"
     case $name in
-    golangci-lint) takes="about five minutes on two cores" ;;
+    golangci-lint) takes="about three minutes on two cores" ;;
     tfplugindocs) takes="about a minute on two cores" ;;
     *) takes="less than a minute" ;;
     esac
