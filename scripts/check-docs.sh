@@ -8,7 +8,9 @@ before=$(mktemp -d)
 trap 'rm -rf "$before"' EXIT
 cp -R docs examples "$before"
 
-scripts/cli.sh tofu >/dev/null # Says so where it has to be built first.
+# These say so where they have to be built first.
+scripts/cli.sh tofu >/dev/null
+scripts/tool.sh tfplugindocs --version >/dev/null
 scripts/generate.sh >"$before/log" 2>&1 || {
     cat "$before/log" >&2
     die "make generate failed"

@@ -29,8 +29,8 @@ export TF_CLI_CONFIG_FILE=$dir/cli.tfrc
 "$cli" -chdir="$dir" providers schema -json |
     sed -E 's,"registry\.(terraform\.io|opentofu\.org)/clocker/clocker","registry.terraform.io/hashicorp/clocker",' >"$dir/schema.json"
 
-go tool -modfile=tools/go.mod tfplugindocs generate --provider-name clocker --providers-schema "$dir/schema.json"
-go tool -modfile=tools/go.mod tfplugindocs validate --provider-name clocker --providers-schema "$dir/schema.json"
+scripts/tool.sh tfplugindocs generate --provider-name clocker --providers-schema "$dir/schema.json"
+scripts/tool.sh tfplugindocs validate --provider-name clocker --providers-schema "$dir/schema.json"
 if [ -d examples ]; then
     "$cli" fmt -recursive examples
 fi

@@ -4,6 +4,10 @@
 # shellcheck disable=SC2034 # The scripts use it.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
+# What takes long to fetch or build, and is of use to every checkout.
+# shellcheck disable=SC2034
+cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/terraform-provider-clocker
+
 # say tells people what is done and why. Never on stdout: programs read that.
 say() { printf '==> %s\n' "$*" >&2; }
 

@@ -8,6 +8,8 @@
 # Tests use, in this order: the server that CLOCKER_TEST_ZOOKEEPER names; a Docker
 # engine that answers; an installed distribution (ZOOKEEPER_HOME, Debian's package,
 # Homebrew's), of which they run servers of their own; else the package is installed.
+# ZOOKEEPER_VERSION chooses a version: of the Docker image, or else one to fetch (see
+# fetch-zookeeper.sh) in place of the installed one.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -46,7 +48,7 @@ from_image() {
 ensure_docker() {
     compose up --detach --wait zookeeper
     printf 'export CLOCKER_TEST_ZOOKEEPER=%q\n' "$addr"
-    if installed >/dev/null 2>&1; then
+    if [ -z "${ZOOKEEPER_VERSION:-}" ] && installed >/dev/null 2>&1; then
         return
     elif have java || [ -n "${JAVA_HOME:-}" ]; then
         from_image
@@ -78,6 +80,12 @@ ensure() {
     elif docker_answers; then
         say "ZooKeeper: the official image on $addr, because a Docker engine answers. 'make zk-down' stops it."
         ensure_docker
+    elif [ -n "${ZOOKEEPER_VERSION:-}" ]; then
+        ZOOKEEPER_HOME=$("$root/scripts/fetch-zookeeper.sh" "$ZOOKEEPER_VERSION")
+        export ZOOKEEPER_HOME
+        installed >/dev/null # Else it says what is missing.
+        say "ZooKeeper: $ZOOKEEPER_VERSION in $ZOOKEEPER_HOME, because ZOOKEEPER_VERSION names it and no Docker engine answers."
+        printf 'export ZOOKEEPER_HOME=%q\n' "$ZOOKEEPER_HOME"
     elif origin=$(installed 2>/dev/null); then
         say "ZooKeeper: $origin, because it is installed and no Docker engine answers."
     else

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Runs the tests of the lower packages on other processors, as far as this machine can,
+# and says what it skips and why.
+#
+#   platforms.sh [processor...]   by default 386, and s390x, which orders bytes the other way
+#
+# A 386 runs natively on amd64. The others, arm and arm64 too, are emulated by Debian's
+# package qemu-user-static, which is fetched into XDG_CACHE_HOME (~/.cache). Linux runs
+# foreign programs by it in a namespace of the tests' own (Linux 6.7), so that nothing
+# is installed and no other program is concerned. PACKAGES chooses other packages.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+[ $# -gt 0 ] || set -- 386 s390x
+read -ra packages <<<"${PACKAGES:-./internal/run ./internal/zookeeper ./internal/locker}"
+# These look at processes from outside, where they see qemu, or at what qemu invents of
+# them in /proc.
+artefacts='SubReaper|TerraformAsPid1|RunNames|StartIsTheKernelsOwn'
+skipped=0 failed=()
+
+skip() {
+    say "Skipped $1: $2"
+    skipped=$((skipped + 1))
+}
+
+# test_on runs the tests on a processor, with the command in front, if any.
+test_on() {
+    local arch=$1
+    shift
+    say "Testing on $arch."
+    scripts/rig.sh "$@" env GOARCH="$arch" CGO_ENABLED=0 bin/gotest -count=1 -timeout 40m -short "${flags[@]}" "${packages[@]}" ||
+        failed+=("$arch")
+}
+
+# fetch_qemu prints the directory of qemu, which it fetches where it is not here.
+fetch_qemu() {
+    local home=$cache/qemu work
+    if [ ! -d "$home" ]; then
+        have apt-get || return 1
+        work=$(mktemp -d)
+        say "Fetching qemu-user-static, once."
+        (cd "$work" && apt-get -o APT::Sandbox::User= download -qq qemu-user-static >&2 && dpkg-deb -x ./*.deb root) || {
+            rm -rf "$work"
+            return 1
+        }
+        mkdir -p "$cache"
+        mv "$work/root" "$home"
+        rm -rf "$work"
+    fi
+    echo "$home"
+}
+
+# emulator prints a line for binfmt_misc: programs of this processor run by that qemu.
+emulator() { sed "s,:[^:]*:[A-Z]*\$,:$2/usr/bin/qemu-$1-static:F," "$2/usr/lib/binfmt.d/qemu-$1.conf"; }
+
+# within runs a command where the line of $EMULATOR is registered.
+# shellcheck disable=SC2016 # For that shell to expand.
+within=(unshare --user --map-root-user --mount sh -c '
+    mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc &&
+    printf "%s" "$EMULATOR" >/proc/sys/fs/binfmt_misc/register &&
+    exec "$@"' sh)
+
+cd "$root"
+flags=()
+host=$(go env GOHOSTARCH)
+[ "$(go env GOHOSTOS)" = linux ] || die "this needs Linux"
+go build -o bin/ ./scripts/gotest # For this processor.
+for arch; do
+    case $arch in
+    386)
+        if [ "$host" != amd64 ]; then
+            skip "$arch" "it runs natively on amd64 only"
+            continue
+        fi
+        flags=()
+        test_on "$arch"
+        ;;
+    arm | arm64 | s390x)
+        name=${arch/arm64/aarch64}
+        if ! qemu=$(fetch_qemu); then
+            skip "$arch" "qemu-user-static cannot be fetched here"
+            continue
+        fi
+        EMULATOR=$(emulator "$name" "$qemu")
+        export EMULATOR
+        if ! "${within[@]}" true 2>/dev/null; then
+            skip "$arch" "this system does not let its users register an emulator (binfmt_misc)"
+            continue
+        fi
+        flags=(-skip "$artefacts")
+        test_on "$arch" "${within[@]}"
+        ;;
+    *) die "usage: $0 [386 | arm | arm64 | s390x]..." ;;
+    esac
+done
+[ "$skipped" -lt $# ] || say "Nothing was tested."
+[ ${#failed[@]} -eq 0 ] || die "tests failed on ${failed[*]}"
