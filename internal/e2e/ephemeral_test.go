@@ -46,9 +46,15 @@ resource "terraform_data" %q {
 `, name, dependsOn, strings.Join(arguments, "\n  "), work)
 }
 
-// needsEphemeral skips the test where the command line has no ephemeral blocks, as
-// Terraform before 1.10 and OpenTofu before 1.11.
+// needsEphemeral skips the test where the command line has no ephemeral blocks.
 func needsEphemeral(t *testing.T) {
+	t.Helper()
+	needs(t, "ephemeral blocks", map[string]int{"Terraform": 10, "OpenTofu": 11})
+}
+
+// needs skips the test where the command line is older than the minor versions since
+// which it has something. A command line without a version never has it.
+func needs(t *testing.T, what string, since map[string]int) {
 	t.Helper()
 	out, err := exec.Command(commandLine(t), "version").Output()
 	if err != nil {
@@ -60,8 +66,8 @@ func needsEphemeral(t *testing.T) {
 	}
 	name := match[1]
 	minor, _ := strconv.Atoi(match[2])
-	if minor < map[string]int{"Terraform": 10, "OpenTofu": 11}[name] {
-		t.Skipf("%s 1.%d has no ephemeral blocks", name, minor)
+	if least, ok := since[name]; !ok || minor < least {
+		t.Skipf("%s 1.%d has no %s", name, minor, what)
 	}
 }
 

@@ -135,12 +135,13 @@ type want struct {
 	onLost   types.String // null for the default
 	info     types.String
 	durable  bool
+	waiting  func(locker.Waiting) // nil: only the log is told
 }
 
 // take acquires the lock through the holder. held is false, with a warning, if
 // someone else has a lock that is not required, and with an error otherwise.
-func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnostics) (grant holder.Grant, held bool) {
-	seconds := orElse64(w.lockwait, defaultLockwait)
+func (c *client) take(ctx context.Context, t target, want want, diags *diag.Diagnostics) (grant holder.Grant, held bool) {
+	seconds := orElse64(want.lockwait, defaultLockwait)
 	wait := time.Duration(seconds) * time.Second
 	if seconds < 0 {
 		wait = locker.NoLimit
@@ -149,7 +150,7 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 	tflog.Info(ctx, "taking lock", map[string]any{"lockid": t.lockID, "directory": t.dir, "lockwait": seconds})
 	grant, err := c.runtime.Holder.Acquire(ctx, holder.Request{
 		Ensemble:  t.ensemble,
-		Interrupt: onLost(orElse(w.onLost, string(defaultLoss))) == interrupt,
+		Interrupt: onLost(orElse(want.onLost, string(defaultLoss))) == interrupt,
 		Lock: locker.Request{
 			LockID:  t.lockID,
 			Dir:     t.dir,
@@ -157,15 +158,18 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 			Mode:    t.mode,
 			Slots:   t.slots,
 			Layout:  t.layout,
-			Durable: w.durable,
+			Durable: want.durable,
 			Waiting: func(w locker.Waiting) {
 				message, fields := holder.Waiting(t.lockID, w, start, queued)
 				queued = queued || w.Place > 0
 				tflog.Info(ctx, message, fields)
+				if want.waiting != nil {
+					want.waiting(w)
+				}
 			},
 			Data: locker.Data{
 				Owner:  c.settings.owner,
-				Info:   w.info.ValueString(),
+				Info:   want.info.ValueString(),
 				Client: "terraform-provider-clocker/" + c.version,
 			},
 		},
@@ -181,7 +185,7 @@ func (c *client) take(ctx context.Context, t target, w want, diags *diag.Diagnos
 		}
 		tflog.Info(ctx, "lock held", map[string]any{"lockid": t.lockID, "znode": grant.Znode, "fencing_token": grant.Token, "waited": holder.Waited(start)})
 		return grant, true
-	case errors.As(err, &busy) && !w.required.IsNull() && !w.required.ValueBool():
+	case errors.As(err, &busy) && !want.required.IsNull() && !want.required.ValueBool():
 		diags.AddAttributeWarning(path.Root("lockid"), "Lock Not Held", busyDetail(busy)+"\n\nrequired is false, so the run goes on with held = false.")
 	default:
 		diags.Append(explain(taking, t, err))

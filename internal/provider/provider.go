@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
@@ -20,7 +21,10 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-var _ provider.ProviderWithEphemeralResources = (*clockerProvider)(nil)
+var (
+	_ provider.ProviderWithEphemeralResources = (*clockerProvider)(nil)
+	_ provider.ProviderWithActions            = (*clockerProvider)(nil)
+)
 
 // Runtime is what the provider works with. It outlives a provider instance and
 // is closed by whoever made it.
@@ -163,6 +167,7 @@ func (p *clockerProvider) Configure(ctx context.Context, req provider.ConfigureR
 	resp.ResourceData = c
 	resp.DataSourceData = c
 	resp.EphemeralResourceData = c
+	resp.ActionData = c
 }
 
 // Resources lists the resources.
@@ -178,4 +183,9 @@ func (p *clockerProvider) DataSources(context.Context) []func() datasource.DataS
 // EphemeralResources lists the ephemeral resources.
 func (p *clockerProvider) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
 	return []func() ephemeral.EphemeralResource{newLockEphemeral}
+}
+
+// Actions lists the actions.
+func (p *clockerProvider) Actions(context.Context) []func() action.Action {
+	return []func() action.Action{newLockAction}
 }

@@ -11,12 +11,18 @@ import (
 func NewServer(version string, rt Runtime) func() tfprotov6.ProviderServer {
 	serve := New(version, rt)
 	return func() tfprotov6.ProviderServer {
-		return &server{providerserver.NewProtocol6(serve())(), rt.Stopping}
+		return &server{providerserver.NewProtocol6(serve())().(protocol), rt.Stopping}
 	}
 }
 
+// protocol is all that a Terraform can ask for. What a newer one asks for is not part of
+// the first interface yet, and a server that has that one alone seems to lack it.
+type protocol interface {
+	tfprotov6.ProviderServerWithActions
+}
+
 type server struct {
-	tfprotov6.ProviderServer
+	protocol
 	stopping func()
 }
 
@@ -26,5 +32,5 @@ func (s *server) StopProvider(ctx context.Context, req *tfprotov6.StopProviderRe
 	if s.stopping != nil {
 		s.stopping()
 	}
-	return s.ProviderServer.StopProvider(ctx, req)
+	return s.protocol.StopProvider(ctx, req)
 }
