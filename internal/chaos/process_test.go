@@ -113,8 +113,8 @@ func (p *processRun) killHolder(a *actor) {
 	p.signal(a, syscall.SIGKILL)
 }
 
-// endHolder tells the holder to end, at which it lets go of everything at once:
-// whoever does that has seen to it that the run holds nothing of worth.
+// endHolder tells the holder to end, at which it lets go of everything at once. What the
+// locks guard is done before.
 func (p *processRun) endHolder(a *actor) {
 	l := a.current()
 	l.shaken.Store(true)
