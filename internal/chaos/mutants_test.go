@@ -106,6 +106,7 @@ var mutants = map[string]mutant{
 // The tests find what is wrong with a provider that lacks something: each is built with
 // a fault put back, and fails.
 func TestMutantsAreFound(t *testing.T) {
+	t.Parallel()
 	for name, m := range mutants {
 		t.Run(name, func(t *testing.T) {
 			if !m.quick && !long() {

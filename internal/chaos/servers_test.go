@@ -138,7 +138,7 @@ func (c *chaos) strikeServers(ctx context.Context, f fault, random *rand.Rand) e
 // freeze pauses servers for a while.
 func (c *chaos) freeze(ctx context.Context, d time.Duration, servers ...*zktest.Server) error {
 	for _, s := range servers {
-		if err := s.Pause(); err != nil {
+		if err := s.Pause(); err != nil { //nolint:contextcheck // soon done
 			return err
 		}
 	}
@@ -154,7 +154,7 @@ func (c *chaos) freeze(ctx context.Context, d time.Duration, servers ...*zktest.
 // continueInBursts pauses the leader until there is another one, and lets it go on for
 // moments.
 func (c *chaos) continueInBursts(ctx context.Context, leader *zktest.Server, random *rand.Rand) error {
-	err := leader.Pause()
+	err := leader.Pause() //nolint:contextcheck // soon done
 	if err == nil {
 		_, err = c.servers.Leader(ctx)
 	}
@@ -175,7 +175,7 @@ func (c *chaos) burst(ctx context.Context, s *zktest.Server, long, pause time.Du
 		return err
 	}
 	wait(ctx, long, nil)
-	if err := s.Pause(); err != nil {
+	if err := s.Pause(); err != nil { //nolint:contextcheck // soon done
 		return err
 	}
 	wait(ctx, pause, nil)

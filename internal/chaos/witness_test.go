@@ -38,8 +38,8 @@ func conflict(a, b *hold) bool {
 	return a.lock.slots == 0 && (a.mode == locker.Exclusive || b.mode == locker.Exclusive)
 }
 
-// witness is what a lock guards. It knows nothing of ZooKeeper, nor of what the
-// holders keep in their books: it sees who comes in, writes and goes.
+// witness is what a lock guards. It knows nothing of ZooKeeper, nor of the
+// holders' own state: it sees who comes in, writes and goes.
 type witness struct {
 	report func(format string, args ...any)
 

@@ -134,9 +134,11 @@ func (l *Local) keep(ctx context.Context, k *lock, lock *locker.Lock) error {
 			return err
 		}
 		k.number = number
+	}
+	k.Lock = lock // before its loss can be told of
+	if !lock.Durable() {
 		k.forget = lock.OnLost(func() { l.lost(k, k.Err().Error()) })
 	}
-	k.Lock = lock
 	l.held[k] = struct{}{}
 	return nil
 }

@@ -84,7 +84,7 @@ func TestADeposedLeaderIsNotBelieved(t *testing.T) {
 		t.Skip("takes half a minute")
 	}
 	const burst = 30 * time.Millisecond
-	e := zktest.OwnEnsemble(t, 3, zktest.Options{TickTime: time.Second, Config: map[string]string{"syncLimit": "2"}})
+	e := zktest.OwnEnsemble(t, 3, zktest.Options{TickTime: time.Second / 2, Config: map[string]string{"syncLimit": "2"}})
 	old, err := e.Leader(bounded(t))
 	if err != nil {
 		t.Fatal(err)
@@ -110,8 +110,9 @@ func TestADeposedLeaderIsNotBelieved(t *testing.T) {
 	defer func() { _ = old.Resume() }()
 	cut := time.Now()
 	await := newLeader(t, others)
-	// As late as the old leader has to be asked for the holder to gain by it.
-	for await == nil || time.Since(cut) < 6*time.Second {
+	// As late as the old leader has to be asked for the holder to gain by it: a quarter of
+	// the timeout after a ping, which is sent after a third, and before it hangs up.
+	for await == nil || time.Since(cut) < 7400*time.Millisecond {
 		await = newLeader(t, others)
 	}
 	if err := old.Resume(); err != nil {
