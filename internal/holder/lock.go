@@ -75,7 +75,7 @@ func (l *Local) join(ctx context.Context, w *waiter) (k *lock, leaving <-chan st
 func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 	// Others may come to wait for it, and stay when w has left.
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) })
+	stop := context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) }) //nolint:contextcheck // the end of the holder
 	k := &lock{
 		key: key, req: w.req, log: l.log.With("lockid", w.req.Lock.LockID), cancel: cancel,
 		waiters: make(map[*waiter]struct{}), grants: make(map[string]bool),
@@ -170,7 +170,7 @@ func (l *Local) check(ctx context.Context, k *lock) (held bool) {
 // await waits with others for the lock.
 func (l *Local) await(ctx context.Context, k *lock, w *waiter) (Grant, error) {
 	if w.late && !l.check(ctx, k) {
-		l.leave(k, w)
+		l.leave(ctx, k, w)
 		return Grant{}, errGone
 	}
 	over := w.over
@@ -183,10 +183,10 @@ func (l *Local) await(ctx context.Context, k *lock, w *waiter) (Grant, error) {
 			// The lock is not had in time, unless it is about to be ours.
 			over, queued = nil, w.queued
 		case <-queued:
-			l.leave(k, w)
+			l.leave(ctx, k, w)
 			return Grant{}, w.busy()
 		case <-ctx.Done():
-			l.leave(k, w)
+			l.leave(ctx, k, w)
 			return Grant{}, context.Cause(ctx)
 		}
 	}
@@ -240,7 +240,7 @@ func (k *lock) interrupts() bool {
 
 // leave takes w out of those who wait. If it was the last one, what was waited for
 // is let go before leave returns, or as soon as ZooKeeper can be reached.
-func (l *Local) leave(k *lock, w *waiter) {
+func (l *Local) leave(ctx context.Context, k *lock, w *waiter) {
 	l.mu.Lock()
 	delete(k.waiters, w)
 	if len(k.waiters)+len(k.grants) > 0 || k.leaving != nil {
@@ -255,7 +255,7 @@ func (l *Local) leave(k *lock, w *waiter) {
 		return // and begin has taken note of that
 	}
 	l.unwatch(k)
-	letGo(context.Background(), k.Lock)
+	letGo(context.WithoutCancel(ctx), k.Lock)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gone(k)

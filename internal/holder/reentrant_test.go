@@ -249,9 +249,9 @@ func TestFind(t *testing.T) {
 func TestGrantsInAnyOrder(t *testing.T) {
 	space := zktest.NewSpace(t)
 	local, other := newLocal(t, self(t)), newLocal(t, otherRun(t))
-	seed := [2]uint64{rand.Uint64(), rand.Uint64()}
+	seed := [2]uint64{rand.Uint64(), rand.Uint64()} //nolint:gosec // for a test
 	t.Logf("the seed is %v", seed)
-	random := rand.New(rand.NewPCG(seed[0], seed[1]))
+	random := rand.New(rand.NewPCG(seed[0], seed[1])) //nolint:gosec // for a test
 	var all sync.WaitGroup
 	for worker := range 8 {
 		h := map[bool]*Local{true: other, false: local}[worker == 0]

@@ -222,7 +222,7 @@ func (c *session) acquire(id uint64, a *acquire, req Request) {
 		}
 	}
 	slow := time.AfterFunc(stillWaiting, func() {
-		if w.set(locker.Waiting{}) { // a session, or an answer, is waited for
+		if w.unknown() { // a session, or an answer, is waited for
 			c.tell(id, w, over)
 		}
 	})
@@ -280,6 +280,17 @@ func (q *queued) set(now locker.Waiting) (first bool) {
 	first = q.now == nil
 	q.now = &now
 	return first
+}
+
+// unknown takes note that nothing is known of it, and tells whether that is so.
+func (q *queued) unknown() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.now != nil {
+		return false
+	}
+	q.now = &locker.Waiting{}
+	return true
 }
 
 func (q *queued) get() *locker.Waiting {

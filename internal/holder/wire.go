@@ -61,7 +61,8 @@ const (
 	// maxMessage is the most bytes of a message. A valid one has three PEM texts
 	// at most and little else.
 	maxMessage = 4 * zookeeper.MaxPEM
-	// sendTime bounds how long a message waits for a process that does not read.
+	// sendTime is how long a message waits at least, and twice that at most, for a
+	// process that does not read.
 	sendTime = 5 * time.Second
 )
 
@@ -73,9 +74,10 @@ type link struct {
 	input   *limited
 	decoder *gob.Decoder
 
-	mu      sync.Mutex
-	buffer  *bufio.Writer
-	encoder *gob.Encoder
+	mu       sync.Mutex
+	buffer   *bufio.Writer
+	encoder  *gob.Encoder
+	deadline time.Time // of the next write
 }
 
 func newLink(conn net.Conn) *link {
@@ -93,7 +95,10 @@ func (l *link) receive(message any) error {
 func (l *link) send(message any) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_ = l.conn.SetWriteDeadline(time.Now().Add(sendTime))
+	if now := time.Now(); l.deadline.Before(now.Add(sendTime)) {
+		l.deadline = now.Add(2 * sendTime) // for the writes of the next seconds, too
+		_ = l.conn.SetWriteDeadline(l.deadline)
+	}
 	err := l.encoder.Encode(message)
 	if err == nil {
 		err = l.buffer.Flush()
