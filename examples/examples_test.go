@@ -62,6 +62,11 @@ var examples = []example{
 		says:  "rolled out",
 	},
 	{
+		file:  "actions/clocker_lock/action.tf",
+		needs: destroyEvents,
+		says:  "rolled out",
+	},
+	{
 		file: "data-sources/clocker_lock/data-source.tf",
 		says: "staging_is_held_by = []",
 	},

@@ -50,7 +50,11 @@ var (
 	importBlocks     = versions{terraform: 5, tofu: 6}
 	ephemeralBlocks  = versions{terraform: 10, tofu: 11}
 	importByIdentity = versions{terraform: 12, tofu: 12}
+	destroyEvents    = versions{terraform: 16, tofu: never} // of actions
 )
+
+// never is for what OpenTofu does not have.
+const never = 1 << 30
 
 // cli is the Terraform or OpenTofu to test with.
 type cli struct {
