@@ -85,15 +85,14 @@ func (c *candidate) move(ctx context.Context, toTail bool) error {
 			c.persistent = was
 			return goneIfNoNode(err)
 		case c.session.Err() != nil || ctx.Err() != nil:
-			if toTail {
-				c.name, c.token = "", 0 // it is one of two
-			}
+			c.unsettled(toTail)
 			return err
 		}
 		// The reply is lost: one of the two znodes is there.
 		before := c.name
 		found, err := c.find(ctx)
 		if err != nil {
+			c.unsettled(toTail)
 			return err
 		}
 		if !found {
@@ -102,6 +101,7 @@ func (c *candidate) move(ctx context.Context, toTail bool) error {
 		}
 		stat, err := c.session.Stat(ctx, c.path())
 		if err != nil {
+			c.unsettled(toTail)
 			return goneIfNoNode(err)
 		}
 		if toTail && c.name != before || !toTail && stat.EphemeralOwner == 0 {
@@ -109,6 +109,14 @@ func (c *candidate) move(ctx context.Context, toTail bool) error {
 			return c.numbered()
 		}
 		c.persistent = was
+	}
+}
+
+// unsettled takes note that a move to the tail may have been carried out: our znode is one
+// of two, and its token is not known.
+func (c *candidate) unsettled(toTail bool) {
+	if toTail {
+		c.name, c.token = "", 0
 	}
 }
 

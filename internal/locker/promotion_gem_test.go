@@ -165,6 +165,33 @@ func TestPromotionGoesBehindAWaitingGem(t *testing.T) {
 	s.remove(acquiring.get())
 }
 
+// The same when the reply is lost, and the session ends while we look what has become of
+// our znode: those who go first now have greater tokens than it had.
+func TestPromotionBehindAGemHasANewToken(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	before := s.other.lock(dirOf(s.Space))
+	acquiring := s.ours.queue(s.request())
+	gem := s.queue("ex")
+	caught := s.proxy.Catch(zktest.Reply, promotion)
+	looks := s.proxy.Catch(zktest.Request, check)
+	release(t, before)
+	caught.Wait()
+	caught.Lose()
+	looks.Wait()
+	s.proxy.Expire()
+	looks.Lose()
+	if w := acquiring.looks(); w.Place != 1 || w.Next.Name != gem {
+		t.Errorf("we wait for %+v", w)
+	}
+	s.leave(gem)
+	l := acquiring.get()
+	if _, stat := s.Get(l.Znode()[len(s.Chroot()):]); l.Token() != stat.Czxid {
+		t.Errorf("the token is %d, want %d", l.Token(), stat.Czxid)
+	}
+	s.remove(l)
+}
+
 // A durable lock beside two gems that want it all the time gets its turn, and keeps
 // them out.
 func TestDurableLockBesideBusyGems(t *testing.T) {
