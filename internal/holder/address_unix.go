@@ -80,12 +80,15 @@ func listen(address string) (listener *net.UnixListener, end func(), err error) 
 		return nil, nil, fmt.Errorf("holder: %w", err)
 	}
 	listener.SetUnlinkOnClose(false) // the sentinel may listen on
-	return listener, func() {
-		_ = listener.Close()
-		if !abstract {
-			_ = os.Remove(name)
-		}
-	}, nil
+	return listener, func() { hangUp(listener, name) }, nil
+}
+
+// hangUp ends a listener. Its file goes first: afterwards it could be another's.
+func hangUp(listener net.Listener, name string) {
+	if !abstract {
+		_ = os.Remove(name)
+	}
+	_ = listener.Close()
 }
 
 // lockDir keeps other processes of ours from looking for a socket's owner, and

@@ -56,13 +56,7 @@ func takeOver(string) (listener net.Listener, end func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	name := listener.Addr().String()
-	return listener, func() {
-		_ = listener.Close()
-		if !abstract {
-			_ = os.Remove(name)
-		}
-	}, nil
+	return listener, func() { hangUp(listener, listener.Addr().String()) }, nil
 }
 
 func rootDir() string { return "/" }
