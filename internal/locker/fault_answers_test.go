@@ -340,3 +340,31 @@ func TestLooksForOthersBeginWithAQuorum(t *testing.T) {
 		t.Errorf("remove: %v, by %v", err, ops)
 	}
 }
+
+// A promotion whose outcome is not known when the ensemble stays away: the error names the
+// znode that may be a durable lock, and says what to do about it.
+func TestAPromotionThatStaysUndecidedIsNamed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.ours.cfg.ConnectTimeout = time.Second
+	caught := s.proxy.Catch(zktest.Reply, promotion)
+	acquiring := s.ours.start(s.request())
+	caught.Wait()
+	durable := s.Path(testDir) + "/" + s.one(true)
+	s.proxy.Refuse()
+	caught.Lose()
+	c := &candidate{node: &node{
+		session: s.ours.session(), sessions: s.ours.sessions, done: func() {},
+		dir: dirOf(s.Space), name: nameOf(durable), persistent: true,
+	}}
+	err := c.remove(ended(t), nil)
+	var left *LeftError
+	if !errors.As(err, &left) || left.Znode != durable || !left.Durable || !strings.Contains(err.Error(), durable) || !strings.Contains(err.Error(), "import") {
+		t.Errorf("the error is %v", err)
+	}
+	s.proxy.Accept()
+	if l, err := acquiring.end(); err == nil {
+		s.letGo(l)
+	}
+	s.WaitGone(testDir)
+}
