@@ -205,9 +205,6 @@ func (a *actor) release(l *life, grant holder.Grant, s step, h *hold) {
 			return
 		case errors.As(err, &left) && (s.fault == releaseRefused || s.fault == cancelRefused): // cancelled too late
 			a.c.count("left by a server that refused to delete it, and named")
-			if !s.durable {
-				return // it goes with its session
-			}
 			wait(context.Background(), restTime, nil)
 		case errors.As(err, &lost) && !s.durable:
 			a.c.count("lost")
