@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -205,7 +206,8 @@ func reads(node string) bool {
 func (f *foreignClient) retry(request func() error) error {
 	for {
 		err := request()
-		if !slices.ContainsFunc([]error{zk.ErrConnectionClosed, zk.ErrNoServer, zk.ErrSessionMoved}, func(lost error) bool { return errors.Is(err, lost) }) {
+		lost := slices.ContainsFunc([]error{zk.ErrConnectionClosed, zk.ErrNoServer, zk.ErrSessionMoved}, func(lost error) bool { return errors.Is(err, lost) })
+		if broken := (*net.OpError)(nil); !lost && !errors.As(err, &broken) { // the library passes on what a write says
 			return err
 		}
 		wait(context.Background(), time.Millisecond, nil)
