@@ -76,7 +76,7 @@ func (w *workspace) startCommand(cmd *exec.Cmd) *command {
 			_, _ = io.Copy(o, r)
 		}()
 	}
-	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = writers[0], writers[1], writers[2:]
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = writers[0], writers[1], append(writers[2:3:3], cmd.ExtraFiles...)
 	err := cmd.Start()
 	for _, writer := range writers {
 		_ = writer.Close()

@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,4 +91,51 @@ func terminal(t *testing.T) (path string, written func() string) {
 		_ = slave.Close()
 		return await(t, "the end of the terminal", text)
 	}
+}
+
+// It also reaches a standard error that is a socket, as below programs that run on
+// Node, where the kernel lets processes of one user share descriptors.
+func TestLossIsToldOnASocket(t *testing.T) {
+	t.Parallel()
+	if _, err := unix.PidfdGetfd(-1, 2, 0); errors.Is(err, unix.ENOSYS) {
+		t.Skip("no pidfd_getfd here")
+	}
+	if scope, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && strings.TrimSpace(string(scope)) != "0" {
+		t.Skip("processes share no descriptors here")
+	}
+	listener, err := net.Listen("unix", "@"+strings.ReplaceAll(t.TempDir(), "/", "_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	l := newLosing(t, zktest.NewSpace(t), "clocker_lock.a")
+	told := make(chan string, 1)
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			told <- err.Error()
+			return
+		}
+		all, _ := io.ReadAll(conn)
+		told <- string(all)
+	}()
+	conn, err := net.Dial("unix", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, err := conn.(*net.UnixConn).File()
+	_ = conn.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A shell, which starts with the socket as its descriptor 4.
+	cmd := exec.Command("sh", "-c", `exec "$0" apply -no-color -auto-approve -input=false 2>&4 4>&-`, l.cli)
+	cmd.ExtraFiles = []*os.File{socket}
+	apply := l.startCommand(cmd)
+	_ = socket.Close()
+	l.awaitHeld()
+	l.deleted()
+	apply.fail()
+	l.interrupted(apply, await(t, "the end of the socket", told))
+	deleteEmpty(l.space, lockDir)
 }
