@@ -138,7 +138,7 @@ func (a *attempt) queue(ctx context.Context, s *zookeeper.Session) (lock *Lock, 
 		err = c.promote(ctx)
 	}
 	if err == nil {
-		return newLock(c.node), false, nil
+		return newLock(c.node), false, nil //nolint:contextcheck // it is kept for longer than ctx
 	}
 	over := s.Err() != nil && ctx.Err() == nil
 	if c != nil && over {

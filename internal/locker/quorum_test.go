@@ -95,12 +95,13 @@ func TestADeposedLeaderIsNotBelieved(t *testing.T) {
 
 	// The holder asks all the time, so that something is under way when the old leader
 	// goes on.
+	session := r.holder.session()
 	asking, stop := context.WithCancel(t.Context())
 	asked := make(chan struct{})
 	go func() {
 		defer close(asked)
 		for asking.Err() == nil && r.lock.Err() == nil {
-			_ = r.holder.session().Barrier(asking)
+			_ = session.Barrier(asking)
 		}
 	}()
 	defer func() { stop(); <-asked }()
@@ -109,11 +110,11 @@ func TestADeposedLeaderIsNotBelieved(t *testing.T) {
 	}
 	defer func() { _ = old.Resume() }()
 	cut := time.Now()
-	await := newLeader(t, others)
+	next := newLeader(t, others)
 	// As late as the old leader has to be asked for the holder to gain by it: a quarter of
 	// the timeout after a ping, which is sent after a third, and before it hangs up.
-	for await == nil || time.Since(cut) < 7400*time.Millisecond {
-		await = newLeader(t, others)
+	for next == nil || time.Since(cut) < 7400*time.Millisecond {
+		next = newLeader(t, others)
 	}
 	if err := old.Resume(); err != nil {
 		t.Fatal(err)

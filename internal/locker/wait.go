@@ -62,7 +62,6 @@ func (c *candidate) wait(ctx context.Context) error {
 		if c.Waiting != nil {
 			c.Waiting(Waiting{Place: rank(queue, place, c.Slots), Next: next})
 		}
-		queue = nil // as long as the queue, and each of those who wait would keep one
 		select {
 		case name := <-watches.fired:
 			watches.drop(name)
