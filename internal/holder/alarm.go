@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 
@@ -18,7 +19,8 @@ type alarm struct {
 	stops  func()      // is called before the run is interrupted, and when it was; may be nil
 
 	mu       sync.Mutex
-	stopping bool // the run was interrupted, by this process or another
+	stopping bool   // the run was interrupted, by this process or another
+	unclaim  func() // nil: there is no claim
 }
 
 func newAlarm(r run.Run, log *slog.Logger) *alarm {
@@ -35,15 +37,46 @@ func (a *alarm) runStops() {
 func (a *alarm) first() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	first := !a.stopping
-	a.stopping = true
-	if first {
-		a.teller.log.Warn("run interrupted")
-		if a.stops != nil {
-			a.stops()
-		}
+	if a.stopping {
+		return false
 	}
-	return first
+	a.stopping = true
+	a.teller.log.Warn("run interrupted")
+	if a.stops != nil {
+		a.stops()
+	}
+	return a.claim()
+}
+
+// claim takes note of the interrupt where a holder of another version sees it: a
+// process that listens at an address of the run, whatever the version, stands for an
+// interrupt. It tells whether nobody of this user has done so before.
+func (a *alarm) claim() bool {
+	if a.run.ID == "" {
+		return true
+	}
+	address := "clocker-interrupted-" + a.run.ID
+	_, end, err := listen(address)
+	if !errors.Is(err, errTaken) {
+		a.unclaim = end // nil where that could not be done
+		return true
+	}
+	conn, err := dial(address, helloTime)
+	if err != nil {
+		return true
+	}
+	defer func() { _ = conn.Close() }()
+	owner, err := peerOf(conn)
+	return err != nil || owner != os.Geteuid()
+}
+
+// runEnded forgets the claim.
+func (a *alarm) runEnded() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.unclaim != nil {
+		a.unclaim()
+	}
 }
 
 // isStopping tells whether the run was interrupted.

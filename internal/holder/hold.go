@@ -162,6 +162,7 @@ func (h *holding) untilTheEnd() {
 	h.server.close()
 	h.local.pool.Close()
 	h.sentinel.dismiss()
+	h.alarm.runEnded()
 	h.end() // last: until now, nobody else may come to be the run's holder
 	h.local.log.Info("holder ended")
 	h.stopLog()

@@ -58,6 +58,30 @@ func TestProcessOfAnotherVersion(t *testing.T) {
 	space.WaitGone(dir("b"))
 }
 
+// The holders of two versions interrupt their run once.
+func TestProcessesOfTwoVersionsInterruptOnce(t *testing.T) {
+	space := zktest.NewSpace(t)
+	terraform := startListening(t)
+	ours, theirs := newProcess(t, terraform.Run), newProcess(t, terraform.Run)
+	theirs.address = strings.Replace(ours.address, "-"+protocol+"-", "-another-", 1)
+	for i, p := range []*Process{ours, theirs} {
+		lockID := fmt.Sprint("lock-", i)
+		req := request(t, space, lockID, 0)
+		req.Interrupt, req.Ensemble.SessionTimeout = true, 2*time.Second
+		grant := take(t, p, req)
+		space.Delete(strings.TrimPrefix(grant.Znode, space.Chroot()))
+		terraform.isTold(t, lockID, []string{"Interrupting this run.", "This run is stopping already."}[i])
+		if i == 0 {
+			terraform.hears(t, "interrupted")
+		}
+	}
+	terraform.endsUntold(t)
+	awaitNoHolder(t)
+	for i := range 2 {
+		deleteEmpty(space, dir(fmt.Sprint("lock-", i)))
+	}
+}
+
 // What connects to a holder and is not a provider process of its run gets nothing, and
 // stops nothing.
 func TestProcessOutlivesGarbage(t *testing.T) {

@@ -24,7 +24,10 @@ func watch() {
 	log, stopLog := startLog(o.Run, o.LogPath)
 	defer stopLog()
 	alarm := newAlarm(o.Run, log)
-	alarm.stopping = stops
+	defer alarm.runEnded()
+	if stops {
+		alarm.runStops()
+	}
 	if alive, err := o.Run.Alive(); err == nil && !alive {
 		return
 	}

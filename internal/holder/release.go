@@ -1,0 +1,127 @@
+package holder
+
+import (
+	"context"
+	"errors"
+
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
+)
+
+// unwatch ends the watch over a lock that is to be released: what it guarded is over.
+// When it returns, a loss before has been reported.
+func (l *Local) unwatch(k *lock) {
+	if k.Durable() {
+		return
+	}
+	k.release.Do(func() {
+		if k.forget() {
+			l.sentinel.forget(k.number)
+			close(k.watched)
+		}
+	})
+	<-k.watched
+}
+
+// give releases the lock, and then says whether it had been lost before.
+func (l *Local) give(ctx context.Context, k *lock) error {
+	l.unwatch(k)
+	err := k.Release(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if k.loss != nil {
+		return &LostError{*k.loss}
+	}
+	k.released = true
+	logRelease(k.log, k.Znode(), err)
+	return err
+}
+
+// releaseGrant gives a grant up, and with the last one the lock.
+func (l *Local) releaseGrant(ctx context.Context, id string) error {
+	for {
+		l.mu.Lock()
+		k := l.grants[id]
+		if k == nil {
+			l.mu.Unlock()
+			return nil
+		}
+		if leaving := k.leaving; leaving != nil {
+			l.mu.Unlock()
+			select {
+			case <-leaving:
+				continue
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		if len(k.grants)+len(k.waiters) > 1 {
+			delete(l.grants, id)
+			delete(k.grants, id)
+			l.heed(k)
+			loss := k.loss
+			l.mu.Unlock()
+			if loss != nil {
+				return &LostError{*loss}
+			}
+			return nil
+		}
+		k.leaving = make(chan struct{})
+		l.mu.Unlock()
+		err := l.give(ctx, k)
+		l.mu.Lock()
+		if err == nil || errors.As(err, new(*LostError)) {
+			delete(l.grants, id)
+			l.gone(k)
+		} else {
+			l.stays(k)
+		}
+		l.mu.Unlock()
+		return err
+	}
+}
+
+// stays takes note that a lock could not be let go of.
+func (l *Local) stays(k *lock) {
+	close(k.leaving)
+	k.leaving = nil
+}
+
+// releaseDurable releases a durable lock, whoever took it.
+func (l *Local) releaseDurable(ctx context.Context, znode Znode) error {
+	if err := valid(znode.Ensemble); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	var ours *lock
+	for k := range l.held {
+		if k.Durable() && k.Znode() == znode.Path && k.leaving == nil {
+			ours = k
+			ours.leaving = make(chan struct{})
+		}
+	}
+	l.mu.Unlock()
+	err := locker.RemoveDurable(ctx, l.sessions(znode.Ensemble), znode.Path)
+	logRelease(l.log, znode.Path, err)
+	if ours != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if err == nil {
+			l.gone(ours)
+		} else {
+			l.stays(ours)
+		}
+	}
+	return err
+}
+
+// letGo releases a lock that came too late. Where ZooKeeper cannot be reached in
+// time, the end of the session does it; a durable lock is left to an operator.
+func letGo(ctx context.Context, lock *locker.Lock) {
+	patience := closeTime
+	if lock.Durable() {
+		patience = durableTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_ = lock.Release(ctx)
+}
