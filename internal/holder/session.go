@@ -20,7 +20,11 @@ type session struct {
 	mu    sync.Mutex
 	calls map[uint64]*acquire
 	all   sync.WaitGroup // calls under way
+	over  chan struct{}  // closed when all that was sent to us has been read
 }
+
+// drainTime bounds how long what a run has sent before its end is read.
+const drainTime = time.Second
 
 // acquire is one that has not ended, or whose answer was not taken.
 type acquire struct {
@@ -34,8 +38,8 @@ type acquire struct {
 // ended when it returns; releases go on to their end.
 func (s *server) serve(conn net.Conn) {
 	ctx, hangUp := context.WithCancel(s.life)
-	defer context.AfterFunc(s.life, func() { _ = conn.Close() })()
-	c := &session{server: s, link: newLink(conn), ctx: ctx, calls: make(map[uint64]*acquire)}
+	c := &session{server: s, link: newLink(conn), ctx: ctx, calls: make(map[uint64]*acquire), over: make(chan struct{})}
+	defer context.AfterFunc(s.life, c.finish)()
 	_ = conn.SetReadDeadline(time.Now().Add(helloTime))
 	var hello message
 	if err := c.receive(&hello); err != nil || hello.Op != opHello || hello.Run != s.runID {
@@ -56,6 +60,7 @@ func (s *server) serve(conn net.Conn) {
 	}
 	defer c.all.Wait()
 	defer hangUp()
+	defer close(c.over)
 	if c.send(answer{PID: os.Getpid()}) != nil {
 		return
 	}
@@ -66,6 +71,18 @@ func (s *server) serve(conn net.Conn) {
 		}
 		c.take(m)
 	}
+}
+
+// finish ends the connection, when the run has ended. That a durable lock was taken may
+// have been sent, but not read yet.
+func (c *session) finish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.calls) > 0 {
+		_ = c.conn.SetReadDeadline(time.Now().Add(drainTime))
+		return
+	}
+	_ = c.conn.Close()
 }
 
 // take carries a message out. It does not wait for anything.
@@ -163,8 +180,11 @@ func (c *session) acquire(id uint64, a *acquire, req Request) {
 		return
 	case <-a.ctx.Done():
 	}
+	if c.life.Err() != nil {
+		<-c.over
+	}
 	select {
-	case <-a.taken: // before the connection ended
+	case <-a.taken: // before the connection or the run ended
 	default:
 		c.forget(id)
 		c.log.Warn("nobody took the durable lock: it is released again", "znode", grant.Znode)

@@ -71,12 +71,17 @@ func (n *node) create(ctx context.Context, data []byte) (first bool, err error) 
 }
 
 // makeParents creates what is missing above path, and nothing else: those further
-// up may not be ours to write to. Everyone may use what it creates, as other users'
-// locks stand there, too.
+// up may not be ours to write to. Everyone may use the one that the lock's directory is
+// in, as other users' locks are there, too.
 func (n *node) makeParents(ctx context.Context, path string) error {
 	parent, _ := split(path)
 	for parent != "" {
-		err := n.session.CreateShared(ctx, parent)
+		var err error
+		if path == n.dir {
+			err = n.session.CreateShared(ctx, parent)
+		} else {
+			_, err = n.session.Create(ctx, parent, nil, zookeeper.Persistent)
+		}
 		switch {
 		case err == nil, errors.Is(err, zookeeper.ErrNodeExists):
 			return nil
