@@ -59,6 +59,10 @@ var mutants = map[string]mutant{
 		file: "zookeeper/session.go", from: "; !ready && timeout > 0", to: "; false && !ready && timeout > 0",
 		test: "locker TestAWaiterSurvivesAnEnsembleWithoutData", finds: "vain|waited|deadline",
 	},
+	"a failed write told to the client library, which then hangs": {
+		file: "zookeeper/packets.go", from: "_ = c.Conn.Close()\n\t}\n\treturn len(p), nil", to: "_ = c.Conn.Close()\n\t\treturn 0, err\n\t}\n\treturn len(p), nil",
+		test: "zookeeper TestFailedWriteIsTheReadersError", finds: "write", quick: true,
+	},
 	"slots compared with one contender only": {
 		file: "locker/contender.go", from: "for j := range queue[:i] {", to: "for j := max(0, i-1); j < i; j++ {",
 		test: "locker TestSlotsAreComparedWithAll", finds: "C gets", quick: true,
