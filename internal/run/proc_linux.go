@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,49 +18,41 @@ var pidfdOpen = unix.PidfdOpen
 // started returns the start time of a live process in clock ticks since boot, as the kernel keeps it: unlike a time of day, it
 // never changes when the clock is set. The error is ErrEnded if there is no such process or only its zombie.
 func started(pid int) (uint64, error) {
-	stat, err := status(pid)
-	return stat.Starttime, err
+	s, err := status(pid)
+	return s.start, err
 }
 
 // parentOf returns the pid of a live process's present parent, with the errors of started.
 func parentOf(pid int) (int, error) {
-	stat, err := status(pid)
-	return stat.PPID, err
+	s, err := status(pid)
+	return s.parent, err
 }
 
 // environment returns the variables of a process as they were when it started.
 func environment(pid int) ([]string, error) {
-	proc, err := procfs.NewProc(pid)
+	text, err := os.ReadFile(procFile(pid, "environ"))
 	if err != nil {
 		return nil, err
 	}
-	return proc.Environ()
+	return strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00"), nil
 }
 
-func status(pid int) (procfs.ProcStat, error) {
-	var stat procfs.ProcStat
+func status(pid int) (procStat, error) {
 	if pid <= 0 {
-		return stat, ErrEnded
+		return procStat{}, ErrEnded
 	}
-	proc, err := procfs.NewDefaultFS()
-	if err != nil {
-		return stat, err
-	}
-	p, err := proc.Proc(pid)
-	if err == nil {
-		stat, err = p.Stat()
-	}
+	s, err := readStat(pid)
 	switch {
 	case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)) && errors.Is(unix.Kill(pid, 0), unix.ESRCH):
 		// Asked twice, since a /proc mounted with hidepid leaves out processes that live.
-		return stat, ErrEnded
+		return procStat{}, ErrEnded
 	case err != nil:
-		return stat, err
-	case (stat.State == "Z" || stat.State == "X") && stat.NumThreads <= 1:
+		return procStat{}, err
+	case (s.state == 'Z' || s.state == 'X') && s.threads <= 1:
 		// A process whose first thread has ended is shown as a zombie while its other threads go on working.
-		return stat, ErrEnded
+		return procStat{}, ErrEnded
 	}
-	return stat, nil
+	return s, nil
 }
 
 // scope tells machines, boots and pid namespaces apart, within which a pid and a start time mean one process: containers on one

@@ -74,6 +74,6 @@ func terminalDevice(pid int) (device uint64, err error) {
 		return 0, err
 	}
 	// The kernel's way to put a device into 32 bits.
-	n := uint32(stat.TTY) //nolint:gosec // the bits are meant
+	n := uint32(stat.tty) //nolint:gosec // the bits are meant
 	return unix.Mkdev(n>>8&0xfff, n&0xff|n>>12&0xfff00), nil
 }
