@@ -132,7 +132,7 @@ func (d *disturbance) moment(m moment) {
 		return
 	}
 	if _, ok := answers[f]; ok && f != cancelRefused {
-		d.answer(func() { close(d.over) })
+		d.answer(d.znode, func() { close(d.over) })
 		return
 	}
 	d.running.Go(func() {
@@ -145,10 +145,10 @@ func (d *disturbance) moment(m moment) {
 
 // answer answers requests in the servers' place for a while. That goes on after the
 // step. Only deletes of the step's own znode are refused.
-func (d *disturbance) answer(over func()) {
+func (d *disturbance) answer(znode string, over func()) {
 	a := answers[d.step.fault]
 	stop := d.actor.links.answer(a.code, func(p zktest.Packet) bool {
-		return a.match(p) && (a.code != noAuth || bytes.Contains(p.Body, []byte(d.znode)))
+		return a.match(p) && (a.code != noAuth || bytes.Contains(p.Body, []byte(znode)))
 	})
 	d.actor.c.answering.Go(func() {
 		wait(context.Background(), a.time, nil)
@@ -197,8 +197,7 @@ func (d *disturbance) strike() {
 	case cancelRefused:
 		lock := a.c.locks[d.step.lock]
 		if name, err := a.c.contender(lock, d.info); err == nil && name != "" {
-			d.znode = a.c.space.Path(lock.dir) + "/" + name
-			d.answer(func() {})
+			d.answer(a.c.space.Path(lock.dir)+"/"+name, func() {})
 		}
 		d.cancel()
 		return

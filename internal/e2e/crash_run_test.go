@@ -140,7 +140,7 @@ func (r *crashing) strike() {
 		r.stays()
 		if r.moment == releasing && r.victim != sentinelVictim {
 			r.pass()
-			r.space.WaitGone(lockDir)
+			r.space.WaitChildren(lockDir, 0) // the directory may take another request
 		}
 		for _, p := range victims {
 			r.must(p.Resume())

@@ -32,7 +32,7 @@ func TestSameLockTwiceInOneRun(t *testing.T) {
 		"by two configurations": func(space *zktest.Space) []string {
 			return []string{another(space), lock("a"), lock("b", "provider = clocker.another")}
 		},
-		"by two configurations, one after the other": func(space *zktest.Space) []string {
+		"by two configurations one after the other": func(space *zktest.Space) []string {
 			return []string{another(space), lock("a"), lock("b", "provider = clocker.another", "depends_on = [terraform_data.work]"), guarded("work", "a", `"1"`, "true")}
 		},
 	} {

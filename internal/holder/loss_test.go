@@ -155,7 +155,7 @@ func TestProcessTellsALoss(t *testing.T) {
 				if interrupt && lockID == "b" {
 					says = "This run is stopping already."
 				}
-				terraform.isTold(t, "clocker: ", `"`+lockID+`"`, grant.Znode, "deleted by someone else", says)
+				terraform.isTold(t, "clocker: ", `"`+lockID+`"`, grant.Znode, "somebody deleted its znode", says)
 				if interrupt && lockID == "a" {
 					terraform.hears(t, "interrupted")
 				}

@@ -61,7 +61,7 @@ func TestSentinelKnowsWhatIsHeld(t *testing.T) {
 	}
 	lost, _ := take("lost")
 	space.Delete(strings.TrimPrefix(lost.Znode, space.Chroot()))
-	terraform.isTold(t, `"lost"`, "deleted by someone else")
+	terraform.isTold(t, `"lost"`, "somebody deleted its znode")
 	take("held")
 	kill(t, Command)
 	terraform.isToldOfEach(t, "held")

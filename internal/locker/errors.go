@@ -17,7 +17,7 @@ var (
 	// user's alone: see [NotReservedError].
 	ErrNotReserved = errors.New("locker: the lock's directory is open to everyone")
 	// ErrNodeGone says that the contender's znode was deleted by someone else.
-	ErrNodeGone = errors.New("locker: contender deleted by someone else")
+	ErrNodeGone = errors.New("somebody deleted its znode")
 	// ErrUsedUp says that the directory's sequence numbers have come to their end, at
 	// 2147483647: the order of the contenders would not be that of their coming any more.
 	ErrUsedUp = errors.New("locker: the directory's sequence numbers are used up")

@@ -230,10 +230,13 @@ func (c *client) release(ctx context.Context, t target, znode holder.Znode, diag
 // errNoLook is why a look at a lock was given up.
 var errNoLook = errors.New("ZooKeeper did not answer in time")
 
+// answerTime is how long a look waits for answers, at least.
+const answerTime = 10 * time.Second
+
 // look does something that only reads. It is bounded by the time to connect, which
 // has an error of its own, and as much again for the answers.
 func (c *client) look(ctx context.Context, t target, do func(context.Context, *zookeeper.Session) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 2*t.ensemble.ConnectTimeout, errNoLook)
+	ctx, cancel := context.WithTimeoutCause(ctx, t.ensemble.ConnectTimeout+max(t.ensemble.ConnectTimeout, answerTime), errNoLook)
 	defer cancel()
 	session, err := c.runtime.Sessions.Session(ctx, t.ensemble)
 	if err != nil {
