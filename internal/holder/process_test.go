@@ -177,7 +177,7 @@ func TestProcessIgnoresSignals(t *testing.T) {
 func TestProcessIsStartedAgain(t *testing.T) {
 	space := zktest.NewSpace(t)
 	req := request(t, space, "a", locker.NoLimit)
-	req.Ensemble.SessionTimeout = time.Second
+	req.Ensemble.SessionTimeout = sessionThatEnds
 	other := newLocal(t, otherRun(t))
 	grant := take(t, other, req)
 	tf := startTerraform(t)
