@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -156,6 +157,11 @@ func (r *crashing) strike() {
 	case r.fate.free != asEver && r.moment == releasing:
 		// Before it passes, or it might be over before the signal takes hold.
 		r.exits()
+	case r.signal != freeze && (r.victim == terraform || r.victim == everyone):
+		// Else the work may be over before Terraform has heard.
+		eventually(r.t, "the interrupt", func() bool {
+			return strings.Contains(r.apply.stdout(), "Interrupt received") || !r.apply.running()
+		})
 	}
 }
 
@@ -183,8 +189,9 @@ func (r *crashing) victims() (found []*process.Process) {
 	r.must(err)
 	found = append(found, p)
 	if r.victim == everyone {
-		for _, p := range copies {
-			found = append(found, p...)
+		// The sentinel before the holder, whose end it would tell of.
+		for _, command := range slices.Backward(slices.Sorted(maps.Keys(copies))) {
+			found = append(found, copies[command]...)
 		}
 	}
 	return found
