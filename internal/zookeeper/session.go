@@ -217,10 +217,6 @@ func (s *Session) giveUp(after time.Duration) {
 // Lost is closed when the session has ended; [Session.Err] tells why.
 func (s *Session) Lost() <-chan struct{} { return s.life.Done() }
 
-// OnLost has f called, in a goroutine of its own, when Lost is closed. stop keeps
-// it from being called and is false if that has happened already, or stop has.
-func (s *Session) OnLost(f func()) (stop func() bool) { return context.AfterFunc(s.life, f) }
-
 // Err is nil while the session lives, [ErrSessionExpired] or [ErrClosed] after.
 func (s *Session) Err() error { return context.Cause(s.life) }
 
@@ -254,46 +250,6 @@ func (s *Session) Alive() error {
 		return ErrSilence
 	}
 	return nil
-}
-
-// Use counts a user of the session in, until done is called: see [Session.Retire].
-func (s *Session) Use() (done func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.users++
-	return sync.OnceFunc(func() {
-		s.mu.Lock()
-		s.users--
-		idle := s.isRetired() && s.users == 0
-		s.mu.Unlock()
-		if idle {
-			_ = s.Close()
-		}
-	})
-}
-
-// Retire has the session closed once nobody uses it any more, because it has a znode
-// that cannot be deleted and goes only with the session. A [Pool] gives it to nobody from
-// then on.
-func (s *Session) Retire() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.isRetired() {
-		close(s.retired)
-	}
-}
-
-// Retired is closed when [Session.Retire] was called. Whoever can do with another session
-// should leave this one then.
-func (s *Session) Retired() <-chan struct{} { return s.retired }
-
-func (s *Session) isRetired() bool {
-	select {
-	case <-s.retired:
-		return true
-	default:
-		return false
-	}
 }
 
 // Changed returns a channel that is closed at the next loss or return of the

@@ -1,0 +1,43 @@
+package zookeeper
+
+import "sync"
+
+// Use counts a user of the session in, until done is called: see [Session.Retire].
+func (s *Session) Use() (done func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users++
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		s.users--
+		idle := s.isRetired() && s.users == 0
+		s.mu.Unlock()
+		if idle {
+			_ = s.Close()
+		}
+	})
+}
+
+// Retire has the session closed once nobody uses it any more, because it has a znode
+// that cannot be deleted and goes only with the session. A [Pool] gives it to nobody from
+// then on.
+func (s *Session) Retire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.isRetired() {
+		close(s.retired)
+	}
+}
+
+// Retired is closed when [Session.Retire] was called. Whoever can do with another session
+// should leave this one then.
+func (s *Session) Retired() <-chan struct{} { return s.retired }
+
+func (s *Session) isRetired() bool {
+	select {
+	case <-s.retired:
+		return true
+	default:
+		return false
+	}
+}
