@@ -69,6 +69,10 @@ func (e Entry) String() string {
 	return who + " (" + strings.Join(details, ", ") + ")"
 }
 
+// ShownZnode is Znode for people: in quotes and with escapes where it would garble a
+// terminal.
+func (e Entry) ShownZnode() string { return shown(e.Znode) }
+
 // shown is a znode's path for people: as it is, or in quotes and with escapes if it has
 // what would garble a terminal, as names that others chose can have.
 func shown(znode string) string {
