@@ -137,7 +137,7 @@ func (l *Local) keep(ctx context.Context, k *lock, lock *locker.Lock) error {
 	}
 	k.Lock = lock // before its loss can be told of
 	if !lock.Durable() {
-		k.forget = lock.OnLost(func() { l.lost(k, k.Err().Error()) })
+		k.forget = lock.OnLost(func() { l.lost(k, whyLost(lock)) })
 	}
 	l.held[k] = struct{}{}
 	return nil
@@ -162,7 +162,7 @@ func (l *Local) check(ctx context.Context, k *lock) (held bool) {
 		return false
 	}
 	if k.forget() {
-		l.lost(k, "somebody deleted its znode")
+		l.lost(k, whyGone(k.Lock))
 	}
 	return false
 }

@@ -47,9 +47,9 @@ func (d *lockDataSource) Metadata(_ context.Context, req datasource.MetadataRequ
 	resp.TypeName = req.ProviderTypeName + "_lock"
 }
 
-// Schema describes the data source.
-func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
-	entry := schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+// entryObject describes a contender.
+func entryObject() schema.NestedAttributeObject {
+	return schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 		"znode":      schema.StringAttribute{Computed: true, MarkdownDescription: "Absolute path of the contender's znode."},
 		"owner":      schema.StringAttribute{Computed: true, MarkdownDescription: "Who it is; for another client, what that wrote into its znode. Null if it did not say."},
 		"info":       schema.StringAttribute{Computed: true, MarkdownDescription: "The `info` of its block. Null if there is none."},
@@ -60,6 +60,10 @@ func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 		"since":      schema.StringAttribute{Computed: true, MarkdownDescription: "When it joined the queue, in RFC 3339: by its own clock, for another client by the server's."},
 		"session_id": schema.StringAttribute{Computed: true, MarkdownDescription: "The ZooKeeper session that it ends with, in hexadecimal. Null if it is durable."},
 	}}
+}
+
+// Schema describes the data source.
+func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Looks at a lock without taking it: who holds it and who waits. The look is a snapshot; by the time it is used the lock may have changed hands. To guard work, take the lock.",
 		Attributes: map[string]schema.Attribute{
@@ -81,8 +85,8 @@ func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 			},
 			"held":             schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether anyone holds the lock."},
 			"held_by_this_run": schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether this run of Terraform holds the lock: the cookbook's `Clocker.held?`."},
-			"holders":          schema.ListNestedAttribute{Computed: true, NestedObject: entry, MarkdownDescription: "Who holds the lock, in queue order."},
-			"waiters":          schema.ListNestedAttribute{Computed: true, NestedObject: entry, MarkdownDescription: "Who waits for the lock, in queue order."},
+			"holders":          schema.ListNestedAttribute{Computed: true, NestedObject: entryObject(), MarkdownDescription: "Who holds the lock, in queue order."},
+			"waiters":          schema.ListNestedAttribute{Computed: true, NestedObject: entryObject(), MarkdownDescription: "Who waits for the lock, in queue order."},
 			"unrecognized": schema.ListAttribute{
 				Computed: true, ElementType: types.StringType,
 				MarkdownDescription: "Names of children of the lock's directory that are no contenders. They do not keep anyone from the lock here, but stall the Ruby `zk` gem.",
