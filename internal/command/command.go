@@ -38,7 +38,7 @@ type Command struct {
 }
 
 // Commands are all that there are, as the program's help lists them.
-var Commands = []Command{}
+var Commands = []Command{locksCommand, breakCommand}
 
 // Main is the program where its first argument names a command, and false where it
 // does not.
