@@ -57,6 +57,9 @@ var guidesElsewhere = []string{
 	"guides/gating/reserved.tf",
 	"guides/fencing/main.tf",
 	"guides/connecting-securely/main.tf",
+	"guides/freeze/freeze.tf",
+	"guides/freeze/rollout.tf",
+	"actions/clocker_break/action.tf",
 }
 
 // TestModule guards a whole module.
