@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -64,17 +63,17 @@ func runLocks(ctx context.Context, p Program, args []string) int {
 		}
 		return 0
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	interrupted, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(interrupted)
 	defer cancel(nil)
 	err = client.FollowLocks(ctx, *servers, prefix, func(locks []locker.Listed) {
 		if err := show.print(locks); err != nil {
 			cancel(err) // nobody reads any more
 		}
 	})
-	if errors.Is(err, context.Canceled) {
-		return 0 // interrupted, as it is meant to end
+	if interrupted.Err() != nil {
+		return 0 // as it is meant to end
 	}
 	return p.fail(exitFailure, err)
 }
