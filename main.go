@@ -134,7 +134,11 @@ func newRuntime(debugging bool) (provider.Runtime, func(), error) {
 		rt.RunError = err
 	} else {
 		process := holder.NewProcess(terraform)
-		rt.Run, rt.Holder, rt.Stopping, rt.Notes = terraform, process, process.Stopping, process.Notes
+		rt.Run = terraform
+		if enclosing, command, ok := holder.Enclosing(&terraform, nil); ok {
+			process, rt.Run = enclosing, command
+		}
+		rt.Holder, rt.Stopping, rt.Notes = process, process.Stopping, process.Notes
 		ended = terraform.Wait
 		closeRuntime = func() {
 			_ = process.Close()

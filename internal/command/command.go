@@ -38,13 +38,16 @@ type Command struct {
 }
 
 // Commands are all that there are, as the program's help lists them.
-var Commands = []Command{locksCommand, breakCommand}
+var Commands = []Command{runCommand, locksCommand, breakCommand}
 
 // Main is the program where its first argument names a command, and false where it
 // does not.
 func Main(ctx context.Context, p Program, args []string) (code int, ok bool) {
 	if len(args) == 0 {
 		return 0, false
+	}
+	if args[0] == gateArgument {
+		return gate(p, args[1:]), true
 	}
 	i := slices.IndexFunc(Commands, func(c Command) bool { return c.Name == args[0] })
 	if i < 0 {

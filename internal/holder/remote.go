@@ -185,18 +185,24 @@ func (r *remote) giveUp(id uint64) {
 
 // ask sends one request and waits for how it ended.
 func (r *remote) ask(ctx context.Context, m message) error {
+	_, err := r.answerTo(ctx, m)
+	return err
+}
+
+// answerTo sends one request and waits for the answer.
+func (r *remote) answerTo(ctx context.Context, m message) (answer, error) {
 	id, c := r.begin()
 	defer r.forget(id)
 	m.ID = id
 	if err := r.send(m); err != nil {
-		return r.ended(err)
+		return answer{}, r.ended(err)
 	}
 	select {
 	case a := <-c.done:
-		return a.Failure.err()
+		return a, a.Failure.err()
 	case <-r.down:
-		return r.err
+		return answer{}, r.err
 	case <-ctx.Done():
-		return fmt.Errorf("holder: %w", context.Cause(ctx))
+		return answer{}, fmt.Errorf("holder: %w", context.Cause(ctx))
 	}
 }

@@ -58,6 +58,9 @@ func (s *server) serve(conn net.Conn) {
 		defer s.sessions.Done()
 		defer s.leave()
 	}
+	if hello.Tell {
+		defer s.tellBy(c)()
+	}
 	defer c.all.Wait()
 	defer hangUp()
 	defer close(c.over)
@@ -91,7 +94,9 @@ func (c *session) take(m message) {
 	case m.Op == opPing:
 		c.ended(m.ID, nil)
 	case m.Op == opStopping:
-		c.alarm.runStops()
+		c.alarm.runStops(m.Process)
+	case m.Op == opFirst:
+		_ = c.send(answer{ID: m.ID, First: c.alarm.runStops(m.Process)})
 	case m.Op == opAcquire && m.Request != nil:
 		a := &acquire{taken: make(chan struct{})}
 		a.ctx, a.cancel = context.WithCancel(c.ctx)

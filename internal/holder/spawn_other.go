@@ -4,4 +4,5 @@ package holder
 
 import "os"
 
-func executable() (string, error) { return os.Executable() }
+// Executable is the path of this very program.
+func Executable() (string, error) { return os.Executable() }

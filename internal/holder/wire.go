@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/run"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
 // protocol is the version of what is said over the socket. It is part of the
 // socket's address, so that holders and providers of different versions do not
 // meet. It changes with the messages below, and with what is in them.
-const protocol = "1"
+const protocol = "2"
 
 // addressOf is where the holder of a run is found.
 func addressOf(runID string) string { return "clocker-" + protocol + "-" + runID }
@@ -32,6 +33,7 @@ const (
 	opRelease                //
 	opDescribe               //
 	opStopping               // the run was interrupted; without an answer
+	opFirst                  // may the run be interrupted by who asks?
 	opPing                   // is the holder alive?
 )
 
@@ -41,6 +43,10 @@ type message struct {
 	Op      op
 	Run     string // of opHello: the id
 	Passive bool   // of opHello: the holder need not stay for this process
+	Tell    bool   // of opHello: this process shows the user what answers have in their notes
+	// Process is, of opStopping and opFirst, the one that is interrupted. Without it,
+	// that is the run.
+	Process *run.Run
 	Request *Request
 	Znode   *Znode
 	Info    string
@@ -53,6 +59,7 @@ type answer struct {
 	Waiting  *locker.Waiting // the acquire has not ended
 	Grant    Grant
 	Failure  *Failure
+	First    bool     // nobody has interrupted the run before
 	Listener bool     // there is no listener yet: the provider is to start one
 	Notes    []string // for the user, who could not be told otherwise
 }
