@@ -88,6 +88,9 @@ func TestLeavingInAnyOrder(t *testing.T) {
 				}
 				l = queue[left[0]].get()
 				left = left[1:]
+				if len(left) > 0 {
+					queue[left[0]].looks() // at what the holder says now
+				}
 			}
 			for _, i := range left {
 				select {
@@ -273,5 +276,5 @@ func ExampleBusyError() {
 		Znode: "/_zklocking/deploy/ex-1",
 	}}}
 	fmt.Println(err)
-	// Output: locker: lock "deploy" is held by anna@build (since 1970-01-01T00:00:00Z, info "web", znode /_zklocking/deploy/ex-1); not free within 1m0s; we were at place 2 of the queue
+	// Output: locker: lock "deploy" is held by anna@build (in the queue since 1970-01-01T00:00:00Z, info "web", znode /_zklocking/deploy/ex-1); not free within 1m0s; we were at place 2 of the queue
 }
