@@ -157,7 +157,7 @@ func (a *attempt) contend(ctx context.Context, s *zookeeper.Session) (*candidate
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	a.Data.Since = time.Now()
+	a.Data.Since, a.Data.HeldSince = time.Now(), time.Time{}
 	c := &candidate{
 		attempt: a,
 		node:    &node{session: s, sessions: a.sessions, dir: a.Dir, prefix: newPrefix(a.Request), done: s.Use()},
@@ -176,6 +176,9 @@ func (a *attempt) contend(ctx context.Context, s *zookeeper.Session) (*candidate
 	case <-c.created:
 	case <-ctx.Done():
 		return c, context.Cause(ctx)
+	}
+	if first {
+		c.Data.HeldSince = c.Data.Since
 	}
 	switch {
 	case err != nil:

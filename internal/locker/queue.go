@@ -61,7 +61,11 @@ func (e Entry) String() string {
 	if e.Durable {
 		details = append(details, "durable")
 	}
-	details = append(details, "since "+e.Joined().UTC().Format(time.RFC3339))
+	if e.HeldSince.IsZero() {
+		details = append(details, "in the queue since "+e.Joined().UTC().Format(time.RFC3339))
+	} else {
+		details = append(details, "holds it since "+e.HeldSince.UTC().Format(time.RFC3339))
+	}
 	if e.Info != "" {
 		details = append(details, fmt.Sprintf("info %q", e.Info))
 	}

@@ -38,7 +38,10 @@ type entryModel struct {
 	Mode      types.String `tfsdk:"mode"`
 	Client    types.String `tfsdk:"client"`
 	Durable   types.Bool   `tfsdk:"durable"`
+	Host      types.String `tfsdk:"host"`
+	PID       types.Int64  `tfsdk:"pid"`
 	Since     types.String `tfsdk:"since"`
+	HeldSince types.String `tfsdk:"held_since"`
 	SessionID types.String `tfsdk:"session_id"`
 }
 
@@ -57,7 +60,10 @@ func entryObject() schema.NestedAttributeObject {
 		"mode":       schema.StringAttribute{Computed: true, MarkdownDescription: fmt.Sprintf("`%s`, `%s` or `%s`.", locker.Exclusive, locker.Shared, locker.Semaphore)},
 		"client":     schema.StringAttribute{Computed: true, MarkdownDescription: "Program and version. Null for another client."},
 		"durable":    schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether the znode outlives its client."},
+		"host":       schema.StringAttribute{Computed: true, MarkdownDescription: "Name of the machine where it runs. Null for another client."},
+		"pid":        schema.Int64Attribute{Computed: true, MarkdownDescription: "Process id of its Terraform on that machine. Null for another client."},
 		"since":      schema.StringAttribute{Computed: true, MarkdownDescription: "When it joined the queue, in RFC 3339: by its own clock, for another client by the server's."},
+		"held_since": schema.StringAttribute{Computed: true, MarkdownDescription: "Since when it holds the lock, in RFC 3339, by its own clock. Null while it waits, and for another client, which does not say."},
 		"session_id": schema.StringAttribute{Computed: true, MarkdownDescription: "The ZooKeeper session that it ends with, in hexadecimal. Null if it is durable."},
 	}}
 }
@@ -143,7 +149,14 @@ func entryModels(entries []locker.Entry) []entryModel {
 			Mode:    types.StringValue(string(e.Mode)),
 			Client:  said(e.Client),
 			Durable: types.BoolValue(e.Session == 0),
+			Host:    said(e.Host),
 			Since:   types.StringValue(e.Joined().UTC().Format(time.RFC3339)),
+		}
+		if e.PID != 0 {
+			m.PID = types.Int64Value(int64(e.PID))
+		}
+		if !e.HeldSince.IsZero() {
+			m.HeldSince = types.StringValue(e.HeldSince.UTC().Format(time.RFC3339))
 		}
 		if e.Session != 0 {
 			m.SessionID = types.StringValue(fmt.Sprintf("%#x", uint64(e.Session))) //nolint:gosec // a bit pattern, shown as ZooKeeper shows it

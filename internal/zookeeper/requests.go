@@ -197,6 +197,13 @@ func (s *Session) Set(ctx context.Context, path string, data []byte, version int
 	return err
 }
 
+// Overwrite replaces the data of a znode, whatever its version; [ErrNoNode] if there is
+// none.
+func (s *Session) Overwrite(ctx context.Context, path string, data []byte) error {
+	_, err := repeated(ctx, s, write, "set", path, func() (*Stat, error) { return s.conn.Set(path, data, anyVersion) })
+	return err
+}
+
 // Barrier waits until a quorum has answered a write that changes nothing. Reads after it
 // see all that was committed before it, whatever server answers them. A sync is not
 // enough: a leader that was deposed answers it before it has noticed.
