@@ -23,7 +23,7 @@ func (w *workspace) beside(needs versions) *workspace {
 // TestLocks lists what is held and waited for, in both ways.
 func TestLocks(t *testing.T) {
 	t.Parallel()
-	for file, needs := range map[string]versions{"data-sources/clocker_locks/data-source.tf": {}, "guides/operating/locks.tfquery.hcl": queries} {
+	for file, needs := range map[string]versions{"data-sources/clocker_locks/data-source.tf": {}, "list-resources/clocker_lock/list-resource.tfquery.hcl": queries} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			w := newWorkspace(t, needs)

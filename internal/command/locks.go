@@ -137,7 +137,7 @@ func table(out io.Writer, locks []locker.Listed) {
 			row(name, "(nobody)", "-", waiting, "-", "-")
 		}
 		for _, h := range l.Holders {
-			row(name, holderOf(h), h.Joined().UTC().Format(time.RFC3339), waiting, orDash(h.Info), h.ShownZnode())
+			row(name, holderOf(h), instant(since(h)), waiting, orDash(h.Info), h.ShownZnode())
 			name, waiting = "", ""
 		}
 	}
@@ -158,6 +158,17 @@ func holderOf(e locker.Entry) string {
 	}
 	return owner
 }
+
+// since is since when it holds the lock, or, of another client, which does not say, since
+// when it is in the queue.
+func since(e locker.Entry) time.Time {
+	if !e.HeldSince.IsZero() {
+		return e.HeldSince
+	}
+	return e.Joined()
+}
+
+func instant(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
 func orDash(text string) string {
 	if text == "" {
@@ -189,6 +200,7 @@ type holderJSON struct {
 	Host      *string `json:"host"`
 	PID       *int    `json:"pid"`
 	Since     string  `json:"since"`
+	HeldSince *string `json:"held_since"`
 	SessionID *string `json:"session_id"`
 }
 
@@ -200,7 +212,10 @@ func (l *lockPrinter) encode(out io.Writer, locks []locker.Listed) error {
 		for _, h := range lock.Holders {
 			one := holderJSON{
 				Znode: h.Znode, Owner: orNull(h.Owner), Info: orNull(h.Info), Run: orNull(h.Run), Mode: string(h.Mode), Client: orNull(h.Client),
-				Durable: h.Session == 0, Host: orNull(h.Host), Since: h.Joined().UTC().Format(time.RFC3339),
+				Durable: h.Session == 0, Host: orNull(h.Host), Since: instant(h.Joined()),
+			}
+			if !h.HeldSince.IsZero() {
+				one.HeldSince = orNull(instant(h.HeldSince))
 			}
 			if h.PID != 0 {
 				one.PID = &h.PID

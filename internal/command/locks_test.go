@@ -20,6 +20,7 @@ func someLocks() []locker.Listed {
 		}
 	}
 	alice := holder("alice@build1", "/_zklocking/web-rollout/ex-1", 0x100005c6d220001)
+	alice.HeldSince = at.Add(time.Minute)
 	alice.Info, alice.Run, alice.Host, alice.PID = "release 1.4.2", "136b2cbfac5ff389", "build1", 20490
 	hidden := holder("", "/_zklocking/hidden/ex-2", 1)
 	hidden.Unreadable = true
@@ -52,7 +53,7 @@ hidden               (no permission to read it)  2026-11-23T02:31:07Z  0        
 secret               (no permission to list it)  -                     ?        -              -
 staging              carol@ops (durable)         2026-11-23T02:31:07Z  0        -              /_zklocking/staging/ex-3
 "team/\u202edeploy"  (unnamed)                   2026-11-23T02:31:07Z  0        -              "/_zklocking/team/\u202edeploy/lock-4"
-web-rollout          alice@build1                2026-11-23T02:31:07Z  7        release 1.4.2  /_zklocking/web-rollout/ex-1
+web-rollout          alice@build1                2026-11-23T02:32:07Z  7        release 1.4.2  /_zklocking/web-rollout/ex-1
                      bob@build2                  2026-11-23T02:31:07Z           -              /_zklocking/web-rollout/ex-5
 `
 	if got := printed(t, lockPrinter{}, someLocks()); got != want[1:] {
@@ -87,7 +88,7 @@ func TestLocksJSON(t *testing.T) {
 	alice, _ := holders[0].(map[string]any)
 	for name, want := range map[string]any{
 		"owner": "alice@build1", "info": "release 1.4.2", "run": "136b2cbfac5ff389", "host": "build1", "pid": 20490.0, "mode": "exclusive", "client": nil,
-		"durable": false, "since": "2026-11-23T02:31:07Z", "session_id": "0x100005c6d220001", "znode": "/_zklocking/web-rollout/ex-1",
+		"durable": false, "since": "2026-11-23T02:31:07Z", "held_since": "2026-11-23T02:32:07Z", "session_id": "0x100005c6d220001", "znode": "/_zklocking/web-rollout/ex-1",
 	} {
 		if alice[name] != want {
 			t.Errorf("%s of a holder is %v, want %v", name, alice[name], want)

@@ -62,8 +62,10 @@ func mkdirs(space *zktest.Space, dirs ...string) {
 
 // clear deletes all that the test has made.
 func clear(space *zktest.Space) {
-	for _, path := range slices.Backward(space.Tree()) {
-		space.Delete(path)
+	tree := space.Tree()
+	slices.Reverse(tree)
+	for some := range slices.Chunk(tree, 500) {
+		space.Delete(some...)
 	}
 }
 
@@ -221,9 +223,13 @@ func TestListOfAThousandLocks(t *testing.T) {
 	const locks, before = 1000, 3 // the barrier and the two roots, at most one after the other
 	s := newStage(t)
 	mkdirs(s.Space, DefaultRoot)
+	var creates []any
 	for i := range locks {
 		dir := s.Path(fmt.Sprintf("%s/lock-%d", DefaultRoot, i))
-		if _, err := s.Conn().Multi(&zk.CreateRequest{Path: dir, Acl: worldACL}, &zk.CreateRequest{Path: dir + "/ex", Acl: worldACL, Flags: zk.FlagEphemeralSequential}); err != nil {
+		creates = append(creates, &zk.CreateRequest{Path: dir, Acl: worldACL}, &zk.CreateRequest{Path: dir + "/ex", Acl: worldACL, Flags: zk.FlagEphemeralSequential})
+	}
+	for some := range slices.Chunk(creates, 500) {
+		if _, err := s.Conn().Multi(some...); err != nil {
 			t.Fatal(err)
 		}
 	}
