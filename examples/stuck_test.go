@@ -84,8 +84,18 @@ func TestFreeze(t *testing.T) {
 	freeze.apply("Apply complete!")
 	freeze.plan(noChanges)
 	rollout.write("more.tf", "resource \"terraform_data\" \"more\" {\n depends_on = [ephemeral.clocker_lock.rollout]\n}\n")
-	rollout.refuse("Frozen until Monday 08:00. Ask carol@example.com.")
+	const why = "Frozen until Monday 08:00. Ask carol@example.com."
+	rollout.refuse(why)
+	byHand := func() (string, int) {
+		return rollout.run(rollout.provider, "run", "--lockid", "change-freeze", "--mode", "shared", "--", "echo", "rolled out by hand")
+	}
+	if output, code := byHand(); code == 0 || !strings.Contains(output, why) {
+		t.Errorf("by hand: exit code %d:\n%s", code, output)
+	}
 	freeze.destroy()
+	if output, code := byHand(); code != 0 || !strings.Contains(output, "rolled out by hand") {
+		t.Errorf("by hand, after the freeze: exit code %d:\n%s", code, output)
+	}
 	rollout.apply("Apply complete! Resources: 1 added")
 	rollout.destroy()
 }
