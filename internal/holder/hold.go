@@ -149,7 +149,7 @@ func newHolding(o order) (*holding, error) {
 		return nil, err
 	}
 	h.local = NewLocal(o.Run, h.alarm.lost)
-	h.local.sentinel = h.sentinel
+	h.local.sentinel, h.local.teller = h.sentinel, h.alarm.teller
 	h.local.logTo(log)
 	h.alarm.stops = h.sentinel.runStops
 	h.alarm.refuse = h.local.refuse

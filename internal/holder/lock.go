@@ -84,13 +84,10 @@ func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 	req := w.req.Lock
 	req.Wait = w.left()
 	req.Data.Run, req.Data.Host, req.Data.PID = l.run.ID, l.run.Host, l.run.PID
+	progress, over := l.follow(ctx, k)
 	req.Waiting = func(waiting locker.Waiting) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		k.waiting = &waiting
-		for w := range k.waiters {
-			w.tell(waiting)
-		}
+		l.stands(k, waiting)
+		progress.moves()
 	}
 	l.locks[key] = append(l.locks[key], k)
 	l.pending.Go(func() {
@@ -101,6 +98,7 @@ func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 				letGo(context.WithoutCancel(ctx), lock)
 			}
 		}
+		over(err)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		k.err = err
@@ -110,6 +108,16 @@ func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 		}
 	})
 	return k
+}
+
+// stands takes note of how the queue stands, and tells all who wait.
+func (l *Local) stands(k *lock, waiting locker.Waiting) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k.waiting = &waiting
+	for w := range k.waiters {
+		w.tell(waiting)
+	}
 }
 
 // keep takes note that the lock is held, unless nobody waits for it any more.

@@ -46,8 +46,10 @@ type Request struct {
 
 // Waiting is how a queue stands for one who waits.
 type Waiting struct {
-	Place int   // 1 is the next to get the lock
-	Next  Entry // who has to leave before us
+	Znode   string // of who waits
+	Place   int    // 1 is the next to get the lock
+	Holders int    // how many hold the lock, of those before us
+	Next    Entry  // who has to leave before us: if we are the next, one that holds the lock
 }
 
 // Sessions gives the session to queue with: the living one, or a new one when

@@ -60,7 +60,7 @@ func (c *candidate) wait(ctx context.Context) error {
 			return err
 		}
 		if c.Waiting != nil {
-			c.Waiting(Waiting{Place: rank(queue, place, c.Slots), Next: next})
+			c.Waiting(standing(c.path(), queue, place, c.Slots, next))
 		}
 		select {
 		case name := <-watches.fired:
