@@ -30,7 +30,7 @@ func gate(p Program, args []string) int {
 	if err != nil {
 		return exitUsage
 	}
-	pipe := os.NewFile(uintptr(fd), "gate") //nolint:gosec // a descriptor
+	pipe := os.NewFile(uintptr(fd), "gate")
 	token, err := io.ReadAll(pipe)
 	if err != nil || !strings.HasSuffix(string(token), "\n") {
 		return exitNotHeld
@@ -67,7 +67,7 @@ func (r *running) startGate() (*opening, error) {
 	// One end only is the child's. As one of ExtraFiles it could take the place of a
 	// descriptor that the command is to have from our starter.
 	unix.CloseOnExec(fds[1])
-	theirs, ours := os.NewFile(uintptr(fds[0]), "gate"), os.NewFile(uintptr(fds[1]), "gate") //nolint:gosec // descriptors
+	theirs, ours := os.NewFile(uintptr(fds[0]), "gate"), os.NewFile(uintptr(fds[1]), "gate")
 	defer func() { _ = theirs.Close() }()
 	g := &opening{
 		Cmd:   exec.Command(self, append([]string{gateArgument, strconv.Itoa(fds[0]), r.path}, r.args...)...), //nolint:gosec // our own executable
@@ -99,6 +99,14 @@ func (g *opening) abandon() {
 	_ = g.pipe.Close()
 	_ = g.Process.Kill()
 	<-g.ended
+}
+
+// stoppedBy is the signal that asked the command to end, and did end it; nil if none.
+func (g *opening) stoppedBy() os.Signal {
+	if status, ok := g.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && stops(status.Signal()) {
+		return status.Signal()
+	}
+	return nil
 }
 
 // code is the exit code of the command that has ended.

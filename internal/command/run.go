@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
 
 	"github.com/clocker/terraform-provider-clocker/internal/provider"
@@ -94,4 +95,7 @@ type running struct {
 	command run.Run // the process that is the command, or will be
 	token   string  // for the environment, see [run.EnvRun]
 	held    []provider.Held
+
+	stopped os.Signal // told the command to stop; nil: nothing did
+	alone   bool      // what the command has started was not told
 }

@@ -60,6 +60,7 @@ func (r *running) run(ctx context.Context) int {
 		return r.fail(code, fmt.Errorf("the command was not started: %w", err))
 	}
 	r.attend(ctx, h, g, signals)
+	r.outlast(ctx, signals)
 	code := g.code()
 	// Whoever wants to be rid of this process now, need not wait for ZooKeeper: the
 	// holder releases the locks when this process has ended.
@@ -149,6 +150,38 @@ func (r *running) release(ctx context.Context) (lost bool) {
 	return lost
 }
 
+// outlast waits for what a command has left at work that was told to stop: a shell dies
+// of most signals at once, while the Terraform that it has started takes its time.
+func (r *running) outlast(ctx context.Context, signals <-chan os.Signal) {
+	if r.stopped == nil || r.token != r.command.Token() {
+		return // or it left that for whoever stopped it, or it is part of another run
+	}
+	told := make(map[run.Run]bool)
+	for left := r.command.Members(); len(left) > 0; left = r.command.Members() {
+		if len(told) == 0 {
+			r.say(fmt.Sprintf("the command has ended, but what it has started has not (process %d). The lock is held until then.", left[0].PID))
+		}
+		for _, p := range left {
+			if r.alone && !told[p] {
+				_ = p.Interrupt() // Nobody else has told it.
+			}
+			told[p] = true
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = left[0].Wait(ctx)
+		}()
+		for over := false; !over; {
+			select {
+			case <-ended:
+				over = true
+			case <-signals: // the locks stay until the work is over
+			}
+		}
+	}
+}
+
 // attend passes signals on to the command until that has ended.
 func (r *running) attend(ctx context.Context, h *holder.Process, g *opening, signals <-chan os.Signal) {
 	echoes := make(chan os.Signal, len(passedOn))
@@ -156,6 +189,12 @@ func (r *running) attend(ctx context.Context, h *holder.Process, g *opening, sig
 	defer func() { endListener() }()
 	start := time.After(listenAfter)
 	relay := newRelay()
+	defer func() {
+		// The command can die of what was sent to all before this process hears of it.
+		if r.stopped = relay.stopped; r.stopped == nil {
+			r.stopped = g.stoppedBy()
+		}
+	}()
 	for {
 		var due <-chan time.Time
 		if at := relay.next(); !at.IsZero() {
@@ -207,5 +246,6 @@ func (r *running) pass(ctx context.Context, h *holder.Process, g *opening, relay
 		_ = r.command.InterruptTree()
 		return
 	}
+	r.alone = r.alone || stops(s)
 	_ = g.Process.Signal(s)
 }

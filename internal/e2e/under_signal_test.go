@@ -154,3 +154,39 @@ func TestUnderALostLock(t *testing.T) {
 		})
 	}
 }
+
+// A shell dies of SIGTERM at once, whatever it waits for. That is told to stop, too, once,
+// and the lock is held until it has ended.
+func TestUnderAShellThatDies(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		send func(*command)
+		want string
+	}{
+		"run alone": {func(c *command) { c.signal(syscall.SIGTERM) }, "INT"},
+		"the group": {func(c *command) { _ = syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }, "TERM"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			space := zktest.NewSpace(t)
+			work := newCounting(t)
+			w := newUnder(t, space)
+			c := w.startShell("sh " + work.file() + "; exit 0")
+			work.process()
+			w.awaitListener()
+			tc.send(c)
+			eventually(t, "the word of what goes on", func() bool { return strings.Contains(c.stderr(), "what it has started has not") })
+			eventually(t, "the signal to the work", func() bool { return work.got() != "" })
+			space.WaitChildren(lockDir, 1)
+			work.end()
+			if code := c.wait(); code != 143 {
+				t.Errorf("exit code %d, want that of the shell, 143", code)
+			}
+			if got := work.got(); got != tc.want {
+				t.Errorf("the work got %s, want %s", got, tc.want)
+			}
+			space.WaitGone(lockDir)
+			w.awaitNoProcess()
+		})
+	}
+}

@@ -55,7 +55,7 @@ func hear() {
 				_ = r.send(message{Op: opStopping, Process: o.For})
 			}
 			if number := slices.Index(echoed, s); o.Echo && number >= 0 {
-				_, _ = os.Stdout.Write([]byte{byte(number)})
+				_, _ = os.Stdout.Write([]byte{byte(number)}) //nolint:gosec // there are few
 			}
 		case <-down:
 			down = nil

@@ -66,3 +66,29 @@ func (r Run) below(spared []Run) []Run {
 	}
 	return all
 }
+
+// Members are the living processes in the process group of this process that have the
+// run in their environment, see [EnvRun]: what a command has started and left behind is
+// among them, too. It finds nothing where the system does not tell the environment.
+func (r Run) Members() []Run {
+	pids, err := process.Pids()
+	if err != nil {
+		return nil
+	}
+	group, variable := unix.Getpgrp(), EnvRun+"="+r.Token()
+	var all []Run
+	for _, pid := range pids {
+		p := Run{PID: int(pid)}
+		if of, err := unix.Getpgid(p.PID); err != nil || of != group || p.PID == unix.Getpid() {
+			continue
+		}
+		env, err := environment(p.PID)
+		if err != nil || !slices.Contains(env, variable) {
+			continue
+		}
+		if p.Start, err = started(p.PID); err == nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
