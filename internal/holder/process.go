@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
@@ -103,7 +104,8 @@ func (p *Process) Release(ctx context.Context, znode Znode) error {
 	if err != nil {
 		return err
 	}
-	return r.ask(ctx, message{Op: opRelease, Znode: &znode})
+	_, err = r.ask(ctx, message{Op: opRelease, Znode: &znode})
+	return err
 }
 
 // Describe implements [Holder].
@@ -112,7 +114,21 @@ func (p *Process) Describe(ctx context.Context, znode Znode, info string) error 
 	if err != nil {
 		return err
 	}
-	return r.ask(ctx, message{Op: opDescribe, Znode: &znode, Info: info})
+	_, err = r.ask(ctx, message{Op: opDescribe, Znode: &znode, Info: info})
+	return err
+}
+
+// Own implements [Holder].
+func (p *Process) Own(ctx context.Context, dir string) ([]locker.Identity, error) {
+	r, err := p.connect(false)
+	if errors.Is(err, errNobody) {
+		return nil, nil // it would be there for as long as it held the lock
+	}
+	if err != nil {
+		return nil, err
+	}
+	a, err := r.ask(ctx, message{Op: opOwn, Dir: dir})
+	return a.Own, err
 }
 
 // Stopping says that the run has been interrupted, no matter by whom, and is about

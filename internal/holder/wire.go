@@ -16,7 +16,7 @@ import (
 // protocol is the version of what is said over the socket. It is part of the
 // socket's address, so that holders and providers of different versions do not
 // meet. It changes with the messages below, and with what is in them.
-const protocol = "1"
+const protocol = "2"
 
 // addressOf is where the holder of a run is found.
 func addressOf(runID string) string { return "clocker-" + protocol + "-" + runID }
@@ -33,6 +33,7 @@ const (
 	opDescribe               //
 	opStopping               // the run was interrupted; without an answer
 	opPing                   // is the holder alive?
+	opOwn                    // of which contenders was the lock granted?
 )
 
 // message is what a provider process sends to the holder of its run.
@@ -44,6 +45,7 @@ type message struct {
 	Request *Request
 	Znode   *Znode
 	Info    string
+	Dir     string // of opOwn: the lock's directory
 }
 
 // answer is what the holder sends back.
@@ -52,6 +54,7 @@ type answer struct {
 	PID      int             // the holder's, in the answer to opHello
 	Waiting  *locker.Waiting // the acquire has not ended
 	Grant    Grant
+	Own      []locker.Identity // the answer to opOwn
 	Failure  *Failure
 	Listener bool     // there is no listener yet: the provider is to start one
 	Notes    []string // for the user, who could not be told otherwise

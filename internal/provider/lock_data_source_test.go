@@ -57,15 +57,14 @@ func TestAccDataOfAHeldLock(t *testing.T) {
 			"held":             knownvalue.Bool(true),
 			"held_by_this_run": knownvalue.Bool(yes),
 			"holders": knownvalue.ListExact([]knownvalue.Check{knownvalue.ObjectExact(map[string]knownvalue.Check{
-				"znode":      knownvalue.StringRegexp(regexp.MustCompile(`/_zklocking/l/ex-`)),
-				"owner":      knownvalue.StringRegexp(regexp.MustCompile(`^.+@.+$`)),
-				"info":       knownvalue.StringExact("why"),
-				"run":        knownvalue.StringExact("0000000000000001"),
-				"mode":       knownvalue.StringExact("exclusive"),
-				"client":     knownvalue.StringExact("terraform-provider-clocker/test"),
-				"durable":    knownvalue.Bool(false),
-				"since":      knownvalue.StringRegexp(regexp.MustCompile(`^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)),
-				"session_id": knownvalue.StringRegexp(regexp.MustCompile(`^0x[0-9a-f]+$`)),
+				"znode":   knownvalue.StringRegexp(regexp.MustCompile(`/_zklocking/l/ex-`)),
+				"owner":   knownvalue.StringRegexp(regexp.MustCompile(`^.+@.+$`)),
+				"info":    knownvalue.StringExact("why"),
+				"run":     knownvalue.StringExact("0000000000000001"),
+				"mode":    knownvalue.StringExact("exclusive"),
+				"client":  knownvalue.StringExact("terraform-provider-clocker/test"),
+				"durable": knownvalue.Bool(false),
+				"since":   knownvalue.StringRegexp(regexp.MustCompile(`^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)),
 			})}),
 			"waiters":      knownvalue.ListExact(nil),
 			"unrecognized": knownvalue.ListExact(nil),
@@ -95,15 +94,14 @@ func TestAccDataOfAForeignQueue(t *testing.T) {
 	r := newRig(t)
 	entry := func(znode string, mode string, owner, info, run, client, since knownvalue.Check) knownvalue.Check {
 		return knownvalue.ObjectExact(map[string]knownvalue.Check{
-			"znode":      knownvalue.StringRegexp(regexp.MustCompile(regexp.QuoteMeta(znode) + `\d{10}$`)),
-			"owner":      owner,
-			"info":       info,
-			"run":        run,
-			"mode":       knownvalue.StringExact(mode),
-			"client":     client,
-			"durable":    knownvalue.Bool(false),
-			"since":      since,
-			"session_id": knownvalue.NotNull(),
+			"znode":   knownvalue.StringRegexp(regexp.MustCompile(regexp.QuoteMeta(znode) + `\d{10}$`)),
+			"owner":   owner,
+			"info":    info,
+			"run":     run,
+			"mode":    knownvalue.StringExact(mode),
+			"client":  client,
+			"durable": knownvalue.Bool(false),
+			"since":   since,
 		})
 	}
 	null, sometime := knownvalue.Null(), knownvalue.NotNull()
