@@ -30,13 +30,20 @@ func (w *workspace) copies() map[string][]*process.Process {
 	}
 	own := w.executable()
 	for _, pid := range all {
-		// An error says that it has ended meanwhile or is not ours to look at.
 		// NewProcess would look at much more, of each and every process.
-		if exe, _ := (&process.Process{Pid: pid}).Exe(); strings.TrimSuffix(exe, " (deleted)") != own {
+		p := &process.Process{Pid: pid}
+		exe, err := p.Exe()
+		if err != nil {
+			// It has ended meanwhile, or is not ours to look into, as a holder is not.
+			exe = ""
+			if args, _ := p.CmdlineSlice(); len(args) > 0 {
+				exe = args[0]
+			}
+		}
+		if strings.TrimSuffix(exe, " (deleted)") != own {
 			continue
 		}
-		p, err := process.NewProcess(pid)
-		if err != nil {
+		if p, err = process.NewProcess(pid); err != nil {
 			continue
 		}
 		args, _ := p.CmdlineSlice()

@@ -155,7 +155,7 @@ func (p *clockerProvider) Configure(ctx context.Context, req provider.ConfigureR
 	}
 	if _, err := holder.LogPath(); err != nil {
 		resp.Diagnostics.AddWarning("Holder Keeps No Log",
-			fmt.Sprintf("The file in the environment variable %s cannot be used, so the process that holds this run's locks keeps no log. It must be a regular file of this user, or one that can be made.\n\nError: %v", holder.EnvLogPath, err))
+			fmt.Sprintf("The file in the environment variable %s cannot be used, so the process that holds this run's locks keeps no log. It must be a regular file of this user that has no other name and is not a symbolic link, or one that can be made.\n\nError: %v", holder.EnvLogPath, err))
 	}
 	if p.runtime.RunError != nil {
 		resp.Diagnostics.AddWarning("Run Not Found", runNotFound(p.runtime.RunError)+" Locks can be looked at, but not taken.")
