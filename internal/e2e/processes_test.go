@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/shirou/gopsutil/v4/process"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
 // processes are the providers and holders of the workspace.
@@ -30,20 +32,11 @@ func (w *workspace) copies() map[string][]*process.Process {
 	}
 	own := w.executable()
 	for _, pid := range all {
-		// NewProcess would look at much more, of each and every process.
-		p := &process.Process{Pid: pid}
-		exe, err := p.Exe()
-		if err != nil {
-			// It has ended meanwhile, or is not ours to look into, as a holder is not.
-			exe = ""
-			if args, _ := p.CmdlineSlice(); len(args) > 0 {
-				exe = args[0]
-			}
-		}
-		if strings.TrimSuffix(exe, " (deleted)") != own {
+		if zktest.Executable(pid) != own {
 			continue
 		}
-		if p, err = process.NewProcess(pid); err != nil {
+		p, err := process.NewProcess(pid)
+		if err != nil {
 			continue
 		}
 		args, _ := p.CmdlineSlice()

@@ -17,7 +17,9 @@ func TestClosedSessionIsNoticedAtOnce(t *testing.T) {
 	alice := owner(t, space.Addr())
 	held := alice.lock(dirOf(space))
 	_, stat := space.Get(strings.TrimPrefix(held.Znode(), space.Chroot()))
-	zktest.CloseSession(t, space.Addr(), stat.EphemeralOwner)
+	if err := zktest.CloseSession(bounded(t), space.Addr(), stat.EphemeralOwner); err != nil {
+		t.Fatal(err)
+	}
 	await(t, "the loss of the lock", held.Lost())
 	if err := held.Err(); !errors.Is(err, zookeeper.ErrSessionExpired) || !strings.Contains(err.Error(), "somebody else closed its session") {
 		t.Errorf("the lock was lost because of %v", err)
@@ -38,10 +40,27 @@ func TestDurableLockOutlivesAClosedSession(t *testing.T) {
 	req.Durable = true
 	held := alice.acquire(req)
 	session := alice.session()
-	zktest.CloseSession(t, space.Addr(), session.ID())
+	if err := zktest.CloseSession(bounded(t), space.Addr(), session.ID()); err != nil {
+		t.Fatal(err)
+	}
 	await(t, "the end of the session", session.Lost())
 	if _, ok, err := Lookup(bounded(t), alice.session(), held.Znode()); err != nil || !ok {
 		t.Errorf("the lock is there: %t, %v", ok, err)
+	}
+	release(t, held)
+}
+
+// Servers that require authentication let nobody else close a session.
+func TestClosingASessionNeedsAuthenticationWhereItIsRequired(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpaceOn(t, zktest.Own(t, zktest.Options{Config: map[string]string{"enforce.auth.enabled": "true", "enforce.auth.schemes": "digest"}}))
+	alice := owner(t, space.Addr())
+	held := alice.lock(dirOf(space))
+	if err := zktest.CloseSession(bounded(t), space.Addr(), alice.session().ID()); err == nil {
+		t.Error("the session is closed")
+	}
+	if err := alice.session().Check(bounded(t), held.Znode()); err != nil || held.Err() != nil {
+		t.Errorf("the lock: %v, %v", err, held.Err())
 	}
 	release(t, held)
 }

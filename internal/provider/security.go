@@ -90,7 +90,7 @@ func tlsBlock() schema.Block {
 				Validators:          notEmpty,
 			},
 			"insecure_skip_verify": schema.BoolAttribute{
-				MarkdownDescription: "Takes any certificate, and so talks to anyone who answers. Not for production. Environment: " + settingSkipVerify.names() + ".",
+				MarkdownDescription: "Takes any certificate, and so talks to anyone who answers. Not for production. Environment: " + settingSkipVerify.names() + ", which has no effect beside a `ca_file`.",
 				Optional:            true,
 			},
 		},

@@ -1,36 +1,37 @@
 package zktest
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
-	"testing"
 	"time"
 )
 
 // CloseSession closes a session of somebody else's, of which nothing but its id is known:
 // ephemeralOwner of each ephemeral znode. Its password follows from that by a constant in
-// ZooKeeper's source (SessionTrackerImpl, ZooKeeperServer.generatePasswd).
-func CloseSession(tb testing.TB, addr string, id int64) {
-	tb.Helper()
-	// The owner comes back when its connection is closed, and can be faster.
-	for range attempts {
-		if err := closeSession(tb, addr, id); err == nil {
-			return
-		} else if errors.Is(err, errNotOwner) {
-			tb.Fatal(err)
+// ZooKeeper's source (ZooKeeperServer.generatePasswd).
+func CloseSession(ctx context.Context, addr string, id int64) error {
+	var err error
+	for attempt := range attempts { // the owner comes back when its connection is closed, and can be faster
+		err = closeSession(ctx, addr, id)
+		if attempt > 0 && errors.Is(err, errNotOwner) {
+			return nil // it was closed, and the owner came before the answer
+		}
+		if err == nil || errors.Is(err, errNotOwner) {
+			return err
 		}
 	}
-	tb.Fatalf("session %#x could not be closed", id)
+	return err
 }
 
 const attempts = 10
 
 var errNotOwner = errors.New("the server does not take us for the session's owner")
 
-func closeSession(tb testing.TB, addr string, id int64) error {
-	conn, err := (&net.Dialer{}).DialContext(tb.Context(), "tcp", addr)
+func closeSession(ctx context.Context, addr string, id int64) error {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}
@@ -56,8 +57,14 @@ func closeSession(tb testing.TB, addr string, id int64) error {
 	if len(answer) < shortest || binary.BigEndian.Uint64(answer[sessionAt:]) != uint64(id) { //nolint:gosec // a bit pattern
 		return errNotOwner
 	}
-	_, err = readFrame(conn)
-	return err
+	const codeAt, header = 12, 16
+	if answer, err = readFrame(conn); err != nil {
+		return err
+	}
+	if len(answer) < header || binary.BigEndian.Uint32(answer[codeAt:]) != 0 {
+		return errors.New("the server refuses to close the session")
+	}
+	return nil
 }
 
 // framed is a packet behind its length.
