@@ -61,10 +61,28 @@ func hide() {
 
 // order is what a process that this package starts reads first.
 type order struct {
-	Run     run.Run
+	Run run.Run
+	// Starter is the process that has started a command, which then is the run: that
+	// lasts until both have ended. Zero where the run is a Terraform.
+	Starter run.Run
+	// Of a listener: whether it tells its starter, too, and which process below a command
+	// it hears for; nil: the run.
+	Echo    bool
+	For     *run.Run
 	Address string
 	LogPath string // absolute; "" for none
 }
+
+// wait returns when the run has ended.
+func (o order) wait() {
+	_ = o.Run.Wait(context.Background())
+	if o.isCommand() {
+		_ = o.Starter.Wait(context.Background())
+	}
+}
+
+// isCommand tells whether the run is a command, with all that is below it.
+func (o order) isCommand() bool { return o.Starter.PID != 0 }
 
 // ignoreSignals keeps this process, which guards the run, while the run stops: what
 // ends all processes of a session, a container or a machine sends these to Terraform
@@ -114,7 +132,7 @@ type started struct {
 
 // holding is a holder process at work.
 type holding struct {
-	run      run.Run
+	order
 	listener net.Listener
 	end      func() // of the listener
 	local    *Local
@@ -139,18 +157,19 @@ func newHolding(o order) (*holding, error) {
 		return nil, err
 	}
 	log, stopLog := startLog(o.Run, o.LogPath)
-	h := &holding{run: o.Run, listener: listener, end: end, alarm: newAlarm(o.Run, log), stopLog: stopLog}
+	h := &holding{order: o, listener: listener, end: end, alarm: newAlarm(o, log), stopLog: stopLog}
 	if h.sentinel, err = startSentinel(o, listener); err != nil {
 		end()
 		return nil, err
 	}
 	h.local = NewLocal(o.Run, h.alarm.lost)
-	h.local.sentinel = h.sentinel
+	h.local.sentinel, h.local.teller = h.sentinel, h.alarm.teller
 	h.local.logTo(log)
 	h.alarm.stops = h.sentinel.runStops
 	h.alarm.refuse = h.local.refuse
 	h.server = newServer(o.Run.ID, h.local, h.alarm, log)
 	h.server.users = 1 // who started this process, until it has connected
+	h.alarm.teller.ways = append([]way{h.server.user}, h.alarm.teller.ways...)
 	log.Info("holder started", "terraform", o.Run.PID)
 	go h.server.accept(listener)
 	return h, nil
@@ -161,7 +180,7 @@ func (h *holding) untilTheEnd() {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = h.run.Wait(context.Background())
+		h.wait()
 	}()
 	for serving := true; serving; {
 		select {

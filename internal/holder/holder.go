@@ -49,6 +49,9 @@ type Request struct {
 	// Interrupt asks to interrupt the run if the lock is lost before this grant is
 	// released. A loss is reported in any case.
 	Interrupt bool
+	// Announce asks to tell the user of the run, on its standard error, how a wait for
+	// the lock goes, if it is long. Not for one who tells the user itself.
+	Announce bool
 }
 
 // Grant is a share in a lock that is held.

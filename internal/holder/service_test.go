@@ -22,7 +22,7 @@ import (
 func served(t *testing.T, local *Local) (near net.Conn, ended <-chan struct{}) {
 	t.Helper()
 	near, far := net.Pipe()
-	s := newServer(local.run.ID, local, newAlarm(local.run, silent()), silent())
+	s := newServer(local.run.ID, local, newAlarm(order{Run: local.run}, silent()), silent())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

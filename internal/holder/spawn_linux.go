@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// executable is this very program, also after its file was replaced.
-func executable() (string, error) { return "/proc/self/exe", nil }
+// Executable is the path of this very program, also after its file was replaced.
+func Executable() (string, error) { return "/proc/self/exe", nil }
 
 const openDescriptors = "/proc/self/fd"
 

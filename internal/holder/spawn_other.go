@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-func executable() (string, error) { return os.Executable() }
+// Executable is the path of this very program.
+func Executable() (string, error) { return os.Executable() }
 
 const openDescriptors = "/dev/fd"
 

@@ -25,7 +25,8 @@ func takeOver(address string) (listener net.Listener, end func(), err error) { r
 
 func rootDir() string { return os.Getenv("SystemDrive") + `\` }
 
-func executable() (string, error) { return os.Executable() }
+// Executable is the path of this very program.
+func Executable() (string, error) { return os.Executable() }
 
 // openLogFlags has nothing to add.
 const openLogFlags = 0

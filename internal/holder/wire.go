@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/run"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
@@ -32,6 +33,7 @@ const (
 	opRelease                //
 	opDescribe               //
 	opStopping               // the run was interrupted; without an answer
+	opFirst                  // may the run be interrupted by who asks?
 	opPing                   // is the holder alive?
 	opOwn                    // of which contenders was the lock granted?
 )
@@ -42,6 +44,10 @@ type message struct {
 	Op      op
 	Run     string // of opHello: the id
 	Passive bool   // of opHello: the holder need not stay for this process
+	Tell    bool   // of opHello: this process shows the user what answers have in their notes
+	// Process is, of opStopping and opFirst, the one that is interrupted. Without it,
+	// that is the run.
+	Process *run.Run
 	Request *Request
 	Znode   *Znode
 	Info    string
@@ -56,6 +62,7 @@ type answer struct {
 	Grant    Grant
 	Own      []locker.Identity // the answer to opOwn
 	Failure  *Failure
+	First    bool     // nobody has interrupted the run before
 	Listener bool     // there is no listener yet: the provider is to start one
 	Notes    []string // for the user, who could not be told otherwise
 }

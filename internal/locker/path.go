@@ -35,6 +35,14 @@ func ValidateLockID(id string) error {
 	return zookeeper.ValidateVisible(id)
 }
 
+// RootPath is the absolute path of a lock root below the chroot.
+func RootPath(chroot, root string) string {
+	if path := chroot + strings.TrimSuffix(root, "/"); path != "" {
+		return path
+	}
+	return "/"
+}
+
 // Directory is the znode whose children contend for the lock: root below the
 // chroot, and the lock's id with each slash written as two underscores, as the
 // zk gem does. So "a/b" and "a__b" are the same lock. So is an "é" of one character and

@@ -71,13 +71,21 @@ func (e Entry) String() string {
 	if e.Durable {
 		details = append(details, "durable")
 	}
-	details = append(details, "since "+e.Joined().UTC().Format(time.RFC3339))
+	if e.HeldSince.IsZero() {
+		details = append(details, "in the queue since "+e.Joined().UTC().Format(time.RFC3339))
+	} else {
+		details = append(details, "holds it since "+e.HeldSince.UTC().Format(time.RFC3339))
+	}
 	if e.Info != "" {
 		details = append(details, fmt.Sprintf("info %q", e.Info))
 	}
 	details = append(details, "znode "+shown(e.Znode))
 	return who + " (" + strings.Join(details, ", ") + ")"
 }
+
+// ShownZnode is Znode for people: in quotes and with escapes where it would garble a
+// terminal.
+func (e Entry) ShownZnode() string { return shown(e.Znode) }
 
 // shown is a znode's path for people.
 func shown(znode string) string { return zookeeper.Shown(znode) }

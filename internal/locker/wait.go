@@ -65,7 +65,7 @@ func (c *candidate) wait(ctx context.Context) error {
 			return err
 		}
 		if c.Waiting != nil {
-			c.Waiting(Waiting{Place: rank(queue, place, c.Slots), Next: next})
+			c.Waiting(standing(c.path(), queue, place, c.Slots, next))
 		}
 		waited = true
 		select {
@@ -168,7 +168,7 @@ func goneIfNoNode(err error) error {
 // is surely alive.
 func (c *candidate) confirm(ctx context.Context) error {
 	for {
-		if err := c.session.Check(ctx, c.path()); err != nil {
+		if err := c.agree(ctx); err != nil {
 			return goneIfNoNode(err)
 		}
 		if c.persistent || c.session.Alive() == nil {
@@ -177,6 +177,27 @@ func (c *candidate) confirm(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+	}
+}
+
+// agree returns nil once a quorum has agreed that our znode is there. The same request
+// has the znode say since when we hold the lock, if it does not say so yet.
+func (c *candidate) agree(ctx context.Context) error {
+	if !c.Data.HeldSince.IsZero() {
+		return c.session.Check(ctx, c.path())
+	}
+	data := c.Data
+	data.HeldSince, data.Durable = time.Now(), c.persistent
+	err := c.session.Overwrite(ctx, c.path(), data.encode())
+	switch {
+	case err == nil:
+		c.Data.HeldSince = data.HeldSince
+		c.own = nil // our watch has fired
+		return nil
+	case errors.Is(err, zookeeper.ErrNoNode), !zookeeper.Answered(err):
+		return err
+	default: // an ACL or a quota that somebody has set: the lock is ours all the same
+		return c.session.Check(ctx, c.path())
 	}
 }
 

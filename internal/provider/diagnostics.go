@@ -23,6 +23,7 @@ const (
 	describing = "Describing"
 	releasing  = "Releasing"
 	importing  = "Importing"
+	breaking   = "Breaking"
 )
 
 // explain turns an error about a lock into a diagnostic that says what failed,

@@ -35,14 +35,17 @@ type lockDataSourceModel struct {
 }
 
 type entryModel struct {
-	Znode   types.String `tfsdk:"znode"`
-	Owner   types.String `tfsdk:"owner"`
-	Info    types.String `tfsdk:"info"`
-	Run     types.String `tfsdk:"run"`
-	Mode    types.String `tfsdk:"mode"`
-	Client  types.String `tfsdk:"client"`
-	Durable types.Bool   `tfsdk:"durable"`
-	Since   types.String `tfsdk:"since"`
+	Znode     types.String `tfsdk:"znode"`
+	Owner     types.String `tfsdk:"owner"`
+	Info      types.String `tfsdk:"info"`
+	Run       types.String `tfsdk:"run"`
+	Mode      types.String `tfsdk:"mode"`
+	Client    types.String `tfsdk:"client"`
+	Durable   types.Bool   `tfsdk:"durable"`
+	Host      types.String `tfsdk:"host"`
+	PID       types.Int64  `tfsdk:"pid"`
+	Since     types.String `tfsdk:"since"`
+	HeldSince types.String `tfsdk:"held_since"`
 }
 
 // Metadata names the data source.
@@ -50,18 +53,25 @@ func (d *lockDataSource) Metadata(_ context.Context, req datasource.MetadataRequ
 	resp.TypeName = req.ProviderTypeName + "_lock"
 }
 
+// entryObject describes a contender.
+func entryObject() schema.NestedAttributeObject {
+	return schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+		"znode":      schema.StringAttribute{Computed: true, MarkdownDescription: "Absolute path of the contender's znode."},
+		"owner":      schema.StringAttribute{Computed: true, MarkdownDescription: "Who it is; for another client, what that wrote into its znode. Null if it did not say."},
+		"info":       schema.StringAttribute{Computed: true, MarkdownDescription: "The `info` of its block. Null if there is none."},
+		"run":        schema.StringAttribute{Computed: true, MarkdownDescription: "Id of the Terraform run, by its own word. Null for another client."},
+		"mode":       schema.StringAttribute{Computed: true, MarkdownDescription: fmt.Sprintf("`%s`, `%s` or `%s`.", locker.Exclusive, locker.Shared, locker.Semaphore)},
+		"client":     schema.StringAttribute{Computed: true, MarkdownDescription: "Program and version. Null for another client."},
+		"durable":    schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether the znode outlives its client."},
+		"host":       schema.StringAttribute{Computed: true, MarkdownDescription: "Name of the machine where it runs. Null for another client."},
+		"pid":        schema.Int64Attribute{Computed: true, MarkdownDescription: "Process id of its Terraform on that machine. Null for another client."},
+		"since":      schema.StringAttribute{Computed: true, MarkdownDescription: "When it joined the queue, in RFC 3339: by its own clock, for another client by the server's."},
+		"held_since": schema.StringAttribute{Computed: true, MarkdownDescription: "Since when it holds the lock, in RFC 3339, by its own clock. Null while it waits, and for another client, which does not say."},
+	}}
+}
+
 // Schema describes the data source.
 func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
-	entry := schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-		"znode":   schema.StringAttribute{Computed: true, MarkdownDescription: "Absolute path of the contender's znode."},
-		"owner":   schema.StringAttribute{Computed: true, MarkdownDescription: "Who it is; for another client, what that wrote into its znode. Null if it did not say."},
-		"info":    schema.StringAttribute{Computed: true, MarkdownDescription: "The `info` of its block. Null if there is none."},
-		"run":     schema.StringAttribute{Computed: true, MarkdownDescription: "Id of the Terraform run, by its own word. Null for another client."},
-		"mode":    schema.StringAttribute{Computed: true, MarkdownDescription: fmt.Sprintf("`%s`, `%s` or `%s`.", locker.Exclusive, locker.Shared, locker.Semaphore)},
-		"client":  schema.StringAttribute{Computed: true, MarkdownDescription: "Program and version. Null for another client."},
-		"durable": schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether the znode outlives its client."},
-		"since":   schema.StringAttribute{Computed: true, MarkdownDescription: "When it joined the queue, in RFC 3339: by its own clock, for another client by the server's."},
-	}}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Looks at a lock without taking it: who holds it and who waits. The look is a snapshot; by the time it is used the lock may have changed hands. To guard work, take the lock.",
 		Attributes: map[string]schema.Attribute{
@@ -83,8 +93,8 @@ func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 			},
 			"held":             schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether anyone holds the lock."},
 			"held_by_this_run": schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether this run of Terraform holds the lock: the cookbook's `Clocker.held?`. It goes by what this run was granted, not by what znodes say."},
-			"holders":          schema.ListNestedAttribute{Computed: true, NestedObject: entry, MarkdownDescription: "Who holds the lock, in queue order."},
-			"waiters":          schema.ListNestedAttribute{Computed: true, NestedObject: entry, MarkdownDescription: "Who waits for the lock, in queue order."},
+			"holders":          schema.ListNestedAttribute{Computed: true, NestedObject: entryObject(), MarkdownDescription: "Who holds the lock, in queue order."},
+			"waiters":          schema.ListNestedAttribute{Computed: true, NestedObject: entryObject(), MarkdownDescription: "Who waits for the lock, in queue order."},
 			"unrecognized": schema.ListAttribute{
 				Computed: true, ElementType: types.StringType,
 				MarkdownDescription: fmt.Sprintf("Names of children of the lock's directory that are no contenders: the first %d, sorted. ", maxUnrecognized) +
@@ -142,7 +152,7 @@ func (d *lockDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 func entryModels(entries []locker.Entry) []entryModel {
 	models := make([]entryModel, 0, len(entries))
 	for _, e := range entries {
-		models = append(models, entryModel{
+		m := entryModel{
 			Znode:   types.StringValue(e.Znode),
 			Owner:   said(e.Owner),
 			Info:    said(e.Info),
@@ -150,8 +160,16 @@ func entryModels(entries []locker.Entry) []entryModel {
 			Mode:    types.StringValue(string(e.Mode)),
 			Client:  said(e.Client),
 			Durable: types.BoolValue(e.Session == 0),
+			Host:    said(e.Host),
 			Since:   types.StringValue(e.Joined().UTC().Format(time.RFC3339)),
-		})
+		}
+		if e.PID != 0 {
+			m.PID = types.Int64Value(int64(e.PID))
+		}
+		if !e.HeldSince.IsZero() {
+			m.HeldSince = types.StringValue(e.HeldSince.UTC().Format(time.RFC3339))
+		}
+		models = append(models, m)
 	}
 	return models
 }

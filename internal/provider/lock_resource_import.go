@@ -48,15 +48,20 @@ func (r *lockResource) identify(ctx context.Context, m lockResourceModel, identi
 	diags.Append(identity.Set(ctx, lockIdentity{m.LockID, servers})...)
 }
 
-// ImportState adopts the present holder of a lock, if that is a durable one.
-func (r *lockResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	m := lockResourceModel{
-		LockID:    types.StringValue(req.ID),
+// imported is a durable lock with the default of each argument.
+func imported(lockID string) lockResourceModel {
+	return lockResourceModel{
+		LockID:    types.StringValue(lockID),
 		Lockwait:  types.Int64Value(defaultLockwait),
 		HoldUntil: types.StringValue(string(destroyed)),
 		Required:  types.BoolValue(defaultRequired),
 		OnLost:    types.StringValue(string(defaultLoss)),
 	}
+}
+
+// ImportState adopts the present holder of a lock, if that is a durable one.
+func (r *lockResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	m := imported(req.ID)
 	if req.ID == "" && req.Identity != nil {
 		var identity lockIdentity
 		resp.Diagnostics.Append(req.Identity.Get(ctx, &identity)...)

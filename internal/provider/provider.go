@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -24,6 +25,7 @@ import (
 var (
 	_ provider.ProviderWithEphemeralResources = (*clockerProvider)(nil)
 	_ provider.ProviderWithActions            = (*clockerProvider)(nil)
+	_ provider.ProviderWithListResources      = (*clockerProvider)(nil)
 )
 
 // Runtime is what the provider works with. It outlives a provider instance and
@@ -169,6 +171,7 @@ func (p *clockerProvider) Configure(ctx context.Context, req provider.ConfigureR
 	resp.DataSourceData = c
 	resp.EphemeralResourceData = c
 	resp.ActionData = c
+	resp.ListResourceData = c
 }
 
 // Resources lists the resources.
@@ -178,7 +181,7 @@ func (p *clockerProvider) Resources(context.Context) []func() resource.Resource 
 
 // DataSources lists the data sources.
 func (p *clockerProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{newLockDataSource}
+	return []func() datasource.DataSource{newLockDataSource, newLocksDataSource}
 }
 
 // EphemeralResources lists the ephemeral resources.
@@ -188,5 +191,10 @@ func (p *clockerProvider) EphemeralResources(context.Context) []func() ephemeral
 
 // Actions lists the actions.
 func (p *clockerProvider) Actions(context.Context) []func() action.Action {
-	return []func() action.Action{newLockAction}
+	return []func() action.Action{newLockAction, newBreakAction}
+}
+
+// ListResources lists what `terraform query` can list.
+func (p *clockerProvider) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{newLockList}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -134,42 +133,6 @@ func (s *Session) Get(ctx context.Context, path string) (Node, error) {
 	return node, err
 }
 
-// Watch is a znode's content and its next event: the deletion or a change of
-// its data. The channel also yields when the connection is lost, whatever event it
-// tells then.
-type Watch struct {
-	Node
-	Event <-chan Event
-}
-
-// Watch reads a znode and watches it; [ErrNoNode] if there is no such znode. It needs no
-// permission on the znode. A server tells nobody what becomes of a znode that they may
-// not read (since 3.8.4 and 3.9.2, CVE-2024-23944), so of such a one the parent's children
-// are watched, and the event can be about any of them.
-func (s *Session) Watch(ctx context.Context, path string) (Watch, error) {
-	watch, err := repeated(ctx, s, read, "watch", path, func() (Watch, error) {
-		s.transport.watches.begin(path)
-		data, stat, event, err := s.conn.GetW(path)
-		s.transport.watches.end(path, err == nil)
-		return Watch{Node{Data: data, Stat: stat}, event}, err
-	})
-	if !errors.Is(err, ErrNoAuth) {
-		return watch, err
-	}
-	parent := path[:max(1, strings.LastIndexByte(path, '/'))]
-	event, err := repeated(ctx, s, read, "watch", parent, func() (<-chan Event, error) {
-		s.transport.watches.begin(parent)
-		_, _, event, err := s.conn.ChildrenW(parent)
-		s.transport.watches.end(parent, err == nil)
-		return event, err
-	})
-	if err != nil {
-		return Watch{}, err
-	}
-	stat, err := s.Stat(ctx, path) // after the watch was set
-	return Watch{Node{Stat: stat, Unreadable: true}, event}, err
-}
-
 // Stat looks a znode up; [ErrNoNode] if there is none.
 func (s *Session) Stat(ctx context.Context, path string) (*Stat, error) {
 	return repeated(ctx, s, read, "stat", path, func() (*Stat, error) {
@@ -185,6 +148,13 @@ func (s *Session) Stat(ctx context.Context, path string) (*Stat, error) {
 // if it has another. After an error that is not [Answered] it may be done.
 func (s *Session) Set(ctx context.Context, path string, data []byte, version int32) error {
 	_, err := once(ctx, s, write, "set", path, func() (*Stat, error) { return s.conn.Set(path, data, version) })
+	return err
+}
+
+// Overwrite replaces the data of a znode, whatever its version; [ErrNoNode] if there is
+// none.
+func (s *Session) Overwrite(ctx context.Context, path string, data []byte) error {
+	_, err := repeated(ctx, s, write, "set", path, func() (*Stat, error) { return s.conn.Set(path, data, anyVersion) })
 	return err
 }
 

@@ -92,7 +92,7 @@ func openLogged(ctx context.Context, cfg Config, log *slog.Logger) (*Session, er
 
 // start begins to connect. refused is told of an error that no further attempt can mend.
 func start(cfg Config, log *slog.Logger, refused func(error)) (*Session, error) {
-	t := newTransport(attemptTime(cfg))
+	t := newTransport(attemptTime(cfg), cfg.Servers...)
 	t.tls, t.authenticate = cfg.TLS, digest(cfg.Auth)
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
