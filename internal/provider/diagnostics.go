@@ -29,7 +29,11 @@ const (
 // explain turns an error about a lock into a diagnostic that says what failed,
 // what to do, and the original error. Nothing in it can garble a terminal.
 func explain(what string, t target, err error) diag.Diagnostic {
-	d := explanation(what, t, err)
+	return clean(explanation(what, t, err))
+}
+
+// clean is an error without what garbles a terminal.
+func clean(d diag.Diagnostic) diag.Diagnostic {
 	detail := zookeeper.Clean(d.Detail())
 	if at, ok := d.(diag.DiagnosticWithPath); ok {
 		return diag.NewAttributeErrorDiagnostic(at.Path(), d.Summary(), detail)
