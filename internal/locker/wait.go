@@ -29,6 +29,8 @@ func (c *candidate) wait(ctx context.Context) error {
 	if err := c.reserved(ctx); err != nil {
 		return err
 	}
+	var deadlock <-chan error // that we have closed one
+	waits := false
 	over := !c.deadline.IsZero() && !time.Now().Before(c.deadline)
 	for {
 		// Taken before the look: a connection that breaks after it wakes us.
@@ -62,6 +64,12 @@ func (c *candidate) wait(ctx context.Context) error {
 		if c.Waiting != nil {
 			c.Waiting(standing(c.path(), queue, place, c.Slots, next))
 		}
+		if !waits {
+			waits = true
+			var stop func()
+			deadlock, stop = c.suspect(ctx)
+			defer stop()
+		}
 		select {
 		case name := <-watches.fired:
 			watches.drop(name)
@@ -71,6 +79,8 @@ func (c *candidate) wait(ctx context.Context) error {
 		case <-c.session.Lost():
 		case <-retired:
 			return errRetired
+		case err := <-deadlock:
+			return err
 		case <-timer:
 			over = true // and look a last time
 		case <-ctx.Done():
@@ -180,7 +190,7 @@ func (c *candidate) agree(ctx context.Context) error {
 		return c.session.Check(ctx, c.path())
 	}
 	data := c.Data
-	data.HeldSince, data.Durable = time.Now(), c.persistent
+	data.HeldSince, data.Once, data.Durable = time.Now(), false, c.persistent
 	err := c.session.Overwrite(ctx, c.path(), data.encode())
 	switch {
 	case err == nil:
