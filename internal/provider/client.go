@@ -190,11 +190,13 @@ func (c *client) take(ctx context.Context, t target, want want, diags *diag.Diag
 	if seconds < 0 {
 		wait = locker.NoLimit
 	}
+	optional := !want.required.IsNull() && !want.required.ValueBool()
 	start, queued := time.Now(), false
 	tflog.Info(ctx, "taking lock", map[string]any{"lockid": t.lockID, "directory": t.dir, "lockwait": seconds})
 	grant, err := c.runtime.Holder.Acquire(ctx, holder.Request{
 		Ensemble:  t.ensemble,
 		Interrupt: onLost(orElse(want.onLost, string(defaultLoss))) == interrupt,
+		Optional:  optional,
 		Announce:  want.waiting == nil && holder.ShowsProgress(),
 		Lock: locker.Request{
 			LockID:  t.lockID,
@@ -221,6 +223,7 @@ func (c *client) take(ctx context.Context, t target, want want, diags *diag.Diag
 	})
 	c.notes(diags)
 	var busy *locker.BusyError
+	var deadlock *locker.DeadlockError
 	switch {
 	case err == nil:
 		if grant.SessionTimeout != t.ensemble.SessionTimeout {
@@ -230,7 +233,9 @@ func (c *client) take(ctx context.Context, t target, want want, diags *diag.Diag
 		}
 		tflog.Info(ctx, "lock held", map[string]any{"lockid": t.lockID, "znode": grant.Znode, "fencing_token": grant.Token, "waited": holder.Waited(start)})
 		return grant, true
-	case errors.As(err, &busy) && !want.required.IsNull() && !want.required.ValueBool():
+	case errors.As(err, &deadlock) && optional:
+		diags.AddAttributeWarning(path.Root("lockid"), "Lock Not Held", deadlockDetail(t.lockID, deadlock)+"\n\nrequired is false, so the run goes on with held = false.")
+	case errors.As(err, &busy) && optional:
 		diags.AddAttributeWarning(path.Root("lockid"), "Lock Not Held", busyDetail(busy)+"\n\nrequired is false, so the run goes on with held = false.")
 	default:
 		diags.Append(explain(taking, t, err))

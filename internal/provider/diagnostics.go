@@ -44,6 +44,7 @@ func clean(d diag.Diagnostic) diag.Diagnostic {
 func explanation(what string, t target, err error) diag.Diagnostic {
 	var (
 		busy        *locker.BusyError
+		deadlock    *locker.DeadlockError
 		differ      *locker.DisagreeError
 		connect     *zookeeper.ConnectError
 		lost        *holder.LostError
@@ -57,6 +58,8 @@ func explanation(what string, t target, err error) diag.Diagnostic {
 	switch {
 	case errors.As(err, &busy):
 		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Is Held", busyDetail(busy)+leftDetail(err))
+	case errors.As(err, &deadlock):
+		return diag.NewAttributeErrorDiagnostic(lockID, "Deadlock", deadlockDetail(t.lockID, deadlock)+leftDetail(err))
 	case errors.As(err, &conflict):
 		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Held In Another Way By This Run",
 			fmt.Sprintf("Another block of this run has lock %q, or waits for it, as %s. It cannot be had as %s at the same time.\n\n"+
@@ -169,6 +172,21 @@ func busyDetail(busy *locker.BusyError) string {
 	b.WriteString(" Run again later, or set lockwait to the number of seconds to queue (-1: without limit).")
 	b.WriteString("\n\nIf that run has ended and was the main process of a container, nothing was left to release its lock: it is free when its session times out. " +
 		"The ephemeral block releases its lock before the run ends.")
+	return b.String()
+}
+
+func deadlockDetail(lockID string, deadlock *locker.DeadlockError) string {
+	var b strings.Builder
+	it := "it"
+	if deadlock.LockID != lockID { // this run has given up all that it waited for
+		it = fmt.Sprintf("lock %q", deadlock.LockID)
+	}
+	fmt.Fprintf(&b, "Lock %q was not taken, because waiting for %s would never end:\n", lockID, it)
+	for _, line := range deadlock.Tell() {
+		fmt.Fprintf(&b, "  - %s\n", line)
+	}
+	b.WriteString("\nThis run was the last one to queue. It gave up all that it waited for, so that the others can go on when it has ended. Run it again then.\n\n" +
+		"To keep this from happening, have all configurations take these locks in the same order: let each lock's block depend on the one before it (depends_on).")
 	return b.String()
 }
 
