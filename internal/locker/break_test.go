@@ -175,7 +175,7 @@ func TestBreakRefusesWhatHasChanged(t *testing.T) {
 			if s.Exists(znode) != test.stays {
 				t.Errorf("the znode is there: %t", !test.stays)
 			}
-			clear(s.Space)
+			clearAll(s.Space)
 		})
 	}
 }
