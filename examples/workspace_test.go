@@ -163,7 +163,7 @@ func (w *workspace) install(path string) {
 			w.t.Error(err)
 		}
 		for _, p := range all {
-			if exe, err := p.Exe(); err != nil || exe != path {
+			if zktest.Executable(p.Pid) != path {
 				continue // Another's, or gone meanwhile.
 			}
 			if r, err := run.Of(int(p.Pid)); err == nil && r.Wait(ctx) != nil {

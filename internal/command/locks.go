@@ -201,7 +201,6 @@ type holderJSON struct {
 	PID       *int    `json:"pid"`
 	Since     string  `json:"since"`
 	HeldSince *string `json:"held_since"`
-	SessionID *string `json:"session_id"`
 }
 
 // encode writes the locks as one JSON value.
@@ -219,9 +218,6 @@ func (l *lockPrinter) encode(out io.Writer, locks []locker.Listed) error {
 			}
 			if h.PID != 0 {
 				one.PID = &h.PID
-			}
-			if h.Session != 0 {
-				one.SessionID = orNull(fmt.Sprintf("%#x", uint64(h.Session))) //nolint:gosec // a bit pattern, shown as ZooKeeper shows it
 			}
 			all[i].Holders = append(all[i].Holders, one)
 		}

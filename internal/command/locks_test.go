@@ -3,6 +3,7 @@ package command
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -92,7 +93,7 @@ func TestLocksJSON(t *testing.T) {
 	alice, _ := holders[0].(map[string]any)
 	for name, want := range map[string]any{
 		"owner": "alice@build1", "info": "release 1.4.2", "run": "136b2cbfac5ff389", "host": "build1", "pid": 20490.0, "mode": "exclusive", "client": nil,
-		"durable": false, "since": "2026-11-23T02:31:07Z", "held_since": "2026-11-23T02:32:07Z", "session_id": "0x100005c6d220001", "znode": "/_zklocking/web-rollout/ex-1",
+		"durable": false, "since": "2026-11-23T02:31:07Z", "held_since": "2026-11-23T02:32:07Z", "znode": "/_zklocking/web-rollout/ex-1",
 	} {
 		if alice[name] != want {
 			t.Errorf("%s of a holder is %v, want %v", name, alice[name], want)
@@ -123,8 +124,12 @@ func TestLocksToNobody(t *testing.T) {
 }
 
 func TestWrongArguments(t *testing.T) {
-	t.Setenv("CLOCKER_ZOOKEEPER", "")
-	t.Setenv("ZOOKEEPER_SERVERS", "")
+	for _, name := range []string{"CLOCKER_ZOOKEEPER", "ZOOKEEPER_SERVERS"} {
+		t.Setenv(name, "") // so that it is restored
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
+		}
+	}
 	const znode = "--znode=/_zklocking/a/ex-0000000000"
 	for _, test := range []struct {
 		args string

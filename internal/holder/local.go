@@ -173,6 +173,19 @@ func (l *Local) Describe(ctx context.Context, znode Znode, info string) error {
 	return locker.DescribeDurable(ctx, session, znode.Path, info)
 }
 
+// Own implements [Holder].
+func (l *Local) Own(_ context.Context, dir string) ([]locker.Identity, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var own []locker.Identity
+	for k := range l.held {
+		if k.key.dir == dir && k.loss == nil && k.Err() == nil {
+			own = append(own, k.Identity())
+		}
+	}
+	return own, nil
+}
+
 // Held counts the locks that are held, the durable ones among them.
 func (l *Local) Held() int {
 	l.mu.Lock()

@@ -161,7 +161,7 @@ func (l *Local) check(ctx context.Context, k *lock) (held bool) {
 	if err != nil {
 		return true
 	}
-	if _, found, err := locker.Lookup(ctx, session, k.Znode()); found || err != nil {
+	if entry, found, err := locker.Lookup(ctx, session, k.Znode()); err != nil || found && entry.Identity() == k.Identity() {
 		return true
 	}
 	if k.Durable() {

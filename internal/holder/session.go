@@ -117,6 +117,9 @@ func (c *session) take(m message) {
 		c.all.Go(func() { c.ended(m.ID, c.holder.Release(context.WithoutCancel(c.ctx), *m.Znode)) })
 	case m.Op == opDescribe && m.Znode != nil:
 		c.all.Go(func() { c.ended(m.ID, c.holder.Describe(c.ctx, *m.Znode, m.Info)) })
+	case m.Op == opOwn:
+		own, err := c.holder.Own(c.ctx, m.Dir)
+		_ = c.send(answer{ID: m.ID, Own: own, Failure: newFailure(err), Notes: c.alarm.notes()})
 	default:
 		c.ended(m.ID, errors.New("holder: not a request"))
 	}

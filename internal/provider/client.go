@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -18,9 +21,10 @@ import (
 
 // client is the configured provider, which every block works with.
 type client struct {
-	runtime  Runtime
-	version  string
-	settings settings
+	runtime   Runtime
+	version   string
+	settings  settings
+	plainText sync.Once // the user was warned
 }
 
 // configured takes the provider's data in a block's Configure; nil while
@@ -97,6 +101,7 @@ func (c *client) locate(p place, diags *diag.Diagnostics) (t target, ok bool) {
 			fmt.Sprintf("Lock %s cannot be kept there: %v. Choose another lockid, lock_root of the provider, or chroot behind the servers in zookeeper.", zookeeper.Quote(t.lockID), err))
 		return t, false
 	}
+	c.warnOfPlainText(connect.Servers, diags)
 	return t, true
 }
 
@@ -120,6 +125,30 @@ func parseConnectString(servers types.String, diags *diag.Diagnostics) (connect 
 		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "Invalid Connect String", err.Error())
 	}
 	return connect, err == nil
+}
+
+// warnOfPlainText says once that a user is known on the network to all who listen.
+func (c *client) warnOfPlainText(servers []string, diags *diag.Diagnostics) {
+	s := c.settings.security
+	remote := slices.IndexFunc(servers, isRemote)
+	if s.tls != nil || s.auth == (zookeeper.Digest{}) && !s.creator || remote < 0 {
+		return
+	}
+	c.plainText.Do(func() {
+		what := fmt.Sprintf("acl is %q, but whoever can change what goes over the network can act as this user, and take or break each of its locks.", aclCreator)
+		if s.auth != (zookeeper.Digest{}) {
+			what = "Whoever listens on the network hears the password, and can take or break each of this user's locks."
+		}
+		diags.AddAttributeWarning(path.Root(settingZooKeeper.attribute), "Connection Is Not Encrypted",
+			fmt.Sprintf("The connection to %s is in plain text. %s Set tls, or one of its environment variables, and connect to the servers' secureClientPort.", servers[remote], what))
+	})
+}
+
+// isRemote tells whether a server is on another machine, as far as its name says.
+func isRemote(server string) bool {
+	host, _, err := net.SplitHostPort(server)
+	ip := net.ParseIP(host)
+	return err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 // ensemble is how the provider is configured to connect to servers.

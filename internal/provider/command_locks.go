@@ -11,10 +11,10 @@ import (
 
 // alone is the client with sessions of its own, which closeSessions ends.
 func (c *Client) alone() (own *client, closeSessions func()) {
-	with := c.client
 	pool := &zookeeper.Pool{}
-	with.runtime.Sessions = pool
-	return &with, pool.Close
+	own = &client{runtime: c.client.runtime, version: c.client.version, settings: c.client.settings}
+	own.runtime.Sessions = pool
+	return own, pool.Close
 }
 
 // rootsOf finds out where to list locks; servers, if not empty, goes before the

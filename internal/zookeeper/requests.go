@@ -144,52 +144,6 @@ func (s *Session) Stat(ctx context.Context, path string) (*Stat, error) {
 	})
 }
 
-// Access tells who may change a znode and what stands below it.
-type Access struct {
-	// Open: everyone may create or delete children, or change who may.
-	Open bool
-	// Ours: the znode has the ACL that this session gives to what it creates.
-	Ours bool
-	Stat *Stat
-}
-
-// Access reads the ACL of a znode.
-func (s *Session) Access(ctx context.Context, path string) (Access, error) {
-	var stat *Stat
-	acl, err := repeated(ctx, s, read, "get the ACL of", path, func() (acl []zk.ACL, err error) {
-		acl, stat, err = s.conn.GetACL(path)
-		return acl, err
-	})
-	if err != nil {
-		return Access{}, err
-	}
-	return Access{
-		Stat: stat,
-		Open: slices.ContainsFunc(acl, func(entry zk.ACL) bool {
-			return entry.Scheme == "world" && entry.Perms&(zk.PermCreate|zk.PermDelete|zk.PermAdmin) != 0
-		}),
-		Ours: s.gives(acl),
-	}, nil
-}
-
-// gives tells whether an ACL is the one of what this session creates. In place of
-// "auth" the server writes the user's identities.
-func (s *Session) gives(acl []zk.ACL) bool {
-	rest := slices.Clone(s.acl)
-	users := 0
-	for _, entry := range acl {
-		if i := slices.Index(rest, entry); i >= 0 {
-			rest = slices.Delete(rest, i, i+1)
-		} else if entry.Scheme != "world" && entry.Perms == zk.PermAll {
-			users++
-		} else {
-			return false
-		}
-	}
-	// What is left over is the entry for our own identities.
-	return s.creator && users > 0 && len(rest) == 1 && rest[0].Scheme == "auth" || users == 0 && len(rest) == 0
-}
-
 // Set replaces the data of a znode that has the given version; [ErrBadVersion]
 // if it has another. After an error that is not [Answered] it may be done.
 func (s *Session) Set(ctx context.Context, path string, data []byte, version int32) error {
