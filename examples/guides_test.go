@@ -57,6 +57,8 @@ var guidesElsewhere = []string{
 	"guides/gating/reserved.tf",
 	"guides/fencing/main.tf",
 	"guides/connecting-securely/main.tf",
+	"guides/connecting-securely/kerberos.tf",
+	"guides/connecting-securely/digest-md5.tf",
 }
 
 // TestModule guards a whole module.

@@ -16,7 +16,7 @@ import (
 // protocol is the version of what is said over the socket. It is part of the
 // socket's address, so that holders and providers of different versions do not
 // meet. It changes with the messages below, and with what is in them.
-const protocol = "1"
+const protocol = "2"
 
 // addressOf is where the holder of a run is found.
 func addressOf(runID string) string { return "clocker-" + protocol + "-" + runID }
@@ -58,9 +58,9 @@ type answer struct {
 }
 
 const (
-	// maxMessage is the most bytes of a message. A valid one has three PEM texts
-	// at most and little else.
-	maxMessage = 4 * zookeeper.MaxPEM
+	// maxMessage is the most bytes of a message. A valid one has three PEM texts, a keytab
+	// and little else.
+	maxMessage = 5 * zookeeper.MaxPEM
 	// sendTime is how long a message waits at least, and twice that at most, for a
 	// process that does not read.
 	sendTime = 5 * time.Second
