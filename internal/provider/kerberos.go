@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,10 +50,29 @@ type kerberosModel struct {
 	ServerPrincipal types.String `tfsdk:"server_principal"`
 }
 
+// kerberosArgument is one of the block, and what stands in for it.
+type kerberosArgument struct {
+	setting setting
+	value   types.String
+}
+
+// arguments are those to be looked at. Where the block names a secret, the environment's are not.
+func (m *kerberosModel) arguments() []kerberosArgument {
+	all := []kerberosArgument{
+		{settingPrincipal, m.Principal}, {settingKerberosConfig, m.ConfigFile}, {settingService, m.ServiceName}, {settingServerPrincipal, m.ServerPrincipal},
+	}
+	secrets := []kerberosArgument{{settingKeytab, m.KeytabFile}, {settingKerberosPass, m.Password}, {settingCache, m.CCacheFile}}
+	for _, a := range secrets {
+		if !a.value.IsNull() {
+			return append(all, a)
+		}
+	}
+	return append(all, secrets...)
+}
+
 // unknown tells whether a part of it will be known at apply only.
 func (m *kerberosModel) unknown() bool {
-	return m != nil && (m.Principal.IsUnknown() || m.KeytabFile.IsUnknown() || m.Password.IsUnknown() || m.CCacheFile.IsUnknown() ||
-		m.ConfigFile.IsUnknown() || m.ServiceName.IsUnknown() || m.ServerPrincipal.IsUnknown())
+	return m != nil && slices.ContainsFunc(m.arguments(), func(a kerberosArgument) bool { return a.value.IsUnknown() })
 }
 
 func kerberosBlock() schema.Block {
@@ -148,7 +168,7 @@ func resolveSecret(m *kerberosModel, k *zookeeper.Kerberos, failed func(setting,
 		own := setting{settingCache.attribute, settingCache.env[:1]}
 		given := 0
 		for _, s := range []setting{settingKeytab, settingKerberosPass, own} {
-			if s.asked() {
+			if name, _ := s.fallback(); name != "" {
 				given++
 			}
 		}

@@ -130,6 +130,8 @@ func TestResolveKerberosThatCannotBe(t *testing.T) {
 		"a user beside digest_md5":   {model: providerModel{Username: text("a"), Password: text("b"), DigestMD5: &digestMD5Model{text("a"), text("b")}}, err: "digest_md5", says: "username"},
 		"half of digest_md5":         {model: providerModel{DigestMD5: &digestMD5Model{Username: text("a")}}, err: "digest_md5.password", says: "CLOCKER_DIGEST_MD5_PASSWORD"},
 		"the other half":             {env: map[string]string{"CLOCKER_DIGEST_MD5_PASSWORD": secretText}, err: "digest_md5.username", says: "CLOCKER_DIGEST_MD5_USERNAME"},
+		"an empty password":          {env: map[string]string{"CLOCKER_KERBEROS_PRINCIPAL": "alice@EXAMPLE.COM", "CLOCKER_KERBEROS_PASSWORD": ""}, err: "kerberos.password", says: "is empty"},
+		"an empty password of MD5":   {model: providerModel{DigestMD5: &digestMD5Model{Username: text("a")}}, env: map[string]string{"CLOCKER_DIGEST_MD5_PASSWORD": ""}, err: "digest_md5.password", says: "is empty"},
 		"two secrets":                {env: map[string]string{"CLOCKER_KERBEROS_KEYTAB_FILE": file, "CLOCKER_KERBEROS_PASSWORD": secretText}, err: "kerberos.keytab_file", says: "CLOCKER_KERBEROS_PASSWORD"},
 		"a password of nobody":       {env: map[string]string{"CLOCKER_KERBEROS_PASSWORD": secretText}, err: "kerberos.principal", says: "CLOCKER_KERBEROS_PRINCIPAL"},
 		"a principal that is none":   {model: providerModel{Kerberos: with(func(m *kerberosModel) { m.Principal = text("alice@") })}, err: "kerberos.principal", says: "name/host@REALM"},

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -61,15 +60,30 @@ type sasl struct {
 
 func (s sasl) none() bool { return s.kerberos == nil && s.md5 == zookeeper.SASLUser{} }
 
-// asked tells whether a variable of our own, not of Kerberos, stands in for an argument.
-func (s setting) asked() bool { return os.Getenv(s.env[0]) != "" }
+// asked tells whether a variable of our own, not of Kerberos, stands in for an argument. One that is empty
+// is an error.
+func (s setting) asked(value types.String, block string, diags *diag.Diagnostics) bool {
+	own := setting{s.attribute, s.env[:1]}
+	name, _ := own.fallback()
+	if name == "" || !value.IsNull() {
+		return false
+	}
+	own.isEmpty(path.Root(block).AtName(s.attribute), diags)
+	return true
+}
 
 // resolveSASL reads both blocks, and says where they and the username exclude each other.
 func resolveSASL(m providerModel, username types.String, diags *diag.Diagnostics) sasl {
 	s := sasl{md5: resolveDigestMD5(m.DigestMD5, diags)}
 	wanted := m.Kerberos != nil
-	for _, setting := range []setting{settingPrincipal, settingKeytab, settingKerberosPass, settingCache, settingKerberosConfig, settingService, settingServerPrincipal} {
-		wanted = wanted || setting.asked()
+	if m.Kerberos == nil {
+		m.Kerberos = &kerberosModel{}
+	}
+	before := diags.ErrorsCount()
+	for _, a := range m.Kerberos.arguments() {
+		if a.setting.asked(a.value, blockKerberos, diags) {
+			wanted = true
+		}
 	}
 	two := func(block, other string) {
 		diags.AddAttributeError(path.Root(block), "Two Users",
@@ -82,7 +96,7 @@ func resolveSASL(m providerModel, username types.String, diags *diag.Diagnostics
 		two(blockDigestMD5, settingUsername.attribute)
 	case hasMD5 && wanted:
 		two(blockDigestMD5, blockKerberos)
-	case wanted:
+	case wanted && diags.ErrorsCount() == before:
 		s.kerberos, s.cacheEnd = resolveKerberos(m.Kerberos, diags)
 	}
 	return s
@@ -92,6 +106,8 @@ func resolveDigestMD5(m *digestMD5Model, diags *diag.Diagnostics) zookeeper.SASL
 	if m == nil {
 		m = &digestMD5Model{}
 	}
+	settingMD5Username.asked(m.Username, blockDigestMD5, diags)
+	settingMD5Password.asked(m.Password, blockDigestMD5, diags)
 	username, password := argument(m.Username, settingMD5Username).ValueString(), argument(m.Password, settingMD5Password).ValueString()
 	for _, pair := range []struct {
 		given, missing string
@@ -100,7 +116,7 @@ func resolveDigestMD5(m *digestMD5Model, diags *diag.Diagnostics) zookeeper.SASL
 		{username, password, settingMD5Username, settingMD5Password},
 		{password, username, settingMD5Password, settingMD5Username},
 	} {
-		if pair.given != "" && pair.missing == "" {
+		if name, _ := pair.lacks.fallback(); pair.given != "" && pair.missing == "" && name == "" {
 			diags.AddAttributeError(path.Root(blockDigestMD5).AtName(pair.lacks.attribute), "Incomplete Credentials",
 				fmt.Sprintf("%s is set, but %s is not. Set %[2]s too, here or as %s, or neither.", pair.has.attribute, pair.lacks.attribute, pair.lacks.names()))
 		}

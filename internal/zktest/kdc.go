@@ -43,7 +43,7 @@ func NewKDC(tb testing.TB) *KDC {
 func SharedKDC(tb testing.TB) *KDC {
 	tb.Helper()
 	sharedKDC.Do(func() {
-		sharedKDC.kdc, sharedKDC.err = startKDC(context.Background()) //nolint:contextcheck // it outlives the test
+		sharedKDC.kdc, sharedKDC.err = startKDC(context.Background())
 	})
 	skipWithoutKDC(tb, sharedKDC.err)
 	if sharedKDC.err != nil {

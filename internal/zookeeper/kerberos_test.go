@@ -106,7 +106,7 @@ func TestKerberosLogins(t *testing.T) {
 		}
 		cfg.Servers = []string{"unknown.invalid:2181", "another.invalid:2181"}
 		s, err := Open(bounded(t), cfg)
-		connectError(t, s, err)
+		_ = connectError(t, s, err)
 		if !strings.Contains(err.Error(), "does not know ZooKeeper's server") || strings.Contains(err.Error(), "after") {
 			t.Errorf("the error is %v", err)
 		}

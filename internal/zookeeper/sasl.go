@@ -80,7 +80,7 @@ func byTicket(ctx context.Context, tickets *kerberos.Tickets, server string, aga
 		if err == nil {
 			return against.judge(server, false, nil)
 		}
-		err = fmt.Errorf("Kerberos authentication as %s with %s: %w", Quote(ticket.User()), ticket.Server, err) //nolint:staticcheck // a name
+		err = fmt.Errorf("Kerberos authentication as %s with %s: %w", Quote(ticket.User()), ticket.Server, err)
 		if kept && refusedLogin(err) {
 			// The server's key may have been changed since we got the ticket. The next attempt is with
 			// a new one.
@@ -112,7 +112,7 @@ const (
 	adviceMD5 = "The servers refuse DIGEST-MD5. Check username and password in the digest_md5 block against the server's JAAS configuration (DigestLoginModule, user_<name>). " +
 		"From ZooKeeper 3.9.6 on, servers have it only with -Dzookeeper.fips-mode=false. A server with Krb5LoginModule wants the kerberos block instead."
 	adviceNoSASL = "The server has no JAAS configuration for SASL (java.security.auth.login.config, section Server), so it cannot prove who it is. Set one there, or leave out the %s block."
-	adviceFalse  = "Whoever answers there is not the ZooKeeper that the KDC, or the password, knows. Check the connect string."
+	adviceFalse  = "What answers there has not the key of ZooKeeper's server, or does not know the password. Check the connect string."
 )
 
 // refusedError is a failed authentication with what to do about it.

@@ -15,19 +15,19 @@ import (
 
 // cacheText is a credential cache as MIT's kinit writes it, with tickets for these servers that end so
 // many seconds after 1970.
-func cacheText(tb testing.TB, version byte, servers map[string]uint32) []byte {
+func cacheText(tb testing.TB, version byte, servers map[string]int) []byte {
 	tb.Helper()
 	var b bytes.Buffer
-	number := func(n uint32) { _ = binary.Write(&b, binary.BigEndian, n) }
+	number := func(n int) { b.Write([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) } //nolint:gosec // its bytes
 	short := func(n uint16) { _ = binary.Write(&b, binary.BigEndian, n) }
-	data := func(s string) { number(uint32(len(s))); b.WriteString(s) }
+	data := func(s string) { number(len(s)); b.WriteString(s) }
 	name := func(text string) {
 		n, realm, err := splitPrincipal(text)
 		if err != nil {
 			tb.Fatal(err)
 		}
 		number(1)
-		number(uint32(len(n.NameString)))
+		number(len(n.NameString))
 		data(realm)
 		for _, part := range n.NameString {
 			data(part)
@@ -49,7 +49,7 @@ func cacheText(tb testing.TB, version byte, servers map[string]uint32) []byte {
 			short(18)
 		}
 		data(strings.Repeat("k", 32))
-		for _, at := range []uint32{1, 2, end, end} {
+		for _, at := range []int{1, 2, end, end} {
 			number(at)
 		}
 		b.WriteByte(0)
@@ -73,7 +73,7 @@ func cacheText(tb testing.TB, version byte, servers map[string]uint32) []byte {
 func TestCaches(t *testing.T) {
 	t.Parallel()
 	const conf = "krb5_ccache_conf_data/pa_type/krbtgt@X-CACHECONF:"
-	servers := map[string]uint32{"krbtgt/A@A": 5000, "zookeeper/zk1@A": 9000, "krbtgt/B@A": 9000, conf: 0}
+	servers := map[string]int{"krbtgt/A@A": 5000, "zookeeper/zk1@A": 9000, "krbtgt/B@A": 9000, conf: 0}
 	for _, version := range []byte{3, 4} {
 		content := cacheText(t, version, servers)
 		c, err := parseCache(content)
@@ -91,7 +91,7 @@ func TestCaches(t *testing.T) {
 			}
 		}
 	}
-	if c, err := parseCache(cacheText(t, 4, map[string]uint32{"zookeeper/zk1@A": 1})); err != nil || c.tgt != nil {
+	if c, err := parseCache(cacheText(t, 4, map[string]int{"zookeeper/zk1@A": 1})); err != nil || c.tgt != nil {
 		t.Errorf("a cache without a ticket that gets others: %+v, %v", c, err)
 	}
 	for name, content := range map[string]string{"nothing": "", "text": "[libdefaults]", "version 2": "\x05\x02", "a keytab": "\x05\x02\x00\x00", "a count without end": "\x05\x04\x00\x00\x00\x00\x00\x01\xff\xff\xff\xff"} {
@@ -119,8 +119,8 @@ func TestNamesOfCaches(t *testing.T) {
 }
 
 func FuzzCache(f *testing.F) {
-	f.Add(cacheText(f, 3, map[string]uint32{"krbtgt/A@A": 5}))
-	f.Add(cacheText(f, 4, map[string]uint32{"krbtgt/A@A": 5, "b@B": 1}))
+	f.Add(cacheText(f, 3, map[string]int{"krbtgt/A@A": 5}))
+	f.Add(cacheText(f, 4, map[string]int{"krbtgt/A@A": 5, "b@B": 1}))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		if c, err := parseCache(content); (c == nil) == (err == nil) {
 			t.Errorf("%+v, %v", c, err)

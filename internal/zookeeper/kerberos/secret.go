@@ -132,7 +132,7 @@ func (p *password) key(etype int32, _ int, data types.PADataSequence) (types.Enc
 				salt = hint.Salt
 			}
 			if len(hint.S2KParams) == 4 {
-				const most = 1 << 22 // rounds: seconds of work, for whoever answers in the KDC's name
+				const most = 1 << 22 // rounds: seconds of work, which a false KDC must not cause
 				if rounds := binary.BigEndian.Uint32(hint.S2KParams); rounds == 0 || rounds > most {
 					return types.EncryptionKey{}, errors.New("the KDC asks for too many rounds of hashing")
 				}

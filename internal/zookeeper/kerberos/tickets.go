@@ -79,7 +79,7 @@ func (t *Tickets) renew(ctx context.Context, host string) (ticket Ticket, kept b
 		return Ticket{}, false, context.Cause(ctx)
 	}
 	if other, valid, aging := t.look(host); valid && !aging {
-		return other, true, nil // whoever had the turn before wanted the same
+		return other, true, nil // another goroutine wanted the same
 	}
 	ticket, err = t.fetch(ctx, host)
 	if err != nil {

@@ -98,7 +98,7 @@ func latin1(text string) string {
 		if r > 0xff {
 			return text
 		}
-		b.WriteByte(byte(r))
+		b.WriteByte(byte(r)) //nolint:gosec // at most 0xff
 	}
 	return b.String()
 }

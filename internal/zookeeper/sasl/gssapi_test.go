@@ -100,7 +100,7 @@ func TestGSSAPI(t *testing.T) {
 			}
 			key, own := server.next()
 			answer := say(serverWrap(t, key, own, 1<<32-1, 0, []byte{7, 0, 1, 0}))
-			head := wrapHead(0, own, uint64(server.auth.SeqNumber))
+			head := wrapHead(0, own, uint64(server.auth.SeqNumber)) //nolint:gosec // not negative
 			sum, err := checksum(key, keyusage.GSSAPI_INITIATOR_SEAL, []byte{noLayer, 0, 0, 0}, head)
 			if err != nil || string(answer[wrapHeader:]) != string([]byte{noLayer, 0, 0, 0})+string(sum) {
 				t.Errorf("the layer is chosen by %x, %v", answer, err)

@@ -34,7 +34,7 @@ func frame(kind uint16, body []byte) []byte {
 		token = append(token, byte(n))
 	} else {
 		length := bytes.TrimLeft(binary.BigEndian.AppendUint32(nil, uint32(n)), "\x00") //nolint:gosec // no token has 4 GB
-		token = append(append(token, 0x80|byte(len(length))), length...)
+		token = append(append(token, 0x80|byte(len(length))), length...)                //nolint:gosec // at most 4
 	}
 	return append(token, inner...)
 }

@@ -35,8 +35,8 @@ func serverWrap(t testing.TB, key types.EncryptionKey, serverKey bool, number ui
 	rest := append(bytes.Clone(content), sum...)
 	by := len(rest) - rotate%len(rest)
 	rest = append(bytes.Clone(rest[by:]), rest[:by]...)
-	binary.BigEndian.PutUint16(head[atExtra:], uint16(len(sum)))
-	binary.BigEndian.PutUint16(head[atRotation:], uint16(rotate))
+	binary.BigEndian.PutUint16(head[atExtra:], uint16(len(sum)))  //nolint:gosec // at most 24
+	binary.BigEndian.PutUint16(head[atRotation:], uint16(rotate)) //nolint:gosec // as the tests have it
 	return append(head, rest...)
 }
 
