@@ -69,7 +69,7 @@ func TestFindable(t *testing.T) {
 	t.Parallel()
 	const screens = 2 * 50 // lines
 	for _, page := range []string{
-		"README.md", "docs/index.md", "docs/resources/lock.md", "docs/ephemeral-resources/lock.md", "docs/data-sources/lock.md", "docs/data-sources/locks.md",
+		"README.md", "docs/index.md", "docs/resources/lock.md", "docs/ephemeral-resources/lock.md", "docs/actions/lock.md", "docs/data-sources/lock.md", "docs/data-sources/locks.md",
 	} {
 		text := prose(t, page)
 		if page == "README.md" {

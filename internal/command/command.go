@@ -16,7 +16,7 @@ const name = "terraform-provider-clocker"
 // Exit codes of the commands, which are those of sysexits.h and of shells. What a
 // command starts has its own.
 const (
-	// exitFailure says that it was not done.
+	// exitFailure says that it could not be done.
 	exitFailure = 1
 	// exitUsage says that the arguments or the environment are wrong. Nothing was done.
 	exitUsage = 64

@@ -3,6 +3,7 @@ package command
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -119,8 +120,12 @@ func TestLocksToNobody(t *testing.T) {
 }
 
 func TestWrongArguments(t *testing.T) {
-	t.Setenv("CLOCKER_ZOOKEEPER", "")
-	t.Setenv("ZOOKEEPER_SERVERS", "")
+	for _, name := range []string{"CLOCKER_ZOOKEEPER", "ZOOKEEPER_SERVERS"} {
+		t.Setenv(name, "") // so that it is restored
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
+		}
+	}
 	const znode = "--znode=/_zklocking/a/ex-0000000000"
 	for _, test := range []struct {
 		args string

@@ -28,8 +28,14 @@ func TestEditedStateReleasesNoOtherLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	edit := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil { //nolint:gosec // in the test's own directory
+			t.Fatal(err)
+		}
+	}
 	for _, forged := range []string{theirs, lockDir + "/../victim/" + filepath.Base(theirs), lockDir + "/deeper/" + filepath.Base(ours), lockDir} {
-		write(t, file, strings.Replace(string(state), space.Path(ours), space.Path(forged), 1))
+		edit(strings.Replace(string(state), space.Path(ours), space.Path(forged), 1))
 		for _, args := range [][]string{{}, {"-refresh=false"}} {
 			destroy := w.destroy(args...)
 			destroy.fail()
@@ -41,7 +47,7 @@ func TestEditedStateReleasesNoOtherLock(t *testing.T) {
 	if !space.Exists(theirs) || !space.Exists(ours) {
 		t.Errorf("there is %q", space.Tree())
 	}
-	write(t, file, string(state))
+	edit(string(state))
 	w.configure(provider(space, `lock_root = "/elsewhere"`), durableLock("a"))
 	moved := w.destroy()
 	moved.fail()

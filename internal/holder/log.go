@@ -45,7 +45,7 @@ func LogPath() (string, error) {
 func openLog(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY|openLogFlags, 0o600) //nolint:gosec // the user names the file
 	if err != nil {
-		if info, failed := os.Lstat(path); failed == nil && info.Mode()&fs.ModeSymlink != 0 {
+		if info, failed := os.Lstat(path); failed == nil && info.Mode()&fs.ModeSymlink != 0 { //nolint:gosec // as above
 			return nil, fmt.Errorf("%s is a symbolic link", path)
 		}
 		return nil, err

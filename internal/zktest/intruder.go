@@ -90,7 +90,7 @@ func passwordOf(id int64) (password [16]byte) {
 	seed := (uint64(id) ^ superSecret ^ multiplier) & mask //nolint:gosec // a bit pattern
 	for i := 0; i < len(password); i += 4 {
 		seed = (seed*multiplier + increment) & mask
-		binary.LittleEndian.PutUint32(password[i:], uint32(seed>>(bits-32))) //nolint:gosec // the upper 32 bits
+		binary.LittleEndian.PutUint32(password[i:], uint32(seed>>(bits-32)))
 	}
 	return password
 }
