@@ -59,6 +59,8 @@ var guidesElsewhere = []string{
 	"guides/gating/reserved.tf",
 	"guides/fencing/main.tf",
 	"guides/connecting-securely/main.tf",
+	"guides/connecting-securely/kerberos.tf",
+	"guides/connecting-securely/digest-md5.tf",
 	"guides/freeze/freeze.tf",
 	"guides/freeze/rollout.tf",
 	"actions/clocker_break/action.tf",

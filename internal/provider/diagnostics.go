@@ -118,7 +118,7 @@ func explanation(what string, t target, err error) diag.Diagnostic {
 	case errors.Is(err, zookeeper.ErrInvalidACL):
 		return diag.NewErrorDiagnostic("User Not Known To ZooKeeper",
 			fmt.Sprintf("%s of lock %q failed: acl is %q, but the servers take this client for nobody, so that there is nobody to reserve the lock for. "+
-				"Check username and password, or that the servers take client certificates for users.%s", what, t.lockID, aclCreator, origin))
+				"Check username and password, kerberos or digest_md5, or that the servers take client certificates for users.%s", what, t.lockID, aclCreator, origin))
 	case errors.Is(err, context.Canceled) && what == releasing:
 		return diag.NewErrorDiagnostic("Interrupted",
 			fmt.Sprintf("%s of lock %q was interrupted, and ZooKeeper has not confirmed it yet: a durable lock may be held still. Destroy it again then.%s", what, t.lockID, origin))
@@ -195,8 +195,10 @@ const checkConnection = "Check the connect string, that a server of the ensemble
 
 // howToAuthenticate is the advice where the servers require authentication.
 func howToAuthenticate(cfg zookeeper.Config) string {
-	const sasl = "They may require SASL, such as Kerberos (sessionRequireClientSASLAuth, or enforce.auth.schemes=sasl), which this provider does not have yet"
+	const sasl = "They may require SASL (sessionRequireClientSASLAuth, or enforce.auth.schemes=sasl): then set the kerberos block, or digest_md5"
 	switch {
+	case cfg.Kerberos != nil || cfg.SASL != zookeeper.SASLUser{}:
+		return "Authentication by SASL is not enough for them. They may require a client certificate: then set cert_file and key_file in tls. Or a user of the digest scheme: then set username and password in the place of SASL."
 	case cfg.Auth.Username != "":
 		return "A username and a password are not enough for them. " + sasl + ", or a client certificate: then set cert_file and key_file in tls."
 	case cfg.TLS != nil && cfg.TLS.HasCertificate():
@@ -209,11 +211,15 @@ func howToAuthenticate(cfg zookeeper.Config) string {
 // whoWeAre says for whom the servers take a client.
 func whoWeAre(cfg zookeeper.Config) string {
 	switch {
+	case cfg.Kerberos != nil:
+		return "It is the user whom the kerberos block names, by the whole principal, with the host in it if it has one. To have the servers leave the host out, set kerberos.removeHostFromPrincipal = true there."
+	case cfg.SASL != zookeeper.SASLUser{}:
+		return fmt.Sprintf("It is the user %q of digest_md5.", cfg.SASL.Username)
 	case cfg.Auth.Username != "":
 		return fmt.Sprintf("It is the user %q. ZooKeeper does not check passwords: with another one that is another user.", cfg.Auth.Username)
 	case cfg.TLS != nil && cfg.TLS.HasCertificate():
 		return "It is whom the servers take the client certificate for, if they do; it has no username."
 	default:
-		return "It is nobody: set username and password, or a client certificate in tls."
+		return "It is nobody: set username and password, kerberos, digest_md5, or a client certificate in tls."
 	}
 }

@@ -100,6 +100,7 @@ func tlsBlock() schema.Block {
 // security is how to be known to the ensemble, and to know it.
 type security struct {
 	auth    zookeeper.Digest
+	sasl    sasl
 	tls     *zookeeper.TLS // nil for plain text
 	creator bool
 	unknown bool // a part of it will be known at apply only
@@ -124,16 +125,17 @@ func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnosti
 	s := security{
 		auth:    zookeeper.Digest{Username: username.ValueString(), Password: zookeeper.NewSecret(password.ValueString())},
 		creator: who == aclCreator,
-		unknown: username.IsUnknown() || password.IsUnknown() || m.ACL.IsUnknown() || m.TLS.unknown(),
+		unknown: username.IsUnknown() || password.IsUnknown() || m.ACL.IsUnknown() || m.TLS.unknown() || m.Kerberos.unknown() || m.DigestMD5.unknown(),
 	}
 	if s.unknown {
 		return s
 	}
 	s.tls = resolveTLS(m.TLS, diags)
-	if s.creator && username.IsNull() && (s.tls == nil || !s.tls.HasCertificate()) {
+	s.sasl = resolveSASL(m, username, diags)
+	if s.creator && username.IsNull() && s.sasl.none() && (s.tls == nil || !s.tls.HasCertificate()) {
 		diags.AddAttributeError(path.Root(settingACL.attribute), "ACL Needs A User",
 			fmt.Sprintf("acl is %q, which reserves what is created for the user who created it, but this provider has none. "+
-				"Set username and password, or a client certificate in tls, or acl = %q.", aclCreator, aclOpen))
+				"Set username and password, kerberos, digest_md5, or a client certificate in tls, or acl = %q.", aclCreator, aclOpen))
 	}
 	return s
 }
