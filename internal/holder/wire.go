@@ -16,7 +16,7 @@ import (
 // protocol is the version of what is said over the socket. It is part of the
 // socket's address, so that holders and providers of different versions do not
 // meet. It changes with the messages below, and with what is in them.
-const protocol = "1"
+const protocol = "2"
 
 // addressOf is where the holder of a run is found.
 func addressOf(runID string) string { return "clocker-" + protocol + "-" + runID }
