@@ -65,7 +65,7 @@ func (l *Local) join(ctx context.Context, w *waiter) (k *lock, leaving <-chan st
 	case k.leaving != nil:
 		return nil, k.leaving, nil
 	case k.released:
-		return nil, nil, errUnconfirmed
+		return nil, nil, ErrUnconfirmed
 	}
 	w.joins(k, first)
 	return k, nil, nil

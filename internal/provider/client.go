@@ -57,6 +57,7 @@ type target struct {
 	mode     locker.Mode
 	slots    int
 	layout   locker.Layout
+	durable  bool // it is held, and in the state, until it is destroyed
 }
 
 // locate finds out which lock a block means: its own zookeeper argument goes
