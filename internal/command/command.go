@@ -16,6 +16,8 @@ const name = "terraform-provider-clocker"
 // Exit codes of the commands, which are those of sysexits.h and of shells. What a
 // command starts has its own.
 const (
+	// exitFailure says that it could not be done.
+	exitFailure = 1
 	// exitUsage says that the arguments or the environment are wrong. Nothing was done.
 	exitUsage = 64
 )
@@ -37,9 +39,7 @@ type Command struct {
 }
 
 // Commands are all that there are, as the program's help lists them.
-var Commands = []Command{
-	runCommand,
-}
+var Commands = []Command{runCommand, locksCommand, breakCommand}
 
 // Main is the program where its first argument names a command, and false where it
 // does not.

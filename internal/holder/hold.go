@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"github.com/clocker/terraform-provider-clocker/internal/run"
@@ -23,6 +24,10 @@ const (
 	ListenerCommand = "listen"
 )
 
+// EnvDebug names the variable that lets a debugger look into the processes that hold and
+// guard the locks of a run, and lets these leave a core, if it is "true".
+const EnvDebug = "CLOCKER_DEBUG_HOLDER"
+
 // envProcessors is Go's own, for users who know better.
 const envProcessors = "GOMAXPROCS"
 
@@ -34,8 +39,10 @@ func Main(args []string) bool {
 	}
 	switch args[0] {
 	case Command:
+		hide()
 		hold()
 	case SentinelCommand:
+		hide()
 		watch()
 	case ListenerCommand:
 		hear()
@@ -43,6 +50,13 @@ func Main(args []string) bool {
 		return false
 	}
 	return true
+}
+
+// hide keeps credentials from those who look into memory, unless the user wants to.
+func hide() {
+	if debugging, err := strconv.ParseBool(os.Getenv(EnvDebug)); err != nil || !debugging {
+		hideMemory()
+	}
 }
 
 // order is what a process that this package starts reads first.
@@ -149,7 +163,7 @@ func newHolding(o order) (*holding, error) {
 		return nil, err
 	}
 	h.local = NewLocal(o.Run, h.alarm.lost)
-	h.local.sentinel = h.sentinel
+	h.local.sentinel, h.local.teller = h.sentinel, h.alarm.teller
 	h.local.logTo(log)
 	h.alarm.stops = h.sentinel.runStops
 	h.alarm.refuse = h.local.refuse

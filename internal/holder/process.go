@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
@@ -128,7 +129,8 @@ func (p *Process) Release(ctx context.Context, znode Znode) error {
 	if err != nil {
 		return err
 	}
-	return r.ask(ctx, message{Op: opRelease, Znode: &znode})
+	_, err = r.ask(ctx, message{Op: opRelease, Znode: &znode})
+	return err
 }
 
 // Describe implements [Holder].
@@ -137,7 +139,21 @@ func (p *Process) Describe(ctx context.Context, znode Znode, info string) error 
 	if err != nil {
 		return err
 	}
-	return r.ask(ctx, message{Op: opDescribe, Znode: &znode, Info: info})
+	_, err = r.ask(ctx, message{Op: opDescribe, Znode: &znode, Info: info})
+	return err
+}
+
+// Own implements [Holder].
+func (p *Process) Own(ctx context.Context, dir string) ([]locker.Identity, error) {
+	r, err := p.connect(false)
+	if errors.Is(err, errNobody) {
+		return nil, nil // it would be there for as long as it held the lock
+	}
+	if err != nil {
+		return nil, err
+	}
+	a, err := r.ask(ctx, message{Op: opOwn, Dir: dir})
+	return a.Own, err
 }
 
 // Stopping says that the run has been interrupted, no matter by whom, and is about
@@ -156,7 +172,7 @@ func (p *Process) First(ctx context.Context, process run.Run) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	a, err := r.answerTo(ctx, message{Op: opFirst, Process: &process})
+	a, err := r.ask(ctx, message{Op: opFirst, Process: &process})
 	return a.First, err
 }
 

@@ -183,14 +183,8 @@ func (r *remote) giveUp(id uint64) {
 	r.given[id] = true
 }
 
-// ask sends one request and waits for how it ended.
-func (r *remote) ask(ctx context.Context, m message) error {
-	_, err := r.answerTo(ctx, m)
-	return err
-}
-
-// answerTo sends one request and waits for the answer.
-func (r *remote) answerTo(ctx context.Context, m message) (answer, error) {
+// ask sends one request and waits for its answer.
+func (r *remote) ask(ctx context.Context, m message) (answer, error) {
 	id, c := r.begin()
 	defer r.forget(id)
 	m.ID = id

@@ -206,7 +206,7 @@ func TestServerUnknownCall(t *testing.T) {
 		}
 	}
 	for _, m := range []message{{Op: 200}, {Op: opAcquire}, {Op: opRelease}, {Op: opDescribe}, {Op: opHello}} {
-		if err := p.remote.ask(t.Context(), m); err == nil {
+		if _, err := p.remote.ask(t.Context(), m); err == nil {
 			t.Errorf("%+v was done", m)
 		}
 	}

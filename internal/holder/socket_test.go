@@ -294,19 +294,3 @@ func TestSocketFile(t *testing.T) {
 		t.Error("a directory of everyone's will do")
 	}
 }
-
-// The log is a regular file, or none: nothing waits for a reader of a FIFO.
-func TestLogThatIsNotAFile(t *testing.T) {
-	directory := t.TempDir()
-	fifo, link, file := filepath.Join(directory, "fifo"), filepath.Join(directory, "link"), filepath.Join(directory, "file")
-	if err := errors.Join(syscall.Mkfifo(fifo, 0o600), os.Symlink(file, link)); err != nil {
-		t.Fatal(err)
-	}
-	for path, good := range map[string]bool{fifo: false, link: false, "/dev/stderr": false, "/dev/null": false, directory: false, file: true} {
-		t.Setenv(EnvLogPath, path)
-		got, err := LogPath()
-		if (err == nil) != good || good != (got == path) || !good && !strings.Contains(err.Error(), path) {
-			t.Errorf("%s: %q, %v", path, got, err)
-		}
-	}
-}

@@ -15,7 +15,7 @@ import (
 var inherited = []string{
 	"HOME", "USER", "TMPDIR", "TMP", "TEMP", "SystemRoot", "SYSTEMROOT",
 	"GODEBUG", "GOTRACEBACK", "GORACE", "GOCOVERDIR", envProcessors,
-	"RES_OPTIONS", "LOCALDOMAIN", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"RES_OPTIONS", "LOCALDOMAIN", "SSL_CERT_FILE", "SSL_CERT_DIR", EnvDebug,
 }
 
 func environment(all []string) []string {

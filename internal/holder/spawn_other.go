@@ -2,7 +2,17 @@
 
 package holder
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
 // Executable is the path of this very program.
 func Executable() (string, error) { return os.Executable() }
+
+const openDescriptors = "/dev/fd"
+
+func closeAllOnExec() error { return errors.ErrUnsupported }
+
+// hideMemory keeps credentials in this process's memory from core dumps.
+func hideMemory() { noCore() }

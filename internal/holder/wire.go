@@ -35,6 +35,7 @@ const (
 	opStopping               // the run was interrupted; without an answer
 	opFirst                  // may the run be interrupted by who asks?
 	opPing                   // is the holder alive?
+	opOwn                    // of which contenders was the lock granted?
 )
 
 // message is what a provider process sends to the holder of its run.
@@ -50,6 +51,7 @@ type message struct {
 	Request *Request
 	Znode   *Znode
 	Info    string
+	Dir     string // of opOwn: the lock's directory
 }
 
 // answer is what the holder sends back.
@@ -58,6 +60,7 @@ type answer struct {
 	PID      int             // the holder's, in the answer to opHello
 	Waiting  *locker.Waiting // the acquire has not ended
 	Grant    Grant
+	Own      []locker.Identity // the answer to opOwn
 	Failure  *Failure
 	First    bool     // nobody has interrupted the run before
 	Listener bool     // there is no listener yet: the provider is to start one

@@ -217,12 +217,15 @@ func (r *lockResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 			unknownZooKeeper(&resp.Diagnostics)
 			return
 		}
-		entry, ok, err := r.client.lookup(ctx, t, state.Znode.ValueString())
-		switch {
-		case err != nil:
+		if !t.has(state.Znode, reading, &resp.Diagnostics) {
+			return
+		}
+		held, err := r.client.holds(ctx, t, state)
+		if err != nil {
 			resp.Diagnostics.Append(explain(reading, t, err))
 			return
-		case ok && (state.durable() && entry.Durable && entry.Session == 0 || entry.Run == r.client.runtime.Run.ID):
+		}
+		if held {
 			return
 		}
 		tflog.Warn(ctx, "lock lost", map[string]any{"lockid": t.lockID, "znode": state.Znode.ValueString(), "cause": "its znode is gone"})
@@ -310,6 +313,9 @@ func (r *lockResource) withLock(ctx context.Context, state lockResourceModel, pr
 	t, ok := r.client.locate(state.place(), diags)
 	if !ok {
 		unknownZooKeeper(diags)
+		return
+	}
+	if !t.has(state.Znode, what, diags) {
 		return
 	}
 	znode := holder.Znode{Ensemble: t.ensemble, Path: state.Znode.ValueString(), Durable: state.durable()}
