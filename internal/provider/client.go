@@ -121,7 +121,7 @@ func (c *client) servers(own types.String, diags *diag.Diagnostics) (servers typ
 	if servers.IsNull() {
 		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "No ZooKeeper Named",
 			"Neither this block nor the provider says where ZooKeeper is. Set zookeeper here or in the provider block, or the environment variable "+
-				settingZooKeeper.env[0]+", to a connect string such as zk1.example.com:2181.")
+				settingZooKeeper.env[0]+", to a connect string such as zk1.example.com:2181. "+c.settings.unusable)
 	}
 	return servers, !servers.IsNull()
 }
