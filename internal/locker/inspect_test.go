@@ -170,7 +170,8 @@ func TestEntryString(t *testing.T) {
 		},
 		"a holder": {
 			Entry{Data: Data{Owner: "anna", Since: at, HeldSince: at.Add(time.Minute)}},
-			[]string{"holds it since 2026-11-23T01:03:03Z"}, []string{"01:02:03", "queue"},
+			[]string{"holds it since 2026-11-23T01:03:03Z"},
+			[]string{"01:02:03", "queue"},
 		},
 		"the host is in the owner": {Entry{Data: Data{Owner: "anna@build", Host: "build"}}, []string{"anna@build"}, []string{"on host"}},
 		"durable":                  {Entry{Data: Data{Owner: "anna", Durable: true}}, []string{"durable"}, nil},
