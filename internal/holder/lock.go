@@ -65,7 +65,7 @@ func (l *Local) join(ctx context.Context, w *waiter) (k *lock, leaving <-chan st
 	case k.leaving != nil:
 		return nil, k.leaving, nil
 	case k.released:
-		return nil, nil, errUnconfirmed
+		return nil, nil, ErrUnconfirmed
 	}
 	w.joins(k, first)
 	return k, nil, nil
@@ -154,7 +154,8 @@ func (l *Local) keep(ctx context.Context, k *lock, lock *locker.Lock) error {
 	}
 	k.Lock = lock // before its loss can be told of
 	if !lock.Durable() {
-		k.forget = lock.OnLost(func() { l.lost(k, whyLost(lock)) })
+		later := context.WithoutCancel(ctx)
+		k.forget = lock.OnLost(func() { l.lost(k, whyLost(later, lock)) })
 	}
 	l.held[k] = struct{}{}
 	return nil
@@ -179,7 +180,7 @@ func (l *Local) check(ctx context.Context, k *lock) (held bool) {
 		return false
 	}
 	if k.forget() {
-		l.lost(k, whyGone(k.Lock))
+		l.lost(k, whyGone(ctx, k.Lock))
 	}
 	return false
 }
