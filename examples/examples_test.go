@@ -77,6 +77,10 @@ var examples = []example{
 		says: "staging_is_held_by = []",
 	},
 	{
+		file: "data-sources/clocker_locks/data-source.tf",
+		says: "locks = []",
+	},
+	{
 		file: "guides/getting-started.tf",
 		says: "rolled out",
 		then: changes,

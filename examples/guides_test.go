@@ -1,8 +1,10 @@
 package examples_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // guides are examples of the guides that are applied like all others.
@@ -62,6 +64,9 @@ var guidesElsewhere = []string{
 	"guides/what-is-not-guarded/provider.tf",
 	"guides/what-is-not-guarded/durable.tf",
 	"guides/what-is-not-guarded/action.tf",
+	"guides/freeze/freeze.tf",
+	"guides/freeze/rollout.tf",
+	"actions/clocker_break/action.tf",
 }
 
 // TestModule guards a whole module.
@@ -165,7 +170,12 @@ func TestStuck(t *testing.T) {
 		t.Errorf("warned of a lock that was taken just now:\n%s", output)
 	}
 	w.space.Delete(other)
-	other = w.hold("web-rollout", `{"v":1,"owner":"carol","since":"2020-02-29T12:00:00Z"}`)
+	other = w.hold("web-rollout", fmt.Sprintf(`{"v":1,"owner":"bob","since":"2020-02-29T12:00:00Z","held_since":%q}`, time.Now().UTC().Format(time.RFC3339)))
+	if output := w.apply("Apply complete!"); strings.Contains(output, warning) {
+		t.Errorf("warned of a lock that was waited for, and is held since now:\n%s", output)
+	}
+	w.space.Delete(other)
+	other = w.hold("web-rollout", `{"v":1,"owner":"carol","since":"2020-02-29T12:00:00Z","held_since":"2020-02-29T13:00:00Z"}`)
 	if output := w.apply("Apply complete!"); !strings.Contains(output, warning) || !strings.Contains(output, "carol") {
 		t.Errorf("did not warn:\n%s", output)
 	}
@@ -178,10 +188,10 @@ func TestQueue(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, versions{})
 	w.write("main.tf", read(t, "guides/operating/queue.tf"))
-	holder := w.hold("web-rollout", "alice@build1")
+	holder := w.hold("web-rollout", `{"v":1,"owner":"alice@build1","host":"build1","pid":7,"since":"2026-02-03T04:05:06Z","held_since":"2026-02-03T04:15:06Z"}`)
 	waiter := w.join("web-rollout", "bob@build2")
 	output := w.apply("Apply complete!")
-	for _, want := range []string{"holds  20", "  alice@build1  ", "waits  20", "  bob@build2  "} {
+	for _, want := range []string{"holds since 20", "  alice@build1  process 7 on build1  ", "waits since 20", "  bob@build2  process ? on ?  "} {
 		if !strings.Contains(output, want) {
 			t.Errorf("%q is not in\n%s", want, output)
 		}

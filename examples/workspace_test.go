@@ -107,11 +107,12 @@ var thePlugin = sync.OnceValues(func() (string, error) {
 // workspace is a directory in which to run the CLI against a fresh part of
 // ZooKeeper. The test fails if a znode or a process is left at its end.
 type workspace struct {
-	t     *testing.T
-	space *zktest.Space
-	dir   string
-	cli   string
-	env   []string
+	t        *testing.T
+	space    *zktest.Space
+	dir      string
+	cli      string
+	provider string // the executable
+	env      []string
 }
 
 func newWorkspace(t *testing.T, needs versions) *workspace {
@@ -128,7 +129,8 @@ func newWorkspace(t *testing.T, needs versions) *workspace {
 	}
 	w := &workspace{t: t, space: zktest.NewSpace(t), dir: t.TempDir(), cli: c.path}
 	plugins := t.TempDir()
-	w.install(filepath.Join(plugins, binary))
+	w.provider = filepath.Join(plugins, binary)
+	w.install(w.provider)
 	config := filepath.Join(plugins, "cli.tfrc")
 	if err := os.WriteFile(config, fmt.Appendf(nil, cliConfig, plugins), 0o600); err != nil {
 		t.Fatal(err)
@@ -162,7 +164,7 @@ func (w *workspace) install(path string) {
 			w.t.Error(err)
 		}
 		for _, p := range all {
-			if exe, err := p.Exe(); err != nil || exe != path {
+			if zktest.Executable(p.Pid) != path {
 				continue // Another's, or gone meanwhile.
 			}
 			if r, err := run.Of(int(p.Pid)); err == nil && r.Wait(ctx) != nil {

@@ -61,25 +61,8 @@ var sinks = map[string]func(t *testing.T) (path string, written func() string){
 // terminal is a new pseudo-terminal.
 func terminal(t *testing.T) (path string, written func() string) {
 	t.Helper()
-	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		t.Skip("no pseudo-terminals here:", err)
-	}
-	master := os.NewFile(uintptr(fd), "terminal")
-	t.Cleanup(func() { _ = master.Close() })
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	path = "/dev/pts/" + strconv.Itoa(number)
-	var slave *os.File
-	if err == nil {
-		slave, err = os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0) // reading fails while nobody has it open
-	}
-	if err == nil {
-		err = master.SetReadDeadline(time.Now().Add(2 * patience))
-	}
-	if err != nil {
+	path, master, slave := openTerminal(t)
+	if err := master.SetReadDeadline(time.Now().Add(2 * patience)); err != nil {
 		t.Fatal(err)
 	}
 	text := make(chan string, 1)
@@ -91,6 +74,29 @@ func terminal(t *testing.T) (path string, written func() string) {
 		_ = slave.Close()
 		return await(t, "the end of the terminal", text)
 	}
+}
+
+// openTerminal opens both ends of a new pseudo-terminal.
+func openTerminal(t *testing.T) (path string, master, slave *os.File) {
+	t.Helper()
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here:", err)
+	}
+	master = os.NewFile(uintptr(fd), "terminal")
+	t.Cleanup(func() { _ = master.Close() })
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	}
+	path = "/dev/pts/" + strconv.Itoa(number)
+	if err == nil {
+		slave, err = os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0) // reading fails while nobody has it open
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path, master, slave
 }
 
 // It also reaches a standard error that is a socket, as below programs that run on

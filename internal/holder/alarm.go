@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -13,24 +14,44 @@ import (
 
 // alarm tells the run that a lock was lost, and interrupts it once.
 type alarm struct {
-	run    run.Run
+	order
 	teller *teller
 	refuse func(error) // gives the run no more locks; may be nil
 	stops  func()      // is called before the run is interrupted, and when it was; may be nil
 
 	mu       sync.Mutex
-	stopping bool   // the run was interrupted, by this process or another
-	unclaim  func() // nil: there is no claim
+	stopping bool      // the run was interrupted, by this process or another
+	spared   []run.Run // processes below a command that were interrupted by others
+	unclaim  func()    // nil: there is no claim
 }
 
-func newAlarm(r run.Run, log *slog.Logger) *alarm {
-	return &alarm{run: r, teller: &teller{ways: []way{r.Stderr, r.Terminal}, log: log}}
+func newAlarm(o order, log *slog.Logger) *alarm {
+	return &alarm{order: o, teller: &teller{ways: []way{o.Run.Stderr, o.Run.Terminal}, log: log}}
 }
 
-// runStops takes note that the run has been interrupted: it is not interrupted
-// again, which would end Terraform at once, its state unwritten.
-func (a *alarm) runStops() {
-	a.first()
+// runStops takes note that the run has been interrupted, or, of a command, a process
+// below it: that is not interrupted again, which would end Terraform at once, its
+// state unwritten. It tells whether it was the first time.
+func (a *alarm) runStops(process *run.Run) (first bool) {
+	if !a.isCommand() || process == nil || *process == a.Run {
+		return a.first()
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	first = !a.stopping && !slices.Contains(a.spared, *process)
+	a.spared = append(a.spared, *process)
+	return first
+}
+
+// interrupt interrupts the run.
+func (a *alarm) interrupt() error {
+	if !a.isCommand() {
+		return a.Run.Interrupt()
+	}
+	a.mu.Lock()
+	spared := a.spared
+	a.mu.Unlock()
+	return a.Run.InterruptTree(spared...)
 }
 
 // first tells whether the run had not been interrupted before.
@@ -52,10 +73,10 @@ func (a *alarm) first() bool {
 // process that listens at an address of the run, whatever the version, stands for an
 // interrupt. It tells whether nobody of this user has done so before.
 func (a *alarm) claim() bool {
-	if a.run.ID == "" {
+	if a.Run.ID == "" {
 		return true
 	}
-	address := "clocker-interrupted-" + a.run.ID
+	address := "clocker-interrupted-" + a.Run.ID
 	_, end, err := listen(address)
 	if !errors.Is(err, errTaken) {
 		a.unclaim = end // nil where that could not be done
@@ -111,7 +132,7 @@ func (a *alarm) lost(loss Loss, interrupt bool) {
 		if a.refuse != nil {
 			a.refuse(&InterruptedError{loss})
 		}
-		if err := a.run.Interrupt(); err != nil && !errors.Is(err, run.ErrEnded) {
+		if err := a.interrupt(); err != nil && !errors.Is(err, run.ErrEnded) {
 			consequence = fmt.Sprintf("This run could not be interrupted (%v) and goes on unguarded.", err)
 		}
 	case a.isStopping():

@@ -35,6 +35,9 @@ type Holder interface {
 	Release(ctx context.Context, znode Znode) error
 	// Describe replaces the info that a durable lock shows to those who wait.
 	Describe(ctx context.Context, znode Znode, info string) error
+	// Own lists the contenders by which the run holds the lock in a directory: those
+	// that this holder was granted and has not lost, whatever any znode says.
+	Own(ctx context.Context, dir string) ([]locker.Identity, error)
 }
 
 // Request says which lock to take, where, and what to do if it is lost.
@@ -46,6 +49,9 @@ type Request struct {
 	// Interrupt asks to interrupt the run if the lock is lost before this grant is
 	// released. A loss is reported in any case.
 	Interrupt bool
+	// Announce asks to tell the user of the run, on its standard error, how a wait for
+	// the lock goes, if it is long. Not for one who tells the user itself.
+	Announce bool
 }
 
 // Grant is a share in a lock that is held.
@@ -126,3 +132,6 @@ type unavailable struct{ error }
 func (u unavailable) Acquire(context.Context, Request) (Grant, error) { return Grant{}, u.error }
 func (u unavailable) Release(context.Context, Znode) error            { return u.error }
 func (u unavailable) Describe(context.Context, Znode, string) error   { return u.error }
+
+// Own is nothing: who cannot take a lock has none.
+func (u unavailable) Own(context.Context, string) ([]locker.Identity, error) { return nil, nil }

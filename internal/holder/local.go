@@ -34,6 +34,8 @@ type Local struct {
 	pool     zookeeper.Pool
 	log      *slog.Logger
 	sentinel *sentinel // of a holder process
+	teller   *teller   // of the same: nobody else tells the user of a wait
+	pace     pace      // of the teller's lines about that
 
 	life    context.Context // ends with Close
 	end     context.CancelCauseFunc
@@ -53,7 +55,7 @@ var _ Holder = (*Local)(nil)
 // asks for an interrupt.
 func NewLocal(r run.Run, onLoss func(loss Loss, interrupt bool)) *Local {
 	l := &Local{
-		run: r, onLoss: onLoss, log: silent(),
+		run: r, onLoss: onLoss, log: silent(), pace: usualPace,
 		locks: make(map[lockKey][]*lock), grants: make(map[string]*lock), held: make(map[*lock]struct{}),
 	}
 	l.life, l.end = context.WithCancelCause(context.Background())
@@ -182,6 +184,19 @@ func (l *Local) Describe(ctx context.Context, znode Znode, info string) error {
 		return err
 	}
 	return locker.DescribeDurable(ctx, session, znode.Path, info)
+}
+
+// Own implements [Holder].
+func (l *Local) Own(_ context.Context, dir string) ([]locker.Identity, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var own []locker.Identity
+	for k := range l.held {
+		if k.key.dir == dir && k.loss == nil && k.Err() == nil {
+			own = append(own, k.Identity())
+		}
+	}
+	return own, nil
 }
 
 // Held counts the locks that are held, the durable ones among them.

@@ -84,13 +84,10 @@ func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 	req := w.req.Lock
 	req.Wait = w.left()
 	req.Data.Run, req.Data.Host, req.Data.PID = l.run.ID, l.run.Host, l.run.PID
+	progress, over := l.follow(ctx, k)
 	req.Waiting = func(waiting locker.Waiting) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		k.waiting = &waiting
-		for w := range k.waiters {
-			w.tell(waiting)
-		}
+		l.stands(k, waiting)
+		progress.moves()
 	}
 	l.locks[key] = append(l.locks[key], k)
 	l.pending.Go(func() {
@@ -101,6 +98,7 @@ func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 				letGo(context.WithoutCancel(ctx), lock)
 			}
 		}
+		over(err)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		k.err = err
@@ -110,6 +108,16 @@ func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 		}
 	})
 	return k
+}
+
+// stands takes note of how the queue stands, and tells all who wait.
+func (l *Local) stands(k *lock, waiting locker.Waiting) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k.waiting = &waiting
+	for w := range k.waiters {
+		w.tell(waiting)
+	}
 }
 
 // keep takes note that the lock is held, unless nobody waits for it any more.
@@ -137,7 +145,7 @@ func (l *Local) keep(ctx context.Context, k *lock, lock *locker.Lock) error {
 	}
 	k.Lock = lock // before its loss can be told of
 	if !lock.Durable() {
-		k.forget = lock.OnLost(func() { l.lost(k, k.Err().Error()) })
+		k.forget = lock.OnLost(func() { l.lost(k, whyLost(lock)) })
 	}
 	l.held[k] = struct{}{}
 	return nil
@@ -152,7 +160,7 @@ func (l *Local) check(ctx context.Context, k *lock) (held bool) {
 	if err != nil {
 		return true
 	}
-	if _, found, err := locker.Lookup(ctx, session, k.Znode()); found || err != nil {
+	if entry, found, err := locker.Lookup(ctx, session, k.Znode()); err != nil || found && entry.Identity() == k.Identity() {
 		return true
 	}
 	if k.Durable() {
@@ -162,7 +170,7 @@ func (l *Local) check(ctx context.Context, k *lock) (held bool) {
 		return false
 	}
 	if k.forget() {
-		l.lost(k, "somebody deleted its znode")
+		l.lost(k, whyGone(k.Lock))
 	}
 	return false
 }

@@ -58,6 +58,9 @@ func (s *server) serve(conn net.Conn) {
 		defer s.sessions.Done()
 		defer s.leave()
 	}
+	if hello.Tell {
+		defer s.tellBy(c)()
+	}
 	defer c.all.Wait()
 	defer hangUp()
 	defer close(c.over)
@@ -91,7 +94,9 @@ func (c *session) take(m message) {
 	case m.Op == opPing:
 		c.ended(m.ID, nil)
 	case m.Op == opStopping:
-		c.alarm.runStops()
+		c.alarm.runStops(m.Process)
+	case m.Op == opFirst:
+		_ = c.send(answer{ID: m.ID, First: c.alarm.runStops(m.Process)})
 	case m.Op == opAcquire && m.Request != nil:
 		a := &acquire{taken: make(chan struct{})}
 		a.ctx, a.cancel = context.WithCancel(c.ctx)
@@ -112,6 +117,9 @@ func (c *session) take(m message) {
 		c.all.Go(func() { c.ended(m.ID, c.holder.Release(context.WithoutCancel(c.ctx), *m.Znode)) })
 	case m.Op == opDescribe && m.Znode != nil:
 		c.all.Go(func() { c.ended(m.ID, c.holder.Describe(c.ctx, *m.Znode, m.Info)) })
+	case m.Op == opOwn:
+		own, err := c.holder.Own(c.ctx, m.Dir)
+		_ = c.send(answer{ID: m.ID, Own: own, Failure: newFailure(err), Notes: c.alarm.notes()})
 	default:
 		c.ended(m.ID, errors.New("holder: not a request"))
 	}
@@ -145,10 +153,16 @@ func (c *session) ended(id uint64, err error) {
 func (c *session) acquire(id uint64, a *acquire, req Request) {
 	defer a.cancel()
 	over := make(chan struct{})
-	w := &queued{lockID: req.Lock.LockID, start: time.Now()}
+	w := &queued{lockID: req.Lock.LockID, start: time.Now(), moved: make(chan struct{}, 1)}
 	req.Lock.Waiting = func(now locker.Waiting) {
-		if w.set(now) {
+		switch w.set(now) {
+		case firstNews:
 			c.all.Go(func() { c.tell(id, w, over) })
+		case movedNews:
+			select {
+			case w.moved <- struct{}{}:
+			default:
+			}
 		}
 	}
 	slow := time.AfterFunc(stillWaiting, func() {
@@ -201,18 +215,35 @@ const stillWaiting = 30 * time.Second
 type queued struct {
 	lockID string
 	start  time.Time
+	moved  chan struct{} // has an element when it stands in another way
 
 	mu  sync.Mutex
 	now *locker.Waiting
 }
 
-// set takes note of it, and tells whether that is the first time.
-func (q *queued) set(now locker.Waiting) (first bool) {
+// news is what set has learned.
+type news int
+
+const (
+	noNews    news = iota
+	firstNews      // nothing was known before
+	movedNews      // another place, or another one in front
+)
+
+// set takes note of it, and tells what is new.
+func (q *queued) set(now locker.Waiting) news {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	first = q.now == nil
+	last := q.now
 	q.now = &now
-	return first
+	switch {
+	case last == nil:
+		return firstNews
+	case last.Place != now.Place || last.Next.Znode != now.Next.Znode || !last.Next.HeldSince.Equal(now.Next.HeldSince):
+		return movedNews
+	default:
+		return noNews
+	}
 }
 
 // unknown takes note that nothing is known of it, and tells whether that is so.
@@ -232,20 +263,32 @@ func (q *queued) get() *locker.Waiting {
 	return q.now
 }
 
-// tell says how the queue stands, at once and now and then, until the wait is over.
+// tell says how the queue stands, at once, when that changes, and now and then, until the
+// wait is over.
 func (c *session) tell(id uint64, q *queued, over <-chan struct{}) {
-	tick := time.NewTicker(stillWaiting)
+	tick, soon := time.NewTicker(stillWaiting), time.NewTimer(usualPace.first)
 	defer tick.Stop()
+	defer soon.Stop()
+	var moved <-chan struct{} // nil while the last word is too new
 	for again := false; ; again = true {
 		now := q.get()
 		logWaiting(c.log, q.lockID, *now, q.start, again)
 		if c.send(answer{ID: id, Waiting: now}) != nil {
 			return
 		}
-		select {
-		case <-over:
-			return
-		case <-tick.C:
+		for waiting := true; waiting; {
+			select {
+			case <-over:
+				return
+			case <-soon.C:
+				moved = q.moved
+				continue
+			case <-moved:
+			case <-tick.C:
+			}
+			waiting = false
 		}
+		moved = nil
+		soon.Reset(usualPace.first)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
 // teller tells the user of the run, who does not look at the holder, but at what
@@ -24,6 +26,7 @@ type way func() (io.WriteCloser, error)
 
 type told struct {
 	message string
+	passing bool           // not worth a word later
 	out     io.WriteCloser // nil: by no way
 	next    []way          // if that fails
 }
@@ -40,6 +43,21 @@ func open(ways []way) told {
 	return told{}
 }
 
+// maxMentions is how many messages may wait before those that are not important are left
+// out: nobody reads where they go.
+const maxMentions = 16
+
+// mention tells the user a message that is of no use later: where the user cannot be
+// told now, it is left out.
+func (t *teller) mention(message string) {
+	t.mu.Lock()
+	crowded := len(t.queue) >= maxMentions
+	t.mu.Unlock()
+	if !crowded {
+		t.say(&told{next: t.ways, passing: true}, message)
+	}
+}
+
 // say tells the user the message, by the way that prepare has opened if it did.
 func (t *teller) say(to *told, message string) {
 	t.mu.Lock()
@@ -47,7 +65,7 @@ func (t *teller) say(to *told, message string) {
 	if to == nil {
 		to = &told{next: t.ways}
 	}
-	to.message = message
+	to.message = zookeeper.Clean(message)
 	t.queue = append(t.queue, *to)
 	if !t.busy {
 		t.busy = true
@@ -65,7 +83,7 @@ func (t *teller) work() {
 		t.mu.Unlock()
 		done := next.write()
 		t.mu.Lock()
-		if !done {
+		if !done && !next.passing {
 			t.log.Warn("the user could not be told", "message", next.message)
 			t.untold = append(t.untold, next.message)
 		}

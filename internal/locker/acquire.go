@@ -46,8 +46,10 @@ type Request struct {
 
 // Waiting is how a queue stands for one who waits.
 type Waiting struct {
-	Place int   // 1 is the next to get the lock
-	Next  Entry // who has to leave before us
+	Znode   string // of who waits
+	Place   int    // 1 is the next to get the lock
+	Holders int    // how many hold the lock, of those before us
+	Next    Entry  // who has to leave before us: if we are the next, one that holds the lock
 }
 
 // Sessions gives the session to queue with: the living one, or a new one when
@@ -157,7 +159,7 @@ func (a *attempt) contend(ctx context.Context, s *zookeeper.Session) (*candidate
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	a.Data.Since = time.Now()
+	a.Data.Since, a.Data.HeldSince = time.Now(), time.Time{}
 	c := &candidate{
 		attempt: a,
 		node:    &node{session: s, sessions: a.sessions, dir: a.Dir, prefix: newPrefix(a.Request), done: s.Use()},
@@ -176,6 +178,9 @@ func (a *attempt) contend(ctx context.Context, s *zookeeper.Session) (*candidate
 	case <-c.created:
 	case <-ctx.Done():
 		return c, context.Cause(ctx)
+	}
+	if first {
+		c.Data.HeldSince = c.Data.Since
 	}
 	switch {
 	case err != nil:

@@ -18,7 +18,7 @@ func TestAWaiterHoldsOnlyByTheWordOfAQuorum(t *testing.T) {
 	first := holding.lock(dirOf(space))
 	c := newClientWith(t, proxy.Addr(), 3*time.Second)
 	waiting := c.queue(c.request(dirOf(space)))
-	word := proxy.Catch(zktest.Reply, check)
+	word := proxy.Catch(zktest.Reply, ofKind(zktest.OpSetData))
 	release(t, first)
 	word.Wait()
 	select {

@@ -32,14 +32,16 @@ type Data struct {
 	PID     int       `json:"pid,omitempty"`
 	Client  string    `json:"client,omitempty"`
 	Since   time.Time `json:"since,omitzero"` // when it joined the queue, by its own clock
-	Durable bool      `json:"durable,omitempty"`
-	Token   int64     `json:"token,omitempty"`
+	// HeldSince is since when it holds the lock, by its own clock. Zero while it waits.
+	HeldSince time.Time `json:"held_since,omitzero"`
+	Durable   bool      `json:"durable,omitempty"`
+	Token     int64     `json:"token,omitempty"`
 }
 
 // encode gives the znode's bytes, at most [MaxData]: what is too long is cut.
 func (d Data) encode() []byte {
 	d.Version = dataVersion
-	d.Since = d.Since.UTC().Truncate(time.Second)
+	d.Since, d.HeldSince = d.Since.UTC().Truncate(time.Second), d.HeldSince.UTC().Truncate(time.Second)
 	for _, text := range []*string{&d.Owner, &d.Info, &d.Run, &d.Host, &d.Client} {
 		*text = printable(*text)
 	}
@@ -48,7 +50,7 @@ func (d Data) encode() []byte {
 		encoder := json.NewEncoder(&b)
 		encoder.SetEscapeHTML(false) // <, > and & would take six bytes each
 		if err := encoder.Encode(d); err != nil {
-			d.Since = time.Time{} // a year that RFC 3339 cannot write, all that can fail
+			d.Since, d.HeldSince = time.Time{}, time.Time{} // a year that RFC 3339 cannot write, all that can fail
 			continue
 		}
 		if b.Len() <= MaxData {

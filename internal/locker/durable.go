@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
@@ -69,6 +70,7 @@ func (c *candidate) move(ctx context.Context, toTail bool) error {
 	data.Durable = true
 	if toTail {
 		path, kind = c.dir+"/"+c.prefix, zookeeper.PersistentSequential
+		data.HeldSince = time.Time{} // others come first
 	} else {
 		data.Token = c.token
 	}
@@ -116,7 +118,7 @@ func (c *candidate) move(ctx context.Context, toTail bool) error {
 // of two, and its token is not known.
 func (c *candidate) unsettled(toTail bool) {
 	if toTail {
-		c.name, c.token = "", 0
+		c.name, c.token, c.Data.HeldSince = "", 0, time.Time{}
 	}
 }
 
@@ -124,7 +126,8 @@ func (c *candidate) unsettled(toTail bool) {
 func (c *candidate) moved(name string, toTail bool) {
 	c.name, c.own, c.czxid = name, nil, 0
 	if toTail {
-		c.token = 0 // those who go first now have tokens that are greater than the old one
+		// Those who go first now have tokens that are greater than the old one.
+		c.token, c.Data.HeldSince = 0, time.Time{}
 	}
 }
 

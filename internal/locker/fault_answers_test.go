@@ -34,6 +34,7 @@ func TestThrottledRequestsLoseNothing(t *testing.T) {
 			"create the contender":  ofKind(zktest.OpCreate),
 			"list":                  ofKind(zktest.OpChildren),
 			"watch":                 ofKind(zktest.OpGetData),
+			"say since when":        ofKind(zktest.OpSetData),
 			"check":                 check,
 			"delete the contender":  ofKind(zktest.OpDelete),
 			"look at the directory": ofKind(zktest.OpGetACL),

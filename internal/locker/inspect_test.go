@@ -165,12 +165,16 @@ func TestEntryString(t *testing.T) {
 	}{
 		"all": {
 			Entry{Data: Data{Owner: "anna", Info: "web", Host: "build", PID: 7, Since: at}, Znode: "/l/a", Created: at.Add(time.Hour)},
-			[]string{"anna (", "on host build", "process 7", "since 2026-11-23T01:02:03Z", `info "web"`, "znode /l/a"},
-			[]string{"durable"},
+			[]string{"anna (", "on host build", "process 7", "in the queue since 2026-11-23T01:02:03Z", `info "web"`, "znode /l/a"},
+			[]string{"durable", "holds"},
+		},
+		"a holder": {
+			Entry{Data: Data{Owner: "anna", Since: at, HeldSince: at.Add(time.Minute)}},
+			[]string{"holds it since 2026-11-23T01:03:03Z"}, []string{"01:02:03", "queue"},
 		},
 		"the host is in the owner": {Entry{Data: Data{Owner: "anna@build", Host: "build"}}, []string{"anna@build"}, []string{"on host"}},
 		"durable":                  {Entry{Data: Data{Owner: "anna", Durable: true}}, []string{"durable"}, nil},
-		"of another client":        {Entry{Created: at}, []string{"an unnamed client", "since 2026-11-23T01:02:03Z"}, []string{"process", "info", "on host"}},
+		"of another client":        {Entry{Created: at}, []string{"an unnamed client", "in the queue since 2026-11-23T01:02:03Z"}, []string{"process", "info", "on host"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

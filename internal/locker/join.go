@@ -12,14 +12,16 @@ import (
 // hold the lock already, because we made the directory in the same transaction: nobody
 // can have come before.
 func (n *node) join(ctx context.Context, data Data) (first bool, err error) {
+	holding := data
+	holding.HeldSince = data.Since
 	for {
-		first, err = n.create(ctx, data.encode())
+		first, err = n.create(ctx, data.encode(), holding.encode())
 		switch {
 		case err == nil:
 			return first, n.numbered()
 		case zookeeper.Answered(err):
 			n.refused = true
-			return false, err
+			return false, n.whichQuota(ctx, err)
 		case n.session.Err() != nil, ctx.Err() != nil:
 			return false, err
 		}
@@ -30,12 +32,13 @@ func (n *node) join(ctx context.Context, data Data) (first bool, err error) {
 	}
 }
 
-// create sends the requests once.
-func (n *node) create(ctx context.Context, data []byte) (first bool, err error) {
+// create sends the requests once. The znode says waiting, or holding if we hold the lock
+// with its creation.
+func (n *node) create(ctx context.Context, waiting, holding []byte) (first bool, err error) {
 	for {
 		results, err := n.session.Multi(ctx,
 			zookeeper.Create(n.dir, nil, zookeeper.Persistent),
-			zookeeper.Create(n.dir+"/"+n.prefix, data, zookeeper.EphemeralSequential),
+			zookeeper.Create(n.dir+"/"+n.prefix, holding, zookeeper.EphemeralSequential),
 			// Changes nothing; its answer is the only one in a transaction that
 			// tells the zxid, which is also the czxid of our znode.
 			zookeeper.Set(n.dir, nil, 0))
@@ -49,7 +52,7 @@ func (n *node) create(ctx context.Context, data []byte) (first bool, err error) 
 		case errors.Is(err, zookeeper.ErrNodeExists), errors.Is(err, zookeeper.ErrNoAuth):
 			// Whether we may create the directory is looked at first, also where it
 			// is there.
-			path, createErr := n.session.Create(ctx, n.dir+"/"+n.prefix, data, zookeeper.EphemeralSequential)
+			path, createErr := n.session.Create(ctx, n.dir+"/"+n.prefix, waiting, zookeeper.EphemeralSequential)
 			if createErr == nil {
 				n.name = nameOf(path)
 			}

@@ -40,7 +40,7 @@ var acts = map[string]act{
 		prepare: func(s *stage) { s.mkdir() },
 		play:    func(s *stage) { s.live(s.plain()) },
 		requests: []string{
-			"create all", "create the contender", "list", "watch", "check",
+			"create all", "create the contender", "list", "watch", "say since when",
 			"delete the contender", "look at the directory", "delete the directory",
 		},
 	},
@@ -49,27 +49,27 @@ var acts = map[string]act{
 		play:    func(s *stage) { s.live(s.plain()) },
 		first:   ofKind(zktest.OpMulti),
 		requests: []string{
-			"check", "list", "watch", "delete the contender", "look at the directory", "delete the directory",
+			"check", "list", "watch", "say since when", "delete the contender", "look at the directory", "delete the directory",
 		},
 	},
 	"waits and is waited for": {
 		play: waitAndHandOver,
 		requests: []string{
-			"create all", "create the contender", "list", "watch", "check",
+			"create all", "create the contender", "list", "watch", "say since when",
 			"delete the contender", "look at the directory",
 		},
 	},
 	"waits and hands on": {
 		play: handOn,
 		requests: []string{
-			"create all", "create the contender", "list", "watch", "check",
+			"create all", "create the contender", "list", "watch", "say since when",
 			"delete the contender", "look at the directory",
 		},
 	},
 	"waits and is left alone": {
 		play: leaveLast,
 		requests: []string{
-			"create all", "create the contender", "list", "watch", "check",
+			"create all", "create the contender", "list", "watch", "say since when",
 			"delete the contender", "look at the directory", "delete the directory",
 		},
 	},

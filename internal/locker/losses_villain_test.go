@@ -103,6 +103,8 @@ func nameOfRequest(p zktest.Packet) string {
 		return "list"
 	case p.Op == zktest.OpExists:
 		return "look at the contender"
+	case p.Op == zktest.OpSetData:
+		return "say since when"
 	case p.Op == zktest.OpGetACL:
 		return "look at the directory"
 	}

@@ -267,15 +267,19 @@ func (g *gem) takes(stop <-chan struct{}) bool {
 			return true
 		}
 		exists, _, event, err := g.conn.ExistsW(dirOf(g.s.Space) + "/" + before)
+		for err == nil && exists {
+			if (<-event).Type == zk.EventNodeDeleted {
+				return true
+			}
+			// Other data: node_deletion_watcher.rb watches it again.
+			if exists, _, event, err = g.conn.ExistsW(dirOf(g.s.Space) + "/" + before); err == nil && !exists {
+				return true
+			}
+		}
 		if err != nil {
 			g.s.t.Error(err)
 			return false
 		}
-		if !exists {
-			continue
-		}
-		<-event
-		return true
 	}
 }
 

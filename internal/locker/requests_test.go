@@ -79,7 +79,7 @@ func TestRequestsOfAHandOver(t *testing.T) {
 	if got := leaving.take(); !slices.Equal(got, []zktest.Op{zktest.OpDelete, zktest.OpGetACL}) {
 		t.Errorf("to hand over took %v", got)
 	}
-	if got := waiting.take(); !sameRequests(got, zktest.OpChildren, zktest.OpMulti) {
+	if got := waiting.take(); !sameRequests(got, zktest.OpChildren, zktest.OpSetData) {
 		t.Errorf("to get it took %v", got)
 	}
 	release(t, l)

@@ -29,7 +29,7 @@ func (c *candidate) wait(ctx context.Context) error {
 	if err := c.reserved(ctx); err != nil {
 		return err
 	}
-	over := !c.deadline.IsZero() && !time.Now().Before(c.deadline)
+	over, waited := !c.deadline.IsZero() && !time.Now().Before(c.deadline), false
 	for {
 		// Taken before the look: a connection that breaks after it wakes us.
 		changed := c.session.Changed()
@@ -42,6 +42,11 @@ func (c *candidate) wait(ctx context.Context) error {
 		}
 		before := blockers(queue, place, c.Slots)
 		if len(before) == 0 {
+			if waited {
+				if err := c.reserved(ctx); err != nil {
+					return err
+				}
+			}
 			// What the look was answered by may have been cut off from its ensemble,
 			// which may have ended our session and given the lock to another.
 			return c.confirm(ctx)
@@ -60,8 +65,9 @@ func (c *candidate) wait(ctx context.Context) error {
 			return err
 		}
 		if c.Waiting != nil {
-			c.Waiting(Waiting{Place: rank(queue, place, c.Slots), Next: next})
+			c.Waiting(standing(c.path(), queue, place, c.Slots, next))
 		}
+		waited = true
 		select {
 		case name := <-watches.fired:
 			watches.drop(name)
@@ -79,15 +85,16 @@ func (c *candidate) wait(ctx context.Context) error {
 	}
 }
 
-// reserved fails if the lock is to be its user's alone, but its directory lets everyone
-// in. While our znode is there it cannot be replaced by another directory.
+// reserved fails if the lock is to be its user's alone, but its directory lets others in.
+// While our znode is there it cannot be replaced by another directory, whoever may change
+// what is above it. Its ACL can change while we wait.
 func (c *candidate) reserved(ctx context.Context) error {
 	if c.made || !c.session.Creator() {
 		return nil
 	}
-	access, err := c.session.Access(ctx, c.dir)
-	if err == nil && access.Open {
-		err = &NotReservedError{Dir: c.dir}
+	others, err := c.session.Others(ctx, c.dir, c.path())
+	if err == nil && len(others) > 0 {
+		err = &NotReservedError{Dir: c.dir, Others: others}
 	}
 	return goneIfNoNode(err)
 }
@@ -161,7 +168,7 @@ func goneIfNoNode(err error) error {
 // is surely alive.
 func (c *candidate) confirm(ctx context.Context) error {
 	for {
-		if err := c.session.Check(ctx, c.path()); err != nil {
+		if err := c.agree(ctx); err != nil {
 			return goneIfNoNode(err)
 		}
 		if c.persistent || c.session.Alive() == nil {
@@ -170,6 +177,27 @@ func (c *candidate) confirm(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+	}
+}
+
+// agree returns nil once a quorum has agreed that our znode is there. The same request
+// has the znode say since when we hold the lock, if it does not say so yet.
+func (c *candidate) agree(ctx context.Context) error {
+	if !c.Data.HeldSince.IsZero() {
+		return c.session.Check(ctx, c.path())
+	}
+	data := c.Data
+	data.HeldSince, data.Durable = time.Now(), c.persistent
+	err := c.session.Overwrite(ctx, c.path(), data.encode())
+	switch {
+	case err == nil:
+		c.Data.HeldSince = data.HeldSince
+		c.own = nil // our watch has fired
+		return nil
+	case errors.Is(err, zookeeper.ErrNoNode), !zookeeper.Answered(err):
+		return err
+	default: // an ACL or a quota that somebody has set: the lock is ours all the same
+		return c.session.Check(ctx, c.path())
 	}
 }
 
@@ -205,11 +233,12 @@ func (c *candidate) busy(ctx context.Context, queue []Contender, place int) erro
 			holding = append(holding, q)
 		}
 	}
-	entries, err := readAll(ctx, c.session, c.dir, holding)
+	named := holding[:min(len(holding), zookeeper.MaxNamed)]
+	entries, err := readAll(ctx, c.session, c.dir, named)
 	if err != nil {
 		return err
 	}
-	busy := &BusyError{LockID: c.LockID, Dir: c.Dir, Waited: c.Wait, Place: rank(queue, place, c.Slots)}
+	busy := &BusyError{LockID: c.LockID, Dir: c.Dir, Waited: c.Wait, Place: rank(queue, place, c.Slots), More: len(holding) - len(named)}
 	for _, entry := range entries {
 		if entry != nil {
 			busy.Holders = append(busy.Holders, *entry)

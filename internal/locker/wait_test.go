@@ -88,6 +88,9 @@ func TestLeavingInAnyOrder(t *testing.T) {
 				}
 				l = queue[left[0]].get()
 				left = left[1:]
+				if len(left) > 0 {
+					queue[left[0]].looks() // at what the holder says now
+				}
 			}
 			for _, i := range left {
 				select {
@@ -165,16 +168,19 @@ func TestOwnContenderIsDeletedWhileWaiting(t *testing.T) {
 	children := space.Children(testDir)
 	own := slices.DeleteFunc(children, func(name string) bool { return space.Path(testDir+"/"+name) == l.Znode() })[0]
 	space.Delete(testDir + "/" + own)
+	if w := queue[0].looks(); w.Next.Znode != l.Znode() { // it has queued again
+		t.Errorf("who was deleted waits for %s, want %s", w.Next.Znode, l.Znode())
+	}
 	later := newClient(t, space.Addr())
 	second := later.queue(later.request(dirOf(space)))
 
 	release(t, l)
-	l = second.get()
-	if w := queue[0].looks(); w.Next.Znode != l.Znode() {
-		t.Errorf("who was deleted waits for %s, want %s", w.Next.Znode, l.Znode())
+	l = queue[0].get()
+	if l.Znode() == space.Path(testDir+"/"+own) {
+		t.Errorf("%s holds the lock, which was deleted", own)
 	}
 	release(t, l)
-	release(t, queue[0].get())
+	release(t, second.get())
 }
 
 // Each time the session is lost the acquire queues again, but for no longer in all
@@ -273,5 +279,5 @@ func ExampleBusyError() {
 		Znode: "/_zklocking/deploy/ex-1",
 	}}}
 	fmt.Println(err)
-	// Output: locker: lock "deploy" is held by anna@build (since 1970-01-01T00:00:00Z, info "web", znode /_zklocking/deploy/ex-1); not free within 1m0s; we were at place 2 of the queue
+	// Output: locker: lock "deploy" is held by anna@build (in the queue since 1970-01-01T00:00:00Z, info "web", znode /_zklocking/deploy/ex-1); not free within 1m0s; we were at place 2 of the queue
 }

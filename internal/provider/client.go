@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -18,9 +21,10 @@ import (
 
 // client is the configured provider, which every block works with.
 type client struct {
-	runtime  Runtime
-	version  string
-	settings settings
+	runtime   Runtime
+	version   string
+	settings  settings
+	plainText sync.Once // the user was warned
 }
 
 // configured takes the provider's data in a block's Configure; nil while
@@ -60,14 +64,8 @@ type target struct {
 // before the provider's. ok is false with an error on the attribute at fault,
 // or, without one, while a value is not known yet.
 func (c *client) locate(p place, diags *diag.Diagnostics) (t target, ok bool) {
-	servers := p.zookeeper
-	if servers.IsNull() {
-		servers = c.settings.zookeeper
-	}
-	if servers.IsNull() {
-		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "No ZooKeeper Named",
-			"Neither this block nor the provider says where ZooKeeper is. Set zookeeper here or in the provider block, or the environment variable "+
-				settingZooKeeper.env[0]+", to a connect string such as zk1.example.com:2181.")
+	servers, ok := c.servers(p.zookeeper, diags)
+	if !ok {
 		return t, false
 	}
 	layout := p.layout
@@ -89,9 +87,8 @@ func (c *client) locate(p place, diags *diag.Diagnostics) (t target, ok bool) {
 	if servers.IsUnknown() || p.lockID.IsUnknown() || c.settings.lockRoot.IsUnknown() || c.settings.security.unknown {
 		return t, false
 	}
-	connect, err := zookeeper.ParseConnectString(servers.ValueString())
-	if err != nil {
-		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "Invalid Connect String", err.Error())
+	connect, ok := parseConnectString(servers, diags)
+	if !ok {
 		return t, false
 	}
 	root := locker.DefaultRoot
@@ -105,7 +102,54 @@ func (c *client) locate(p place, diags *diag.Diagnostics) (t target, ok bool) {
 			fmt.Sprintf("Lock %s cannot be kept there: %v. Choose another lockid, lock_root of the provider, or chroot behind the servers in zookeeper.", zookeeper.Quote(t.lockID), err))
 		return t, false
 	}
+	c.warnOfPlainText(connect.Servers, diags)
 	return t, true
+}
+
+// servers is the connect string of a block, or else the provider's.
+func (c *client) servers(own types.String, diags *diag.Diagnostics) (servers types.String, ok bool) {
+	servers = own
+	if servers.IsNull() {
+		servers = c.settings.zookeeper
+	}
+	if servers.IsNull() {
+		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "No ZooKeeper Named",
+			"Neither this block nor the provider says where ZooKeeper is. Set zookeeper here or in the provider block, or the environment variable "+
+				settingZooKeeper.env[0]+", to a connect string such as zk1.example.com:2181.")
+	}
+	return servers, !servers.IsNull()
+}
+
+func parseConnectString(servers types.String, diags *diag.Diagnostics) (connect zookeeper.ConnectString, ok bool) {
+	connect, err := zookeeper.ParseConnectString(servers.ValueString())
+	if err != nil {
+		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "Invalid Connect String", err.Error())
+	}
+	return connect, err == nil
+}
+
+// warnOfPlainText says once that a user is known on the network to all who listen.
+func (c *client) warnOfPlainText(servers []string, diags *diag.Diagnostics) {
+	s := c.settings.security
+	remote := slices.IndexFunc(servers, isRemote)
+	if s.tls != nil || s.auth == (zookeeper.Digest{}) && !s.creator || remote < 0 {
+		return
+	}
+	c.plainText.Do(func() {
+		what := fmt.Sprintf("acl is %q, but whoever can change what goes over the network can act as this user, and take or break each of its locks.", aclCreator)
+		if s.auth != (zookeeper.Digest{}) {
+			what = "Whoever listens on the network hears the password, and can take or break each of this user's locks."
+		}
+		diags.AddAttributeWarning(path.Root(settingZooKeeper.attribute), "Connection Is Not Encrypted",
+			fmt.Sprintf("The connection to %s is in plain text. %s Set tls, or one of its environment variables, and connect to the servers' secureClientPort.", servers[remote], what))
+	})
+}
+
+// isRemote tells whether a server is on another machine, as far as its name says.
+func isRemote(server string) bool {
+	host, _, err := net.SplitHostPort(server)
+	ip := net.ParseIP(host)
+	return err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 // ensemble is how the provider is configured to connect to servers.
@@ -152,6 +196,7 @@ func (c *client) take(ctx context.Context, t target, want want, diags *diag.Diag
 	grant, err := c.runtime.Holder.Acquire(ctx, holder.Request{
 		Ensemble:  t.ensemble,
 		Interrupt: onLost(orElse(want.onLost, string(defaultLoss))) == interrupt,
+		Announce:  want.waiting == nil && holder.ShowsProgress(),
 		Lock: locker.Request{
 			LockID:  t.lockID,
 			Dir:     t.dir,
@@ -236,10 +281,10 @@ const answerTime = 10 * time.Second
 
 // look does something that only reads. It is bounded by the time to connect, which
 // has an error of its own, and as much again for the answers.
-func (c *client) look(ctx context.Context, t target, do func(context.Context, *zookeeper.Session) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, t.ensemble.ConnectTimeout+max(t.ensemble.ConnectTimeout, answerTime), errNoLook)
+func (c *client) look(ctx context.Context, ensemble zookeeper.Config, do func(context.Context, *zookeeper.Session) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, ensemble.ConnectTimeout+max(ensemble.ConnectTimeout, answerTime), errNoLook)
 	defer cancel()
-	session, err := c.runtime.Sessions.Session(ctx, t.ensemble)
+	session, err := c.runtime.Sessions.Session(ctx, ensemble)
 	if err != nil {
 		return err
 	}
@@ -248,7 +293,7 @@ func (c *client) look(ctx context.Context, t target, do func(context.Context, *z
 
 // lookup reads the contender at znode, with ok = false if it is not there.
 func (c *client) lookup(ctx context.Context, t target, znode string) (entry locker.Entry, ok bool, err error) {
-	err = c.look(ctx, t, func(ctx context.Context, s *zookeeper.Session) error {
+	err = c.look(ctx, t.ensemble, func(ctx context.Context, s *zookeeper.Session) error {
 		entry, ok, err = locker.Lookup(ctx, s, znode)
 		return err
 	})
@@ -257,7 +302,7 @@ func (c *client) lookup(ctx context.Context, t target, znode string) (entry lock
 
 // inspect looks at the lock.
 func (c *client) inspect(ctx context.Context, t target) (queue locker.Queue, err error) {
-	err = c.look(ctx, t, func(ctx context.Context, s *zookeeper.Session) error {
+	err = c.look(ctx, t.ensemble, func(ctx context.Context, s *zookeeper.Session) error {
 		queue, err = locker.Inspect(ctx, s, t.dir, t.slots)
 		return err
 	})

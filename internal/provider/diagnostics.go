@@ -24,11 +24,21 @@ const (
 	describing = "Describing"
 	releasing  = "Releasing"
 	importing  = "Importing"
+	breaking   = "Breaking"
 )
 
 // explain turns an error about a lock into a diagnostic that says what failed,
-// what to do, and the original error.
+// what to do, and the original error. Nothing in it can garble a terminal.
 func explain(what string, t target, err error) diag.Diagnostic {
+	d := explanation(what, t, err)
+	detail := zookeeper.Clean(d.Detail())
+	if at, ok := d.(diag.DiagnosticWithPath); ok {
+		return diag.NewAttributeErrorDiagnostic(at.Path(), d.Summary(), detail)
+	}
+	return diag.NewErrorDiagnostic(d.Summary(), detail)
+}
+
+func explanation(what string, t target, err error) diag.Diagnostic {
 	var (
 		busy        *locker.BusyError
 		differ      *locker.DisagreeError
@@ -100,9 +110,9 @@ func explain(what string, t target, err error) diag.Diagnostic {
 			fmt.Sprintf("%s of lock %q failed: each server keeps the sessions of its clients to itself (localSessionsEnabled), and such a session cannot hold a lock. "+
 				"Set localSessionsUpgradingEnabled = true in the servers' zoo.cfg, or leave out localSessionsEnabled there.%s", what, t.lockID, origin))
 	case errors.Is(err, locker.ErrNotReserved):
-		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Is Open To Everyone",
-			fmt.Sprintf("%s of lock %q failed: acl is %q, but %s was there already and everyone may change it, so anyone could take or break the lock. "+
-				"All who share a lock have to use the same acl. Once nobody holds the lock, delete its directory, or restrict its ACL.%s", what, t.lockID, aclCreator, t.dir, origin))
+		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Is Open To Others",
+			fmt.Sprintf("%s of lock %q failed: acl is %q, but %s was there already and others may change it, so they could take or break the lock. "+
+				"All who share a lock have to use the same acl and the same user. Once nobody holds the lock, delete its directory, or restrict its ACL.%s", what, t.lockID, aclCreator, t.dir, origin))
 	case errors.Is(err, zookeeper.ErrEphemeralParent):
 		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Below An Ephemeral Znode",
 			fmt.Sprintf("%s of lock %q failed: %s, or a znode above it, is an ephemeral one of another program, which can have no children. "+
@@ -110,7 +120,8 @@ func explain(what string, t target, err error) diag.Diagnostic {
 	case errors.Is(err, zookeeper.ErrQuotaExceeded):
 		return diag.NewAttributeErrorDiagnostic(lockID, "Quota Exceeded",
 			fmt.Sprintf("%s of lock %q failed: a quota on %s, or on a znode above it, does not admit another znode. "+
-				"Raise the quota, or choose another lock_root of the provider.%s", what, t.lockID, t.dir, origin))
+				"Whoever may write below /zookeeper/quota has set it and can change it: everyone, unless an operator has restricted that znode. "+
+				"Raise the quota with setquota of zkCli, or remove it with delquota, or choose another lock_root of the provider.%s", what, t.lockID, t.dir, origin))
 	case errors.Is(err, zookeeper.ErrInvalidACL):
 		return diag.NewErrorDiagnostic("User Not Known To ZooKeeper",
 			fmt.Sprintf("%s of lock %q failed: acl is %q, but the servers take this client for nobody, so that there is nobody to reserve the lock for. "+
@@ -171,6 +182,9 @@ func busyDetail(busy *locker.BusyError) string {
 			durable = append(durable, h)
 		}
 	}
+	if busy.More > 0 {
+		fmt.Fprintf(&b, "  - and %d more\n", busy.More)
+	}
 	if busy.Waited > 0 {
 		fmt.Fprintf(&b, "\nIt did not become free within lockwait = %d seconds, and we were at place %d of the queue.", int64(busy.Waited.Seconds()), busy.Place)
 	} else {
@@ -201,7 +215,7 @@ func durableDetail(lockID string, e locker.Entry) string {
 		"  - If that configuration has no state any more: import the lock by its id %q into a configuration, and destroy it with that.\n"+
 		"  - If it is this resource's own, and marked as tainted: terraform untaint.\n"+
 		"  - Or, with the provider's settings in the environment: terraform-provider-clocker break %s --znode %s --reason 'WHY'",
-		destroyed, by, lockID, shellWord(lockID), shellWord(e.Name))
+		destroyed, by, lockID, shellWord(lockID), shellWord(e.Znode))
 }
 
 // shellWord is s as one word of a shell's command line.

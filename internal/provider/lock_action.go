@@ -2,13 +2,13 @@ package provider
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/action/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 )
 
@@ -111,43 +111,6 @@ func (a *lockAction) Invoke(ctx context.Context, req action.InvokeRequest, resp 
 	}
 	a.client.warnOfOnLost(m.OnLost, &resp.Diagnostics)
 	a.client.take(ctx, t, want{lockwait: m.Lockwait, onLost: m.OnLost, info: m.Info, waiting: func(w locker.Waiting) {
-		resp.SendProgress(action.InvokeProgressEvent{Message: progress(t.lockID, w)})
+		resp.SendProgress(action.InvokeProgressEvent{Message: holder.Progress(t.lockID, w, time.Now())})
 	}}, &resp.Diagnostics)
-}
-
-// progress says in one line how the queue stands for one who waits.
-func progress(lockID string, w locker.Waiting) string {
-	if w.Place == 0 {
-		return fmt.Sprintf("waiting for ZooKeeper, to take lock %q", lockID)
-	}
-	return fmt.Sprintf("waiting for lock %q: %s in line, behind %s", lockID, ordinal(w.Place), inFront(w.Next))
-}
-
-// inFront says who that is, since when it is there, and what it says.
-func inFront(e locker.Entry) string {
-	who := e.Owner
-	if who == "" {
-		who = "an unnamed client"
-	}
-	text := fmt.Sprintf("%s (there since %s", who, e.Joined().UTC().Format(time.TimeOnly+" MST"))
-	if e.Info != "" {
-		text += fmt.Sprintf(", %q", e.Info)
-	}
-	return text + ")"
-}
-
-// ordinal is a number in words such as 2nd.
-func ordinal(n int) string {
-	suffix := "th"
-	if n%100 < 11 || n%100 > 13 {
-		switch n % 10 {
-		case 1:
-			suffix = "st"
-		case 2:
-			suffix = "nd"
-		case 3:
-			suffix = "rd"
-		}
-	}
-	return fmt.Sprintf("%d%s", n, suffix)
 }

@@ -52,6 +52,7 @@ func TestAccDataOfNoLock(t *testing.T) {
 // What this run holds, another run sees as held by another.
 func TestAccDataOfAHeldLock(t *testing.T) {
 	r := newRig(t)
+	instant := knownvalue.StringRegexp(regexp.MustCompile(`^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$`))
 	byThisRun := func(yes bool) map[string]knownvalue.Check {
 		return map[string]knownvalue.Check{
 			"held":             knownvalue.Bool(true),
@@ -64,8 +65,10 @@ func TestAccDataOfAHeldLock(t *testing.T) {
 				"mode":       knownvalue.StringExact("exclusive"),
 				"client":     knownvalue.StringExact("terraform-provider-clocker/test"),
 				"durable":    knownvalue.Bool(false),
-				"since":      knownvalue.StringRegexp(regexp.MustCompile(`^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)),
-				"session_id": knownvalue.StringRegexp(regexp.MustCompile(`^0x[0-9a-f]+$`)),
+				"host":       knownvalue.NotNull(),
+				"pid":        knownvalue.NotNull(),
+				"since":      instant,
+				"held_since": instant,
 			})}),
 			"waiters":      knownvalue.ListExact(nil),
 			"unrecognized": knownvalue.ListExact(nil),
@@ -93,7 +96,7 @@ func TestAccDataOfAHeldLock(t *testing.T) {
 // say of themselves; what is no contender is told.
 func TestAccDataOfAForeignQueue(t *testing.T) {
 	r := newRig(t)
-	entry := func(znode string, mode string, owner, info, run, client, since knownvalue.Check) knownvalue.Check {
+	entry := func(znode string, mode string, owner, info, run, client, host, pid, since, heldSince knownvalue.Check) knownvalue.Check {
 		return knownvalue.ObjectExact(map[string]knownvalue.Check{
 			"znode":      knownvalue.StringRegexp(regexp.MustCompile(regexp.QuoteMeta(znode) + `\d{10}$`)),
 			"owner":      owner,
@@ -102,13 +105,15 @@ func TestAccDataOfAForeignQueue(t *testing.T) {
 			"mode":       knownvalue.StringExact(mode),
 			"client":     client,
 			"durable":    knownvalue.Bool(false),
+			"host":       host,
+			"pid":        pid,
 			"since":      since,
-			"session_id": knownvalue.NotNull(),
+			"held_since": heldSince,
 		})
 	}
 	null, sometime := knownvalue.Null(), knownvalue.NotNull()
 	foreign := func(znode, mode string, owner knownvalue.Check) knownvalue.Check {
-		return entry(znode, mode, owner, null, null, null, sometime)
+		return entry(znode, mode, owner, null, null, null, null, null, sometime, null)
 	}
 	var made []string
 	resource.ParallelTest(t, resource.TestCase{
@@ -123,7 +128,7 @@ func TestAccDataOfAForeignQueue(t *testing.T) {
 				create("sh", "the gem", zktest.EphemeralSequential)
 				create("0123__rlock__", "kazoo \x1b[31m\x00", zktest.EphemeralSequential)
 				create("_c_77-lock-", "", zktest.EphemeralSequential)
-				create("ex-00__lock__", `{"v":1,"owner":"o","info":"i","run":"r","client":"c","since":"2026-01-02T03:04:05Z"}`, zktest.EphemeralSequential)
+				create("ex-00__lock__", `{"v":1,"owner":"o","info":"i","run":"r","client":"c","host":"h","pid":7,"since":"2026-01-02T03:04:05Z","held_since":"2026-01-02T04:05:06Z"}`, zktest.EphemeralSequential)
 				create("of no queue", "", zktest.Persistent)
 			},
 			Config: r.config(data()),
@@ -137,7 +142,8 @@ func TestAccDataOfAForeignQueue(t *testing.T) {
 				"waiters": knownvalue.ListExact([]knownvalue.Check{
 					foreign("/_c_77-lock-", "exclusive", null),
 					entry("/ex-00__lock__", "exclusive", knownvalue.StringExact("o"), knownvalue.StringExact("i"),
-						knownvalue.StringExact("r"), knownvalue.StringExact("c"), knownvalue.StringExact("2026-01-02T03:04:05Z")),
+						knownvalue.StringExact("r"), knownvalue.StringExact("c"), knownvalue.StringExact("h"), knownvalue.Int64Exact(7),
+						knownvalue.StringExact("2026-01-02T03:04:05Z"), knownvalue.StringExact("2026-01-02T04:05:06Z")),
 				}),
 				"unrecognized": knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("of no queue")}),
 			}),

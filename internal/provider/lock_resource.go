@@ -217,17 +217,20 @@ func (r *lockResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 			return
 		}
 		t.durable = state.durable()
-		entry, ok, err := r.client.lookup(ctx, t, state.Znode.ValueString())
-		switch {
-		case err != nil:
-			resp.Diagnostics.Append(explain(reading, t, err))
-			return
-		case ok && (state.durable() && isDurable(entry) || entry.Run == r.client.runtime.Run.ID):
-			r.remember(ctx, req.Private, resp.Private, state, t, &resp.Diagnostics)
-			return
-		}
 		if err := r.elsewhere(ctx, req.Private, state, t, &resp.Diagnostics); err != nil {
 			resp.Diagnostics.Append(explain(reading, t, err))
+			return
+		}
+		if !t.has(state.Znode, reading, &resp.Diagnostics) {
+			return
+		}
+		held, err := r.client.holds(ctx, t, state)
+		if err != nil {
+			resp.Diagnostics.Append(explain(reading, t, err))
+			return
+		}
+		if held {
+			r.remember(ctx, req.Private, resp.Private, state, t, &resp.Diagnostics)
 			return
 		}
 		tflog.Warn(ctx, "lock lost", map[string]any{"lockid": t.lockID, "znode": state.Znode.ValueString(), "cause": "its znode is gone"})

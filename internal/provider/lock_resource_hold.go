@@ -62,6 +62,9 @@ func (r *lockResource) withLock(ctx context.Context, state lockResourceModel, pr
 	diags.Append(getPrivate(ctx, private, privateGrant, &znode.Grant)...)
 	err := r.elsewhere(ctx, private, state, t, diags)
 	if err == nil {
+		if !t.has(state.Znode, what, diags) {
+			return
+		}
 		err = do(t, znode)
 	}
 	if err != nil {

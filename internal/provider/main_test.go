@@ -183,4 +183,7 @@ func TestSchema(t *testing.T) {
 	if resp.ResourceSchemas["clocker_lock"] == nil || resp.DataSourceSchemas["clocker_lock"] == nil || resp.EphemeralResourceSchemas["clocker_lock"] == nil {
 		t.Error("a kind of clocker_lock is missing")
 	}
+	if resp.DataSourceSchemas["clocker_locks"] == nil || resp.ListResourceSchemas["clocker_lock"] == nil || resp.ActionSchemas["clocker_break"] == nil {
+		t.Error("what shows all locks, or breaks one, is missing")
+	}
 }

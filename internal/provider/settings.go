@@ -46,14 +46,31 @@ func (s setting) names() string {
 	return "`" + strings.Join(s.env, "`, then `") + "`"
 }
 
-// fallback is the value of the first variable that is set and not empty.
+// ownPrefix begins the names of the variables that are this provider's alone.
+const ownPrefix = "CLOCKER_"
+
+// fallback is the value of the first variable that is set. One that other programs use
+// as well counts only if it is not empty.
 func (s setting) fallback() (name, value string) {
 	for _, name := range s.env {
-		if value := os.Getenv(name); value != "" {
+		if value, set := os.LookupEnv(name); set && (value != "" || strings.HasPrefix(name, ownPrefix)) {
 			return name, value
 		}
 	}
 	return "", ""
+}
+
+// isEmpty adds an error if the variable that stands in for a setting is empty, as one
+// made from a secret that a pipeline does not have: to do without would be to connect
+// in another way than was meant, or to other servers.
+func (s setting) isEmpty(at path.Path, diags *diag.Diagnostics) bool {
+	name, value := s.fallback()
+	if name == "" || value != "" {
+		return false
+	}
+	diags.AddAttributeError(at, "Empty Environment Variable",
+		fmt.Sprintf("The environment variable %s stands in for %s here, but is empty, as it is when it is made from a secret or a variable that does not exist. Give it a value, or unset it to do without.", name, s.attribute))
+	return true
 }
 
 // settings are the provider's arguments, from the configuration, the
@@ -90,6 +107,9 @@ func resolveString(ctx context.Context, value types.String, s setting, check val
 	if name == "" {
 		return value
 	}
+	if s.isEmpty(path.Root(s.attribute), diags) {
+		return types.StringValue("")
+	}
 	resp := &validator.StringResponse{}
 	check.ValidateString(ctx, validator.StringRequest{
 		Path:        path.Root(s.attribute),
@@ -106,6 +126,7 @@ func resolveSeconds(value types.Int64, s setting, def int64, diags *diag.Diagnos
 	switch name, env := s.fallback(); {
 	case !value.IsNull() && !value.IsUnknown():
 		seconds = value.ValueInt64()
+	case value.IsNull() && s.isEmpty(path.Root(s.attribute), diags):
 	case value.IsNull() && name != "":
 		var err error
 		seconds, err = strconv.ParseInt(env, 10, 64)

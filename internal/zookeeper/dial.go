@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -18,6 +19,11 @@ var (
 	errSecuring  = errors.New("it accepted the connection but did not answer to the TLS handshake")
 	errHandshake = errors.New("the server accepted the connection but did not answer")
 )
+
+// late tells whether an attempt failed because its time was over.
+func late(err error) bool {
+	return slices.ContainsFunc([]error{errResolving, errDialing, errSecuring, errHandshake}, func(stage error) bool { return errors.Is(err, stage) })
+}
 
 // errTLS marks what ended a TLS handshake.
 var errTLS = errors.New("TLS handshake")
@@ -109,7 +115,7 @@ func (t *transport) resolve(ctx context.Context, server string) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	first := t.turn(server)
+	first := t.turn(server, len(hosts))
 	addresses := make([]string, len(hosts))
 	for i := range hosts {
 		addresses[i] = net.JoinHostPort(hosts[(first+i)%len(hosts)], port)

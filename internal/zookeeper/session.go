@@ -92,7 +92,7 @@ func openLogged(ctx context.Context, cfg Config, log *slog.Logger) (*Session, er
 
 // start begins to connect. refused is told of an error that no further attempt can mend.
 func start(cfg Config, log *slog.Logger, refused func(error)) (*Session, error) {
-	t := newTransport(attemptTime(cfg))
+	t := newTransport(attemptTime(cfg), cfg.Servers...)
 	t.tls, t.authenticate = cfg.TLS, digest(cfg.Auth)
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -136,7 +136,7 @@ func (s *Session) onEvent(ev zk.Event) {
 			s.note(slog.LevelWarn, "connection to ZooKeeper lost", "server", ev.Server, "cause", s.Cause())
 		}
 	case zk.StateExpired:
-		s.expire(ErrSessionExpired)
+		s.expire(s.howExpired())
 	}
 }
 
@@ -165,6 +165,14 @@ func (s *Session) note(level slog.Level, message string, fields ...any) {
 	if !errors.Is(s.Err(), ErrClosed) {
 		s.log.Log(s.life, level, message, append(fields, "session", fmt.Sprintf("%#x", s.ID()))...)
 	}
+}
+
+// howExpired tells a session that has timed out from one that the servers would have kept.
+func (s *Session) howExpired() error {
+	if Now() < s.AliveUntil() {
+		return errClosedByOther
+	}
+	return ErrSessionExpired
 }
 
 // expire ends the session, which is over at the server, and keeps the library from

@@ -36,9 +36,11 @@ type transport struct {
 	turns    map[string]int // how often each server was tried
 	stage    error          // what the attempt is at
 	lastErr  error          // why the connection broke, or the latest attempt failed; nil while it stands
+	clear    error          // why the latest attempt failed that failed for a cause, not for want of time
 	lastTLS  *tls.Config    // as the files were when they could last be used
 	stale    error          // why they cannot be used now; nil if they can
 	failures int            // attempts that failed since a connection was last of use
+	mistakes *mistakes      // before there is a session
 	breaks   int            // connections that broke since one was last of use
 }
 
@@ -49,10 +51,10 @@ type told struct {
 	useful  func(server string)         // a connection has proved to be of use
 }
 
-func newTransport(attempt time.Duration) *transport {
+func newTransport(attempt time.Duration, servers ...string) *transport {
 	ctx, stop := context.WithCancel(context.Background())
 	return &transport{
-		attempt: attempt, ctx: ctx, stop: stop, sleep: sleep, turns: make(map[string]int),
+		attempt: attempt, ctx: ctx, stop: stop, sleep: sleep, turns: make(map[string]int), mistakes: newMistakes(servers),
 		told: told{refused: func(error) {}, failed: func(int, error) {}, useful: func(string) {}},
 	}
 }
@@ -101,10 +103,11 @@ func (t *transport) begin(server string) {
 	t.server = server
 }
 
-// turn counts the attempts to connect to a server.
-func (t *transport) turn(server string) int {
+// turn counts the attempts to connect to a server, which has so many addresses now.
+func (t *transport) turn(server string, addresses int) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.mistakes.resolved(server, addresses)
 	turn := t.turns[server]
 	t.turns[server]++
 	return turn
@@ -124,15 +127,19 @@ func (t *transport) fail(err error) {
 		t.mu.Unlock()
 		return
 	}
+	hopeless := permanent(err) || t.session == 0 && t.mistakes.unanimous(t.server, err, t.tls)
 	err = fmt.Errorf("%s: %w", t.server, err)
 	if t.stale != nil {
 		err = fmt.Errorf("%w (tried with the TLS files as they were before, because of %w)", err, t.stale)
 	}
 	t.lastErr = err
+	if !late(err) {
+		t.clear = err
+	}
 	t.failures++
 	failures := t.failures
 	t.mu.Unlock()
-	if permanent(err) {
+	if hopeless {
 		t.told.refused(err)
 	}
 	t.told.failed(failures, err)
@@ -234,14 +241,19 @@ func (t *transport) reason() error {
 }
 
 // cause is [transport.reason], or else what the first attempt is still at: the caller
-// may give up before it ends.
+// may give up before it ends. An attempt that was only too slow says less than one before
+// it that failed.
 func (t *transport) cause() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.lastErr == nil {
+	switch {
+	case t.lastErr == nil:
 		return t.stage
+	case t.clear != nil && late(t.lastErr):
+		return fmt.Errorf("%w; an attempt before that failed by: %w", t.lastErr, t.clear)
+	default:
+		return t.lastErr
 	}
-	return t.lastErr
 }
 
 func (t *transport) negotiated() (session int64, timeout time.Duration) {

@@ -11,5 +11,5 @@ check "staging_is_free" {
 }
 
 output "staging_is_held_by" {
-  value = [for h in data.clocker_lock.staging.holders : "${coalesce(h.owner, "unknown")} since ${h.since}"]
+  value = [for h in data.clocker_lock.staging.holders : "${coalesce(h.owner, "unknown")} since ${coalesce(h.held_since, h.since)}"]
 }
