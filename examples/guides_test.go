@@ -59,14 +59,16 @@ var guidesElsewhere = []string{
 	"guides/gating/reserved.tf",
 	"guides/fencing/main.tf",
 	"guides/connecting-securely/main.tf",
+	"guides/connecting-securely/kerberos.tf",
+	"guides/connecting-securely/digest-md5.tf",
+	"guides/freeze/freeze.tf",
+	"guides/freeze/rollout.tf",
+	"actions/clocker_break/action.tf",
 	"guides/testing/main.tf",
 	"guides/what-is-not-guarded/create-before-destroy.tf",
 	"guides/what-is-not-guarded/provider.tf",
 	"guides/what-is-not-guarded/durable.tf",
 	"guides/what-is-not-guarded/action.tf",
-	"guides/freeze/freeze.tf",
-	"guides/freeze/rollout.tf",
-	"actions/clocker_break/action.tf",
 }
 
 // TestModule guards a whole module.

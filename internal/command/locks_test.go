@@ -76,8 +76,12 @@ func TestLocksJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []map[string]any{
-		{"lockid": "empty", "waiters": 2.0, "readable": true}, {"lockid": "hidden"}, {"lockid": "secret", "readable": false}, {"lockid": "staging"},
-		{"lockid": nil, "name": "team/\u202edeploy"}, {"lockid": "web-rollout", "directory": "/_zklocking/web-rollout", "waiters": 7.0},
+		{"lockid": "empty", "waiters": 2.0, "readable": true},
+		{"lockid": "hidden"},
+		{"lockid": "secret", "readable": false},
+		{"lockid": "staging"},
+		{"lockid": nil, "name": "team/\u202edeploy"},
+		{"lockid": "web-rollout", "directory": "/_zklocking/web-rollout", "waiters": 7.0},
 	} {
 		for name, value := range want {
 			if locks[i][name] != value {

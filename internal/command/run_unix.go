@@ -204,7 +204,7 @@ func (r *running) attend(ctx context.Context, h *holder.Process, g *opening, sig
 		case <-g.ended:
 			return
 		case <-start:
-			end, err := h.Listen(provider.WithoutSecrets(os.Environ()), func(s os.Signal) { echoes <- s })
+			end, err := h.Listen(listenerEnvironment(os.Environ()), func(s os.Signal) { echoes <- s })
 			if err == nil {
 				endListener, relay.listening = end, true
 			}
@@ -226,6 +226,12 @@ func (r *running) attend(ctx context.Context, h *holder.Process, g *opening, sig
 			}
 		}
 	}
+}
+
+// listenerEnvironment is without secrets, and does not make the listener a part of a
+// command above, which would be waited for as such.
+func listenerEnvironment(all []string) []string {
+	return slices.DeleteFunc(provider.WithoutSecrets(all), func(assignment string) bool { return strings.HasPrefix(assignment, run.EnvRun+"=") })
 }
 
 // pass passes a signal on to the command, unless that would interrupt it a second time

@@ -125,6 +125,15 @@ resource "terraform_data" "work" {
 			t.Errorf("%s is there, for %s", now, step.lock)
 		}
 	}
+	// Below another znode, it would not be the lock of the configuration any more.
+	w.configure(provider(space, `lock_root = "/elsewhere"`), durableLock("a"), work)
+	moved := w.apply()
+	moved.fail()
+	if d := moved.err(); d.Summary != "Znode Of Another Lock" || !strings.Contains(d.Detail, "set it back") {
+		t.Errorf("the error is %v", d)
+	}
+	wantDurable(t, space, lockDir)
+	w.configure(provider(space), durableLock("a"), work)
 	w.destroy().succeed()
 	space.WaitGone(lockDir)
 }

@@ -49,6 +49,9 @@ type Request struct {
 	// Interrupt asks to interrupt the run if the lock is lost before this grant is
 	// released. A loss is reported in any case.
 	Interrupt bool
+	// Optional says that the run goes on without the lock. Else it is expected to fail: if
+	// waiting for the lock is a deadlock, it gives up all that it waits for.
+	Optional bool
 	// Announce asks to tell the user of the run, on its standard error, how a wait for
 	// the lock goes, if it is long. Not for one who tells the user itself.
 	Announce bool

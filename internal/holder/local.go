@@ -43,6 +43,7 @@ type Local struct {
 
 	mu      sync.Mutex
 	refusal error               // of every acquire, if not nil
+	gaveUp  error               // a deadlock, after which the run waits for no lock any more
 	locks   map[lockKey][]*lock // asked for or held, and not lost
 	grants  map[string]*lock    // by their ids, also of lost locks
 	held    map[*lock]struct{}  // also the lost ones that have grants

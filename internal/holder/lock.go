@@ -84,6 +84,12 @@ func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 	req := w.req.Lock
 	req.Wait = w.left()
 	req.Data.Run, req.Data.Host, req.Data.PID = l.run.ID, l.run.Host, l.run.PID
+	req.Others = func() []string { return l.others(k) }
+	req.GiveUp = func(ctx context.Context, err error) { l.giveUp(ctx, k, err) }
+	gaveUp := l.gaveUp
+	if gaveUp != nil {
+		req.Wait = 0
+	}
 	progress, over := l.follow(ctx, k)
 	req.Waiting = func(waiting locker.Waiting) {
 		l.stands(k, waiting)
@@ -93,6 +99,9 @@ func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 	l.pending.Go(func() {
 		defer stop()
 		lock, err := locker.Acquire(ctx, l.sessions(k.req.Ensemble), req)
+		if gaveUp != nil && errors.Is(err, locker.ErrBusy) {
+			err = gaveUp
+		}
 		if err == nil {
 			if err = l.keep(ctx, k, lock); err != nil {
 				letGo(context.WithoutCancel(ctx), lock)
@@ -145,7 +154,8 @@ func (l *Local) keep(ctx context.Context, k *lock, lock *locker.Lock) error {
 	}
 	k.Lock = lock // before its loss can be told of
 	if !lock.Durable() {
-		k.forget = lock.OnLost(func() { l.lost(k, whyLost(lock)) })
+		later := context.WithoutCancel(ctx)
+		k.forget = lock.OnLost(func() { l.lost(k, whyLost(later, lock)) })
 	}
 	l.held[k] = struct{}{}
 	return nil
@@ -170,7 +180,7 @@ func (l *Local) check(ctx context.Context, k *lock) (held bool) {
 		return false
 	}
 	if k.forget() {
-		l.lost(k, whyGone(k.Lock))
+		l.lost(k, whyGone(ctx, k.Lock))
 	}
 	return false
 }

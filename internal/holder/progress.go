@@ -159,13 +159,6 @@ func Progress(lockID string, w locker.Waiting, now time.Time) string {
 
 // inFront says who that is, since when it holds the lock, and what it says.
 func inFront(e locker.Entry, now time.Time) string {
-	who := e.Owner
-	switch {
-	case e.Unreadable:
-		who = "a client whose znode this user may not read"
-	case who == "":
-		who = "an unnamed client"
-	}
 	text := " (in the queue since " + clock(e.Joined(), now)
 	if !e.HeldSince.IsZero() {
 		text = " (holds it since " + clock(e.HeldSince, now)
@@ -176,7 +169,7 @@ func inFront(e locker.Entry, now time.Time) string {
 	if e.Info != "" {
 		text += fmt.Sprintf(", %q", e.Info)
 	}
-	return who + text + ")"
+	return e.Who() + text + ")"
 }
 
 // clock is the time of day, with the date where that is not today.

@@ -68,9 +68,9 @@ type answer struct {
 }
 
 const (
-	// maxMessage is the most bytes of a message. A valid one has three PEM texts
-	// at most and little else.
-	maxMessage = 4 * zookeeper.MaxPEM
+	// maxMessage is the most bytes of a message. A valid one has three PEM texts, a keytab
+	// and little else.
+	maxMessage = 5 * zookeeper.MaxPEM
 	// sendTime is how long a message waits at least, and twice that at most, for a
 	// process that does not read.
 	sendTime = 5 * time.Second

@@ -129,11 +129,12 @@ func (v *survey) visit(ctx context.Context, at *site) {
 			return
 		}
 		lock, holding, below := v.dissect(at, listing)
-		all := true
-		if lock.Holders, all, err = v.readHolders(ctx, at.dir, holding); err != nil {
+		holders, all, err := v.readHolders(ctx, at.dir, holding)
+		if err != nil {
 			v.fail(err)
 			return
 		}
+		lock.Holders = holders
 		if !all && tries < listTries {
 			continue // someone else holds it now
 		}

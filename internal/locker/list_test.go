@@ -60,8 +60,8 @@ func mkdirs(space *zktest.Space, dirs ...string) {
 	}
 }
 
-// clear deletes all that the test has made.
-func clear(space *zktest.Space) {
+// clearAll deletes all that the test has made.
+func clearAll(space *zktest.Space) {
 	tree := space.Tree()
 	slices.Reverse(tree)
 	for some := range slices.Chunk(tree, 500) {
@@ -80,7 +80,7 @@ func TestListOfNothing(t *testing.T) {
 	if got := c.list(space, ""); len(got) > 0 {
 		t.Errorf("beside an empty directory there is %q", got)
 	}
-	clear(space)
+	clearAll(space)
 }
 
 // All layouts, both roots, directories that other clients nest, and what is no lock.
@@ -135,7 +135,7 @@ func TestList(t *testing.T) {
 	w.leave()
 	release(t, l)
 	release(t, s)
-	clear(space)
+	clearAll(space)
 }
 
 // A directory that may not be listed is an entry; a root is an error.
@@ -164,7 +164,7 @@ func TestListOfWhatMayNotBeRead(t *testing.T) {
 	}
 	hide(DefaultRoot, zk.PermAll)
 	release(t, l)
-	clear(space)
+	clearAll(space)
 }
 
 // A holder that leaves between the look at its directory and that at its znode: the next
@@ -190,7 +190,7 @@ func TestListWhileHoldersLeave(t *testing.T) {
 			if got := <-listed; !slices.Equal(got, want) {
 				t.Errorf("there is %q, want %q", got, want)
 			}
-			clear(s.Space)
+			clearAll(s.Space)
 		})
 	}
 }
@@ -253,7 +253,7 @@ func TestListOfAThousandLocks(t *testing.T) {
 	if trips := before + (sent-before+listRequests-1)/listRequests + 1; trips > 20 {
 		t.Errorf("it takes %d round trips", trips)
 	}
-	clear(s.Space)
+	clearAll(s.Space)
 }
 
 // inFlight counts requests that have no answer yet. From the first look at a lock on it

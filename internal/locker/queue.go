@@ -52,15 +52,21 @@ func (e Entry) Joined() time.Time {
 	return e.Created
 }
 
-// String tells a person who this is.
-func (e Entry) String() string {
-	who := e.Owner
+// Who is the owner in words.
+func (e Entry) Who() string {
 	switch {
 	case e.Unreadable:
-		who = "a client whose znode this user may not read"
-	case who == "":
-		who = "an unnamed client"
+		return "a client whose znode this user may not read"
+	case e.Owner == "":
+		return "an unnamed client"
+	default:
+		return e.Owner
 	}
+}
+
+// String tells a person who this is.
+func (e Entry) String() string {
+	who := e.Who()
 	details := []string{}
 	if e.Host != "" && !strings.HasSuffix(who, "@"+e.Host) {
 		details = append(details, "on host "+e.Host)

@@ -29,7 +29,9 @@ func (c *candidate) wait(ctx context.Context) error {
 	if err := c.reserved(ctx); err != nil {
 		return err
 	}
-	over, waited := !c.deadline.IsZero() && !time.Now().Before(c.deadline), false
+	var deadlock <-chan error // that we have closed one
+	waits := false
+	over := !c.deadline.IsZero() && !time.Now().Before(c.deadline)
 	for {
 		// Taken before the look: a connection that breaks after it wakes us.
 		changed := c.session.Changed()
@@ -42,7 +44,7 @@ func (c *candidate) wait(ctx context.Context) error {
 		}
 		before := blockers(queue, place, c.Slots)
 		if len(before) == 0 {
-			if waited {
+			if waits {
 				if err := c.reserved(ctx); err != nil {
 					return err
 				}
@@ -67,7 +69,12 @@ func (c *candidate) wait(ctx context.Context) error {
 		if c.Waiting != nil {
 			c.Waiting(standing(c.path(), queue, place, c.Slots, next))
 		}
-		waited = true
+		if !waits {
+			waits = true
+			var stop func()
+			deadlock, stop = c.suspect(ctx)
+			defer stop()
+		}
 		select {
 		case name := <-watches.fired:
 			watches.drop(name)
@@ -77,6 +84,8 @@ func (c *candidate) wait(ctx context.Context) error {
 		case <-c.session.Lost():
 		case <-retired:
 			return errRetired
+		case err := <-deadlock:
+			return err
 		case <-timer:
 			over = true // and look a last time
 		case <-ctx.Done():
@@ -187,7 +196,7 @@ func (c *candidate) agree(ctx context.Context) error {
 		return c.session.Check(ctx, c.path())
 	}
 	data := c.Data
-	data.HeldSince, data.Durable = time.Now(), c.persistent
+	data.HeldSince, data.Once, data.Durable = time.Now(), false, c.persistent
 	err := c.session.Overwrite(ctx, c.path(), data.encode())
 	switch {
 	case err == nil:

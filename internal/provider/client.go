@@ -91,6 +91,12 @@ func (c *client) locate(p place, diags *diag.Diagnostics) (t target, ok bool) {
 	if !ok {
 		return t, false
 	}
+	if k := c.settings.security.sasl.kerberos; k != nil {
+		if err := k.CheckServers(connect.Servers); err != nil {
+			diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "Server Without A Name", err.Error())
+			return t, false
+		}
+	}
 	root := locker.DefaultRoot
 	if t.slots > 0 {
 		root = locker.DefaultSemaphoreRoot
@@ -115,7 +121,7 @@ func (c *client) servers(own types.String, diags *diag.Diagnostics) (servers typ
 	if servers.IsNull() {
 		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "No ZooKeeper Named",
 			"Neither this block nor the provider says where ZooKeeper is. Set zookeeper here or in the provider block, or the environment variable "+
-				settingZooKeeper.env[0]+", to a connect string such as zk1.example.com:2181.")
+				settingZooKeeper.env[0]+", to a connect string such as zk1.example.com:2181. "+c.settings.unusable)
 	}
 	return servers, !servers.IsNull()
 }
@@ -132,12 +138,15 @@ func parseConnectString(servers types.String, diags *diag.Diagnostics) (connect 
 func (c *client) warnOfPlainText(servers []string, diags *diag.Diagnostics) {
 	s := c.settings.security
 	remote := slices.IndexFunc(servers, isRemote)
-	if s.tls != nil || s.auth == (zookeeper.Digest{}) && !s.creator || remote < 0 {
+	if s.tls != nil || s.auth == (zookeeper.Digest{}) && s.sasl.none() && !s.creator || remote < 0 {
 		return
 	}
 	c.plainText.Do(func() {
 		what := fmt.Sprintf("acl is %q, but whoever can change what goes over the network can act as this user, and take or break each of its locks.", aclCreator)
-		if s.auth != (zookeeper.Digest{}) {
+		switch {
+		case !s.sasl.none():
+			what = "SASL proves who both sides are, but encrypts nothing: somebody who can change what goes over the network can act as this user, and take or break each of its locks."
+		case s.auth != (zookeeper.Digest{}):
 			what = "Whoever listens on the network hears the password, and can take or break each of this user's locks."
 		}
 		diags.AddAttributeWarning(path.Root(settingZooKeeper.attribute), "Connection Is Not Encrypted",
@@ -159,6 +168,8 @@ func (c *client) ensemble(servers []string) zookeeper.Config {
 		SessionTimeout: c.settings.sessionTimeout,
 		ConnectTimeout: c.settings.connectTimeout,
 		Auth:           c.settings.security.auth,
+		SASL:           c.settings.security.sasl.md5,
+		Kerberos:       c.settings.security.sasl.kerberos,
 		TLS:            c.settings.security.tls,
 		Creator:        c.settings.security.creator,
 	}
@@ -191,11 +202,14 @@ func (c *client) take(ctx context.Context, t target, want want, diags *diag.Diag
 	if seconds < 0 {
 		wait = locker.NoLimit
 	}
+	optional := !want.required.IsNull() && !want.required.ValueBool()
+	c.warnOfTicket(wait, diags)
 	start, queued := time.Now(), false
 	tflog.Info(ctx, "taking lock", map[string]any{"lockid": t.lockID, "directory": t.dir, "lockwait": seconds})
 	grant, err := c.runtime.Holder.Acquire(ctx, holder.Request{
 		Ensemble:  t.ensemble,
 		Interrupt: onLost(orElse(want.onLost, string(defaultLoss))) == interrupt,
+		Optional:  optional,
 		Announce:  want.waiting == nil && holder.ShowsProgress(),
 		Lock: locker.Request{
 			LockID:  t.lockID,
@@ -222,6 +236,7 @@ func (c *client) take(ctx context.Context, t target, want want, diags *diag.Diag
 	})
 	c.notes(diags)
 	var busy *locker.BusyError
+	var deadlock *locker.DeadlockError
 	switch {
 	case err == nil:
 		if grant.SessionTimeout != t.ensemble.SessionTimeout {
@@ -231,7 +246,9 @@ func (c *client) take(ctx context.Context, t target, want want, diags *diag.Diag
 		}
 		tflog.Info(ctx, "lock held", map[string]any{"lockid": t.lockID, "znode": grant.Znode, "fencing_token": grant.Token, "waited": holder.Waited(start)})
 		return grant, true
-	case errors.As(err, &busy) && !want.required.IsNull() && !want.required.ValueBool():
+	case errors.As(err, &deadlock) && optional:
+		diags.AddAttributeWarning(path.Root("lockid"), "Lock Not Held", deadlockDetail(t.lockID, deadlock)+"\n\nrequired is false, so the run goes on with held = false.")
+	case errors.As(err, &busy) && optional:
 		diags.AddAttributeWarning(path.Root("lockid"), "Lock Not Held", busyDetail(busy)+"\n\nrequired is false, so the run goes on with held = false.")
 	default:
 		diags.Append(explain(taking, t, err))
@@ -257,6 +274,17 @@ func (c *client) warnOfOnLost(value types.String, diags *diag.Diagnostics) {
 			fmt.Sprintf("on_lost is %q, but no process can be interrupted on this system. A run that loses the lock goes on, and only an ephemeral block says so, with an error when it releases the lock; the log named by "+holder.EnvLogPath+" says it, too.\n\n"+
 				"Let what the lock guards reject the lower fencing_token. Set on_lost = %q to say that this is known.", interrupt, carryOn))
 	}
+}
+
+// warnOfTicket says that the Kerberos ticket ends before the wait for the lock may.
+func (c *client) warnOfTicket(wait time.Duration, diags *diag.Diagnostics) {
+	end := c.settings.security.sasl.cacheEnd
+	if end.IsZero() || wait != locker.NoLimit && time.Now().Add(wait).Before(end) {
+		return
+	}
+	diags.AddAttributeWarning(path.Root("lockwait"), "Kerberos Ticket May End First",
+		fmt.Sprintf("The ticket in the credential cache ends at %s, and the run may wait for the lock longer than that. Should its connection to ZooKeeper break after that, it cannot be made again. "+
+			"Log in again with kinit before: the cache is read again at each connection. Or use keytab_file in the kerberos block.", end.Format(time.RFC3339)))
 }
 
 // release gives the lock up through the holder, and returns its error.

@@ -30,7 +30,11 @@ const (
 // explain turns an error about a lock into a diagnostic that says what failed,
 // what to do, and the original error. Nothing in it can garble a terminal.
 func explain(what string, t target, err error) diag.Diagnostic {
-	d := explanation(what, t, err)
+	return clean(explanation(what, t, err))
+}
+
+// clean is an error without what garbles a terminal.
+func clean(d diag.Diagnostic) diag.Diagnostic {
 	detail := zookeeper.Clean(d.Detail())
 	if at, ok := d.(diag.DiagnosticWithPath); ok {
 		return diag.NewAttributeErrorDiagnostic(at.Path(), d.Summary(), detail)
@@ -41,6 +45,7 @@ func explain(what string, t target, err error) diag.Diagnostic {
 func explanation(what string, t target, err error) diag.Diagnostic {
 	var (
 		busy        *locker.BusyError
+		deadlock    *locker.DeadlockError
 		differ      *locker.DisagreeError
 		connect     *zookeeper.ConnectError
 		lost        *holder.LostError
@@ -55,6 +60,8 @@ func explanation(what string, t target, err error) diag.Diagnostic {
 	switch {
 	case errors.As(err, &busy):
 		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Is Held", busyDetail(busy)+leftDetail(err))
+	case errors.As(err, &deadlock):
+		return diag.NewAttributeErrorDiagnostic(lockID, "Deadlock", deadlockDetail(t.lockID, deadlock)+leftDetail(err))
 	case errors.As(err, &conflict):
 		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Held In Another Way By This Run",
 			fmt.Sprintf("Another block of this run has lock %q, or waits for it, as %s. It cannot be had as %s at the same time.\n\n"+
@@ -125,7 +132,7 @@ func explanation(what string, t target, err error) diag.Diagnostic {
 	case errors.Is(err, zookeeper.ErrInvalidACL):
 		return diag.NewErrorDiagnostic("User Not Known To ZooKeeper",
 			fmt.Sprintf("%s of lock %q failed: acl is %q, but the servers take this client for nobody, so that there is nobody to reserve the lock for. "+
-				"Check username and password, or that the servers take client certificates for users.%s", what, t.lockID, aclCreator, origin))
+				"Check username and password, kerberos or digest_md5, or that the servers take client certificates for users.%s", what, t.lockID, aclCreator, origin))
 	case errors.Is(err, context.Canceled) && what == releasing:
 		return diag.NewErrorDiagnostic("Interrupted",
 			fmt.Sprintf("%s of lock %q was interrupted, and ZooKeeper has not confirmed it yet: a durable lock may be held still. Destroy it again then.%s", what, t.lockID, origin))
@@ -200,6 +207,21 @@ func busyDetail(busy *locker.BusyError) string {
 	return b.String()
 }
 
+func deadlockDetail(lockID string, deadlock *locker.DeadlockError) string {
+	var b strings.Builder
+	it := "it"
+	if deadlock.LockID != lockID { // this run has given up all that it waited for
+		it = fmt.Sprintf("lock %q", deadlock.LockID)
+	}
+	fmt.Fprintf(&b, "Lock %q was not taken, because waiting for %s would never end:\n", lockID, it)
+	for _, line := range deadlock.Tell() {
+		fmt.Fprintf(&b, "  - %s\n", line)
+	}
+	b.WriteString("\nThis run was the last one to queue. It gave up all that it waited for, so that the others can go on when it has ended. Run it again then.\n\n" +
+		"To keep this from happening, have all configurations take these locks in the same order: let each lock's block depend on the one before it (depends_on).")
+	return b.String()
+}
+
 // durableDetail says how a durable lock becomes free. It does not by waiting.
 func durableDetail(lockID string, e locker.Entry) string {
 	by := cmp.Or(e.Owner, "an unnamed client")
@@ -233,8 +255,10 @@ const checkConnection = "Check the connect string, that a server of the ensemble
 
 // howToAuthenticate is the advice where the servers require authentication.
 func howToAuthenticate(cfg zookeeper.Config) string {
-	const sasl = "They may require SASL, such as Kerberos (sessionRequireClientSASLAuth, or enforce.auth.schemes=sasl), which this provider does not have yet"
+	const sasl = "They may require SASL (sessionRequireClientSASLAuth, or enforce.auth.schemes=sasl): then set the kerberos block, or digest_md5"
 	switch {
+	case cfg.Kerberos != nil || cfg.SASL != zookeeper.SASLUser{}:
+		return "Authentication by SASL is not enough for them. They may require a client certificate: then set cert_file and key_file in tls. Or a user of the digest scheme: then set username and password in the place of SASL."
 	case cfg.Auth.Username != "":
 		return "A username and a password are not enough for them. " + sasl + ", or a client certificate: then set cert_file and key_file in tls."
 	case cfg.TLS != nil && cfg.TLS.HasCertificate():
@@ -247,11 +271,15 @@ func howToAuthenticate(cfg zookeeper.Config) string {
 // whoWeAre says for whom the servers take a client.
 func whoWeAre(cfg zookeeper.Config) string {
 	switch {
+	case cfg.Kerberos != nil:
+		return "It is the user whom the kerberos block names, by the whole principal, with the host in it if it has one. To have the servers leave the host out, set kerberos.removeHostFromPrincipal = true there."
+	case cfg.SASL != zookeeper.SASLUser{}:
+		return fmt.Sprintf("It is the user %q of digest_md5.", cfg.SASL.Username)
 	case cfg.Auth.Username != "":
 		return fmt.Sprintf("It is the user %q. ZooKeeper does not check passwords: with another one that is another user.", cfg.Auth.Username)
 	case cfg.TLS != nil && cfg.TLS.HasCertificate():
 		return "It is whom the servers take the client certificate for, if they do; it has no username."
 	default:
-		return "It is nobody: set username and password, or a client certificate in tls."
+		return "It is nobody: set username and password, kerberos, digest_md5, or a client certificate in tls."
 	}
 }

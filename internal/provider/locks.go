@@ -63,6 +63,10 @@ func (c *client) list(ctx context.Context, r lockRoots, prefix string) (locks []
 
 // explainList turns an error about a list of locks into a diagnostic.
 func explainList(r lockRoots, err error) diag.Diagnostic {
+	return clean(listExplanation(r, err))
+}
+
+func listExplanation(r lockRoots, err error) diag.Diagnostic {
 	var connect *zookeeper.ConnectError
 	where, origin := strings.Join(r.paths, " and "), fmt.Sprintf("\n\nError: %v", err)
 	switch {

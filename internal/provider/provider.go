@@ -74,6 +74,9 @@ type providerModel struct {
 	Password       types.String `tfsdk:"password"`
 	ACL            types.String `tfsdk:"acl"`
 	TLS            *tlsModel    `tfsdk:"tls"`
+
+	Kerberos  *kerberosModel  `tfsdk:"kerberos"`
+	DigestMD5 *digestMD5Model `tfsdk:"digest_md5"`
 }
 
 // Metadata names the provider.
@@ -137,14 +140,14 @@ func (p *clockerProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 			},
 			"acl": schema.StringAttribute{
 				MarkdownDescription: fmt.Sprintf("Who may change what this provider creates in ZooKeeper. `%s`, the default: everyone, as the other clients do it. "+
-					"`%s`: only this user (`username`, or a client certificate that ZooKeeper takes for a user); everyone can still see who holds a lock. "+
+					"`%s`: only this user (`username`, `kerberos`, `digest_md5`, or a client certificate that ZooKeeper takes for a user); everyone can still see who holds a lock. "+
 					"A lock whose directory others may change is not taken then. Environment: %s.",
 					aclOpen, aclCreator, settingACL.names()),
 				Optional:   true,
 				Validators: oneOf(acls),
 			},
 		},
-		Blocks: map[string]schema.Block{"tls": tlsBlock()},
+		Blocks: map[string]schema.Block{"tls": tlsBlock(), blockKerberos: kerberosBlock(), blockDigestMD5: digestMD5Block()},
 	}
 }
 

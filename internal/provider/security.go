@@ -35,8 +35,8 @@ const maxCredential = 1024
 var acls = []acl{aclOpen, aclCreator}
 
 var (
-	settingUsername = setting{"username", []string{"CLOCKER_USERNAME"}}
-	settingPassword = setting{"password", []string{"CLOCKER_PASSWORD"}}
+	settingUsername = setting{"username", []string{"CLOCKER_USERNAME", "ZOOKEEPER_USERNAME"}}
+	settingPassword = setting{"password", []string{"CLOCKER_PASSWORD", "ZOOKEEPER_PASSWORD"}}
 	settingACL      = setting{"acl", []string{"CLOCKER_ACL"}}
 
 	settingCA         = setting{"ca_file", []string{"CLOCKER_TLS_CA_FILE"}}
@@ -100,6 +100,7 @@ func tlsBlock() schema.Block {
 // security is how to be known to the ensemble, and to know it.
 type security struct {
 	auth    zookeeper.Digest
+	sasl    sasl
 	tls     *zookeeper.TLS // nil for plain text
 	creator bool
 	unknown bool // a part of it will be known at apply only
@@ -108,6 +109,13 @@ type security struct {
 func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnostics) security {
 	username := resolveString(ctx, m.Username, settingUsername, usernameValidator{}, diags)
 	password := resolveString(ctx, m.Password, settingPassword, stringvalidator.LengthBetween(1, maxCredential), diags)
+	// Of what other programs use as well, one without the other says nothing.
+	if password.IsNull() && settingUsername.ofOthers(m.Username) {
+		username = types.StringNull()
+	}
+	if username.IsNull() && settingPassword.ofOthers(m.Password) {
+		password = types.StringNull()
+	}
 	who := acl(orElse(resolveString(ctx, m.ACL, settingACL, oneOf(acls)[0], diags), string(aclOpen)))
 	for _, pair := range []struct {
 		given, missing types.String
@@ -124,16 +132,17 @@ func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnosti
 	s := security{
 		auth:    zookeeper.Digest{Username: username.ValueString(), Password: zookeeper.NewSecret(password.ValueString())},
 		creator: who == aclCreator,
-		unknown: username.IsUnknown() || password.IsUnknown() || m.ACL.IsUnknown() || m.TLS.unknown(),
+		unknown: username.IsUnknown() || password.IsUnknown() || m.ACL.IsUnknown() || m.TLS.unknown() || m.Kerberos.unknown() || m.DigestMD5.unknown(),
 	}
 	if s.unknown {
 		return s
 	}
 	s.tls = resolveTLS(m.TLS, diags)
-	if s.creator && username.IsNull() && (s.tls == nil || !s.tls.HasCertificate()) {
+	s.sasl = resolveSASL(m, username, diags)
+	if s.creator && username.IsNull() && s.sasl.none() && (s.tls == nil || !s.tls.HasCertificate()) {
 		diags.AddAttributeError(path.Root(settingACL.attribute), "ACL Needs A User",
 			fmt.Sprintf("acl is %q, which reserves what is created for the user who created it, but this provider has none. "+
-				"Set username and password, or a client certificate in tls, or acl = %q.", aclCreator, aclOpen))
+				"Set username and password, kerberos, digest_md5, or a client certificate in tls, or acl = %q.", aclCreator, aclOpen))
 	}
 	return s
 }

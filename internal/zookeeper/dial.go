@@ -14,10 +14,11 @@ import (
 // What an attempt to connect is at, which is the cause if it gets no further. A
 // server that takes the connection and then says nothing is a stopped one.
 var (
-	errResolving = errors.New("its name was not resolved in time")
-	errDialing   = errors.New("it did not accept the connection in time")
-	errSecuring  = errors.New("it accepted the connection but did not answer to the TLS handshake")
-	errHandshake = errors.New("the server accepted the connection but did not answer")
+	errIdentifying = errors.New("the KDC did not answer in time")
+	errResolving   = errors.New("its name was not resolved in time")
+	errDialing     = errors.New("it did not accept the connection in time")
+	errSecuring    = errors.New("it accepted the connection but did not answer to the TLS handshake")
+	errHandshake   = errors.New("the server accepted the connection but did not answer")
 )
 
 // late tells whether an attempt failed because its time was over.
@@ -55,7 +56,6 @@ func (t *transport) connect(network, server string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.reach(errResolving)
 	attempt := t.attempt
 	if _, timeout := t.negotiated(); timeout > 0 {
 		// A server that is just starting may take the connection and never answer,
@@ -64,6 +64,12 @@ func (t *transport) connect(network, server string) (net.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, attempt)
 	defer cancel()
+	t.reach(errIdentifying)
+	authenticate, err := t.identify(ctx, server)
+	if err != nil {
+		return nil, instead(err, errIdentifying)
+	}
+	t.reach(errResolving)
 	addresses, err := t.resolve(ctx, server)
 	if err != nil {
 		return nil, instead(err, errResolving)
@@ -90,7 +96,7 @@ func (t *transport) connect(network, server string) (net.Conn, error) {
 		t.fail(errHandshake)
 		_ = raw.Close()
 	})
-	return &packetConn{Conn: conn, transport: t, incoming: bufio.NewReader(conn), shaken: func() {
+	return &packetConn{Conn: conn, transport: t, authenticate: authenticate, incoming: bufio.NewReader(conn), shaken: func() {
 		watching()
 		release()
 	}}, nil

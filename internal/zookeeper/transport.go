@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper/kerberos"
 )
 
 // transport makes the connections of one session. It gives what the client library
@@ -18,15 +20,16 @@ import (
 // of a failure, no second session under the same handle, and connections that are
 // really closed.
 type transport struct {
-	attempt      time.Duration // for the whole of one attempt to connect
-	tls          *TLS          // nil for plain text
-	authenticate authenticator // nil for a client without a user
-	told         told
-	sleep        func(context.Context, time.Duration)
-	watches      watches
-	belief       belief
-	ctx          context.Context
-	stop         context.CancelFunc // refuses every further connection
+	attempt    time.Duration // for the whole of one attempt to connect
+	tls        *TLS          // nil for plain text
+	identify   identify
+	told       told
+	sleep      func(context.Context, time.Duration)
+	watches    watches
+	belief     belief
+	ctx        context.Context
+	stop       context.CancelFunc // refuses every further connection
+	background sync.WaitGroup     // what goes on beside the connection
 
 	mu       sync.Mutex
 	conn     net.Conn
@@ -55,7 +58,8 @@ func newTransport(attempt time.Duration, servers ...string) *transport {
 	ctx, stop := context.WithCancel(context.Background())
 	return &transport{
 		attempt: attempt, ctx: ctx, stop: stop, sleep: sleep, turns: make(map[string]int), mistakes: newMistakes(servers),
-		told: told{refused: func(error) {}, failed: func(int, error) {}, useful: func(string) {}},
+		told:     told{refused: func(error) {}, failed: func(int, error) {}, useful: func(string) {}},
+		identify: identifying(Config{}, nil),
 	}
 }
 
@@ -167,8 +171,21 @@ func (t *transport) tlsConfig() (*tls.Config, error) {
 
 // permanent tells whether the next attempt would fail by the same error.
 func permanent(err error) bool {
-	var part *TLSError
-	return errors.Is(err, ErrAuthFailed) || errors.As(err, &part) && !part.File
+	var (
+		part    *TLSError
+		refused *refusedError
+		ticket  *kerberos.Error
+		again   transient
+	)
+	switch {
+	case errors.As(err, &again):
+		return false
+	case errors.As(err, &ticket):
+		return ticket.Permanent
+	case errors.As(err, &part):
+		return !part.File
+	}
+	return errors.Is(err, ErrAuthFailed) || errors.As(err, &refused)
 }
 
 // greet takes note of a connection that the server has accepted.
