@@ -104,8 +104,10 @@ func TestDurableLockIsHeldAgainstOthers(t *testing.T) {
 			apply := w.apply()
 			apply.fail()
 			d := apply.err()
-			for _, want := range []string{"the release team", "durable", "until the freeze ends", space.Path(lockDir + "/" + name), "lockwait = 1 seconds",
-				"stays until it is destroyed", `"e2e" into a configuration`, "terraform-provider-clocker break e2e --znode " + space.Path(lockDir+"/"+name) + " --reason 'WHY'"} {
+			for _, want := range []string{
+				"the release team", "durable", "until the freeze ends", space.Path(lockDir + "/" + name), "lockwait = 1 seconds",
+				"stays until it is destroyed", `"e2e" into a configuration`, "terraform-provider-clocker break e2e --znode " + space.Path(lockDir+"/"+name) + " --reason 'WHY'",
+			} {
 				if !strings.Contains(d.Detail, want) {
 					t.Errorf("the error does not say %q: %v", want, d)
 				}
