@@ -69,6 +69,7 @@ func TestAccDataOfAHeldLock(t *testing.T) {
 				"pid":        knownvalue.NotNull(),
 				"since":      instant,
 				"held_since": instant,
+				"until":      instant,
 				"session_id": knownvalue.StringRegexp(regexp.MustCompile(`^0x[0-9a-f]+$`)),
 			})}),
 			"waiters":      knownvalue.ListExact(nil),
@@ -78,7 +79,7 @@ func TestAccDataOfAHeldLock(t *testing.T) {
 	resource.ParallelTest(t, resource.TestCase{
 		ProtoV6ProviderFactories: r.factories(),
 		Steps: []resource.TestStep{{
-			Config:            r.config(lock(`info = "why"`), data("depends_on = [clocker_lock.a]")),
+			Config:            r.config(lock(`info = "why"`, "max_hold = 3600"), data("depends_on = [clocker_lock.a]")),
 			ConfigStateChecks: dataCheck(byThisRun(true)),
 		}, {
 			// Removing the resource lets nothing go that another run has.
@@ -110,6 +111,7 @@ func TestAccDataOfAForeignQueue(t *testing.T) {
 			"pid":        pid,
 			"since":      since,
 			"held_since": heldSince,
+			"until":      knownvalue.Null(),
 			"session_id": knownvalue.NotNull(),
 		})
 	}
