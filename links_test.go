@@ -60,6 +60,29 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// questions are where a stranger's questions are answered.
+var questions = []string{"guides/what-happens-when.md", "guides/operating.md#a-lock-is-stuck", "guides/gating.md", "guides/connecting-securely.md"}
+
+// TestFindable looks for these on the pages on which strangers land, and on the first two
+// screens of the first of them.
+func TestFindable(t *testing.T) {
+	t.Parallel()
+	const screens = 2 * 50 // lines
+	for _, page := range []string{
+		"README.md", "docs/index.md", "docs/resources/lock.md", "docs/ephemeral-resources/lock.md", "docs/actions/lock.md", "docs/data-sources/lock.md", "docs/data-sources/locks.md",
+	} {
+		text := prose(t, page)
+		if page == "README.md" {
+			text = strings.Join(strings.SplitN(text, "\n", screens+1)[:screens], "\n")
+		}
+		for _, question := range questions {
+			if !strings.Contains(text, question+")") {
+				t.Errorf("%s does not link to %s", page, question)
+			}
+		}
+	}
+}
+
 // TestNamedTests looks for each test that a guide names for what it says.
 func TestNamedTests(t *testing.T) {
 	t.Parallel()

@@ -1,5 +1,5 @@
-// The provider plugin, which Terraform and OpenTofu start, and the holder
-// process, which the plugin starts.
+// The provider plugin, which Terraform and OpenTofu start, the holder process, which
+// the plugin starts, and the commands for people and pipelines.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
+	"github.com/clocker/terraform-provider-clocker/internal/command"
 	"github.com/clocker/terraform-provider-clocker/internal/holder"
 	"github.com/clocker/terraform-provider-clocker/internal/provider"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
@@ -38,9 +39,9 @@ It is a plugin: Terraform and OpenTofu start it themselves. Ask for it in a conf
     }
   }
 
-and run terraform init. By hand, there is only this to do with it:
+and run terraform init. By hand:
 
-  terraform-provider-clocker version   say which version this is
+%s  terraform-provider-clocker version   say which version this is
   terraform-provider-clocker -debug    run in a debugger: print what to set in TF_REATTACH_PROVIDERS,
                                        and serve until interrupted
 
@@ -48,33 +49,39 @@ Documentation: https://github.com/clocker/terraform-provider-clocker`
 )
 
 func main() {
-	if err := start(os.Args[1:]); err != nil {
+	args := os.Args[1:]
+	if holder.Main(args) {
+		return
+	}
+	p := command.Program{Version: thisVersion(), In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	if code, ok := command.Main(context.Background(), p, args); ok {
+		os.Exit(code)
+	}
+	if err := start(args); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		os.Exit(1)
 	}
 }
 
 func start(args []string) error {
-	if holder.Main(args) {
-		return nil
-	}
+	usage := fmt.Sprintf(usage, command.Usage())
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // What it would say is in the error.
 	debugging := flags.Bool("debug", false, "")
 	asked := flags.Bool("version", false, "") // A common spelling of the command.
 	err := flags.Parse(args)
-	command := strings.Join(flags.Args(), " ")
+	given := strings.Join(flags.Args(), " ")
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		_, err := fmt.Println(usage)
 		return err
 	case err != nil:
 		return fmt.Errorf("%w\n\n%s", err, usage)
-	case *asked, command == "version":
+	case *asked, given == "version":
 		_, err := fmt.Printf("%s %s (%s %s/%s)\n", name, thisVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return err
-	case command != "":
-		return fmt.Errorf("unknown command %q\n\n%s", command, usage)
+	case given != "":
+		return fmt.Errorf("unknown command %q\n\n%s", given, usage)
 	case !*debugging && os.Getenv(envCookie) == "":
 		return errors.New("this is to be started by Terraform or OpenTofu\n\n" + usage)
 	default:
@@ -127,7 +134,11 @@ func newRuntime(debugging bool) (provider.Runtime, func(), error) {
 		rt.RunError = err
 	} else {
 		process := holder.NewProcess(terraform)
-		rt.Run, rt.Holder, rt.Stopping, rt.Notes = terraform, process, process.Stopping, process.Notes
+		rt.Run = terraform
+		if enclosing, command, ok := holder.Enclosing(&terraform, nil); ok {
+			process, rt.Run = enclosing, command
+		}
+		rt.Holder, rt.Stopping, rt.Notes = process, process.Stopping, process.Notes
 		ended = terraform.Wait
 		closeRuntime = func() {
 			_ = process.Close()

@@ -48,6 +48,7 @@ type versions struct{ terraform, tofu int }
 
 var (
 	importBlocks     = versions{terraform: 5, tofu: 6}
+	mocks            = versions{terraform: 7, tofu: 8}
 	ephemeralBlocks  = versions{terraform: 10, tofu: 11}
 	importByIdentity = versions{terraform: 12, tofu: 12}
 	destroyEvents    = versions{terraform: 16, tofu: never} // of actions
@@ -106,11 +107,12 @@ var thePlugin = sync.OnceValues(func() (string, error) {
 // workspace is a directory in which to run the CLI against a fresh part of
 // ZooKeeper. The test fails if a znode or a process is left at its end.
 type workspace struct {
-	t     *testing.T
-	space *zktest.Space
-	dir   string
-	cli   string
-	env   []string
+	t        *testing.T
+	space    *zktest.Space
+	dir      string
+	cli      string
+	provider string // the executable
+	env      []string
 }
 
 func newWorkspace(t *testing.T, needs versions) *workspace {
@@ -127,7 +129,8 @@ func newWorkspace(t *testing.T, needs versions) *workspace {
 	}
 	w := &workspace{t: t, space: zktest.NewSpace(t), dir: t.TempDir(), cli: c.path}
 	plugins := t.TempDir()
-	w.install(filepath.Join(plugins, binary))
+	w.provider = filepath.Join(plugins, binary)
+	w.install(w.provider)
 	config := filepath.Join(plugins, "cli.tfrc")
 	if err := os.WriteFile(config, fmt.Appendf(nil, cliConfig, plugins), 0o600); err != nil {
 		t.Fatal(err)
@@ -161,7 +164,7 @@ func (w *workspace) install(path string) {
 			w.t.Error(err)
 		}
 		for _, p := range all {
-			if exe, err := p.Exe(); err != nil || exe != path {
+			if zktest.Executable(p.Pid) != path {
 				continue // Another's, or gone meanwhile.
 			}
 			if r, err := run.Of(int(p.Pid)); err == nil && r.Wait(ctx) != nil {
@@ -185,6 +188,13 @@ func (w *workspace) write(name, text string) {
 		mode = 0o700
 	}
 	if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), mode); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *workspace) mkdir(name string) {
+	w.t.Helper()
+	if err := os.Mkdir(filepath.Join(w.dir, name), 0o700); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -252,5 +262,8 @@ func (w *workspace) hold(lockID, owner string) string {
 // join makes another client queue for a lock that is held, and returns its znode.
 func (w *workspace) join(lockID, owner string) string {
 	w.t.Helper()
-	return w.space.Create("/_zklocking/"+lockID+"/"+strings.Repeat("0", 32)+"__lock__", []byte(owner), zktest.EphemeralSequential)
+	return w.space.Create("/_zklocking/"+lockID+"/"+foreign+"__lock__", []byte(owner), zktest.EphemeralSequential)
 }
+
+// foreign is what the names of other clients' contenders begin with.
+var foreign = strings.Repeat("0", 32)

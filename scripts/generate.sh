@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Writes docs/ from the provider's schemas, templates/ and examples/, and formats
 # the examples. Always with OpenTofu, for the same output everywhere: a Terraform
-# before 1.12 leaves out the resources' identities.
+# before 1.12 leaves out the resources' identities. What OpenTofu leaves out, the actions,
+# scripts/schemas adds.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -27,7 +28,8 @@ EOF
 # tfplugindocs knows one address only.
 export TF_CLI_CONFIG_FILE=$dir/cli.tfrc
 "$cli" -chdir="$dir" providers schema -json |
-    sed -E 's,"registry\.(terraform\.io|opentofu\.org)/clocker/clocker","registry.terraform.io/hashicorp/clocker",' >"$dir/schema.json"
+    sed -E 's,"registry\.(terraform\.io|opentofu\.org)/clocker/clocker","registry.terraform.io/hashicorp/clocker",' |
+    go run ./scripts/schemas >"$dir/schema.json"
 
 scripts/tool.sh tfplugindocs generate --provider-name clocker --providers-schema "$dir/schema.json"
 scripts/tool.sh tfplugindocs validate --provider-name clocker --providers-schema "$dir/schema.json"

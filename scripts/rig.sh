@@ -4,7 +4,8 @@
 #
 #   rig.sh command [argument...]
 #
-# CLOCKER_CLI chooses the CLI (a path); else see cli.sh. For ZooKeeper see zookeeper.sh.
+# CLOCKER_CLI chooses the CLI (a path); else see cli.sh. For ZooKeeper see zookeeper.sh,
+# for Kerberos kerberos.sh.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -12,6 +13,7 @@ set -euo pipefail
 
 exports=$("$root/scripts/zookeeper.sh" ensure)
 eval "$exports"
+"$root/scripts/kerberos.sh"
 
 if [ -z "${CLOCKER_CLI:-}" ]; then
     CLOCKER_CLI=$("$root/scripts/cli.sh")

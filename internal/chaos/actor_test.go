@@ -29,6 +29,7 @@ type actor struct {
 	name  string
 	begin func(*actor) *life
 	links links
+	doors *doors     // before the links, if it speaks TLS
 	calm  sync.Mutex // held while its connection or its process is disturbed
 
 	mu   sync.Mutex
@@ -59,6 +60,16 @@ func newActor(c *chaos, name string, begin func(*actor) *life) *actor {
 	a := &actor{c: c, name: name, begin: begin, links: newLinks(c)}
 	a.life = begin(a)
 	return a
+}
+
+// ensemble is how the actor reaches the servers.
+func (a *actor) ensemble() zookeeper.Config {
+	if a.doors == nil {
+		return a.c.ensemble(a.links.addrs())
+	}
+	cfg := a.c.ensemble(a.doors.addrs)
+	cfg.TLS = &a.doors.files
+	return cfg
 }
 
 func (a *actor) current() *life {
@@ -143,7 +154,7 @@ func (a *actor) step(s step) {
 
 	fault.moment(waiting)
 	grant, err := life.holder.Acquire(ctx, holder.Request{
-		Ensemble: a.c.ensemble(a.links.addrs()),
+		Ensemble: a.ensemble(),
 		Lock: locker.Request{
 			LockID: lock.id, Dir: a.c.space.Path(lock.dir), Wait: s.wait, Slots: lock.slots, Durable: s.durable,
 			Mode: map[bool]locker.Mode{true: s.mode}[lock.slots == 0],
@@ -195,7 +206,7 @@ func (a *actor) hold(h *hold, d time.Duration, fault *disturbance) {
 
 // release lets go until that is confirmed.
 func (a *actor) release(l *life, grant holder.Grant, s step, h *hold) {
-	znode := holder.Znode{Ensemble: a.c.ensemble(a.links.addrs()), Path: grant.Znode, Grant: grant.ID, Durable: s.durable}
+	znode := holder.Znode{Ensemble: a.ensemble(), Path: grant.Znode, Grant: grant.ID, Durable: s.durable}
 	for {
 		err := l.holder.Release(context.WithoutCancel(a.c.ctx), znode)
 		lost := (*holder.LostError)(nil)

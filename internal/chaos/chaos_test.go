@@ -25,8 +25,9 @@ const (
 	sessionTimeout = 2 * time.Second
 	// tick of the servers: as long as the belief in a session allows for.
 	tick = sessionTimeout / 4
-	// stuckTime is how long nobody may get a lock, whatever goes wrong.
-	stuckTime = time.Minute
+	// stuckTime is how long nobody may get a lock, whatever goes wrong. The servers of a
+	// loaded machine may need most of it for their elections.
+	stuckTime = 2 * time.Minute
 	// restTime is that of a run whose holder is just ending.
 	restTime = 20 * time.Millisecond
 	// serverFaultEvery is how many acquisitions there are for one fault of the servers.
@@ -122,6 +123,9 @@ func (c *chaos) play() {
 	employ := func(k kind, runs, workers int, begin func(*actor) *life) {
 		for i := range runs {
 			a := newActor(c, fmt.Sprintf("%s-%d", k.name, i+1), begin)
+			if k.secure {
+				a.doors = newDoors(c, a.links)
+			}
 			actors = append(actors, a)
 			for j := range workers {
 				plan := newPlan(c.seed, fmt.Sprintf("%s/%d", a.name, j+1), k, c.locks)
@@ -136,6 +140,7 @@ func (c *chaos) play() {
 	server.Go(c.disturbServers)
 	employ(steadyRuns, 2, 2, beginLocal)
 	employ(roughRuns, 2, 2, beginLocal)
+	employ(secureRuns, 1, 2, beginLocal)
 	employ(processRuns, 2, 1, beginProcess)
 	for _, style := range styles {
 		conn := c.space.NewSession(foreignTimeout)

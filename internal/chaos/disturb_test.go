@@ -27,7 +27,7 @@ var moments = map[fault]moment{
 	cancelRefused: waiting, createThrottled: waiting, createUnknown: waiting,
 	cutHolding: holding, movedHolding: holding, aloneHolding: holding, lostHolding: holding, deafHolding: holding,
 	muteHolding: holding, checkThrottled: holding, checkUnknown: holding,
-	runEnds: holding, runDropped: holding,
+	runEnds: holding, runDropped: holding, renewedWaiting: waiting, renewedHolding: holding,
 	holderKilled: holding, holderTerminated: holding, holderStopped: holding, terraformKilled: holding,
 	cutReleasing: releasing, releaseUnheard: releasing, releaseUnsure: releasing, releaseThrottled: releasing,
 	releaseUnknown: releasing, releaseRefused: releasing,
@@ -212,6 +212,9 @@ func (d *disturbance) strike() {
 	a.c.fault(f)
 	switch f {
 	case cutWaiting, cutHolding, cutReleasing:
+		a.links.each((*zktest.Proxy).Cut)
+	case renewedWaiting, renewedHolding:
+		a.doors.renew()
 		a.links.each((*zktest.Proxy).Cut)
 	case movedHolding:
 		a.links.inUse().refuse(a.c.ctx, sessionTimeout/4)

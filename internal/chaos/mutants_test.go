@@ -99,6 +99,10 @@ var mutants = map[string]mutant{
 		file: "locker/wait.go", from: "watches.drop(name)\n", to: "watches.drop(name)\n\t\t\treturn nil\n",
 		test: "chaos TestChaos", finds: "OVERLAP|LATE",
 	},
+	"TLS files that are read once": {
+		file: "zookeeper/transport.go", from: "config, err := t.tls.Config()\n\tt.mu.Lock()\n\tdefer t.mu.Unlock()", to: "t.mu.Lock()\n\tdefer t.mu.Unlock()\n\tif t.lastTLS != nil {\n\t\treturn t.lastTLS.Clone(), nil\n\t}\n\tconfig, err := t.tls.Config()",
+		test: "zookeeper TestRenewedCertificateIsUsed", finds: "is not in the log",
+	},
 	"belief when nobody answers": {
 		file: "zookeeper/keep.go", from: "late := s.Alive()", to: "late := s.Err()",
 		test: "chaos TestChaos", finds: "OVERLAP|LATE",

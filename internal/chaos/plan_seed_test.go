@@ -13,7 +13,7 @@ func TestSeedGivesTheSchedule(t *testing.T) {
 	locks := []*lock{{id: "one"}, {id: readersLock}, {id: "slots", slots: 2}}
 	schedule := func(seed uint64, worker string) string {
 		var text string
-		for _, k := range []kind{steadyRuns, roughRuns, processRuns} {
+		for _, k := range []kind{steadyRuns, roughRuns, secureRuns, processRuns} {
 			plan := newPlan(seed, worker, k, locks)
 			for range 500 {
 				text += fmt.Sprintln(plan.next())

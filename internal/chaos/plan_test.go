@@ -46,6 +46,9 @@ const (
 	muteWaiting  fault = "requests do not arrive for longer than the session, while waiting"
 	muteHolding  fault = "requests do not arrive for longer than the session, while holding"
 
+	renewedWaiting fault = "certificate renewed, and connection cut, while waiting"
+	renewedHolding fault = "certificate renewed, and connection cut, while holding"
+
 	cancelled  fault = "cancelled while waiting"
 	runEnds    fault = "run ends"
 	runDropped fault = "run drops its sessions"
@@ -61,11 +64,12 @@ const (
 type kind struct {
 	name    string
 	durable bool // takes durable locks too
+	secure  bool // speaks TLS, by a certificate that is renewed
 	faults  []fault
 }
 
 var (
-	steadyRuns = kind{"steady", true, []fault{
+	steadyRuns = kind{name: "steady", durable: true, faults: []fault{
 		cutWaiting, cutWaiting, cutHolding, cutHolding, cutReleasing, cutReleasing,
 		createUnheard, createUnheard, createUnsure, createUnsure,
 		promotionUnsure, promotionUnsure, promotionUnsure, promotionUnsure,
@@ -78,13 +82,17 @@ var (
 	}}
 	// A durable lock of these would be left, for an operator to free: they can end
 	// between the promotion and the answer to it.
-	roughRuns = kind{"rough", false, []fault{
+	roughRuns = kind{name: "rough", faults: []fault{
 		cutWaiting, cutHolding, cutReleasing, createUnsure, releaseUnsure,
 		lostWaiting, lostHolding, muteWaiting, deafHolding, cancelled, cancelRefused, releaseRefused,
 		createThrottled, checkUnknown, movedHolding,
 		runEnds, runEnds, runDropped, runDropped,
 	}}
-	processRuns = kind{"process", false, []fault{
+	secureRuns = kind{name: "secure", secure: true, durable: true, faults: []fault{
+		renewedWaiting, renewedWaiting, renewedHolding, renewedHolding, renewedHolding,
+		cutHolding, createUnsure, releaseUnsure, aloneHolding, lostHolding, deafWaiting, movedHolding,
+	}}
+	processRuns = kind{name: "process", faults: []fault{
 		cutWaiting, cutHolding, cutReleasing, createUnsure, releaseUnsure,
 		aloneHolding, lostHolding, muteHolding, checkThrottled, createUnknown, movedHolding, cancelled,
 		holderKilled, holderKilled, holderTerminated, holderStopped, terraformKilled,

@@ -60,7 +60,9 @@ func (w *workspace) startCommand(cmd *exec.Cmd) *command {
 	w.t.Helper()
 	c := &command{Cmd: cmd, t: w.t, exited: make(chan struct{})}
 	cmd.Dir, cmd.Env = w.dir, w.env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	}
 	var writers []*os.File
 	for _, name := range []string{"standard output", "standard error", "descriptor 3"} {
 		r, writer, err := os.Pipe()

@@ -103,10 +103,14 @@ func TestDurableLockIsHeldAgainstOthers(t *testing.T) {
 			apply := w.apply()
 			apply.fail()
 			d := apply.err()
-			for _, want := range []string{"the release team", "durable", "until the freeze ends", space.Path(lockDir + "/" + name), "lockwait = 1 seconds"} {
+			for _, want := range []string{"the release team", "durable", "until the freeze ends", space.Path(lockDir + "/" + name), "lockwait = 1 seconds",
+				"stays until it is destroyed", `"e2e" into a configuration`, "terraform-provider-clocker break e2e --znode " + name + " --reason"} {
 				if !strings.Contains(d.Detail, want) {
 					t.Errorf("the error does not say %q: %v", want, d)
 				}
+			}
+			if strings.Contains(d.Detail, "Run again later") || strings.Contains(d.Detail, "session times out") {
+				t.Errorf("the error promises too much: %v", d)
 			}
 			w.awaitNoProcess()
 			if now := wantDurable(t, space, lockDir); now != name {

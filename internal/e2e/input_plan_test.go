@@ -92,7 +92,7 @@ var wrongEnvironment = map[string]struct {
 	"CLOCKER_LOCK_ROOT":       {noZnodePath, []string{"relative", "/a//b", "/..", "/\xff"}, "%q|" + howToPath, false},
 	"CLOCKER_LAYOUT":          {noneOfThese, []string{"mine", "Standard", "\xff", "standard "}, `got: %q|["standard" "curator"]`, false},
 	"CLOCKER_OWNER":           {notThisLong, []string{strings.Repeat("o", 129), strings.Repeat("\xff", 200)}, "at most 128", false},
-	"CLOCKER_USERNAME":        {"Invalid Username", []string{"a:b", ":", "\xff:", "\x1b:"}, "%q|1 to 1024 bytes, and no colon", false},
+	"CLOCKER_USERNAME":        {"Invalid Username", []string{"a:hunter2", ":hunter2", "\xff:hunter2", "\x1b:"}, "may be a password|1 to 1024 bytes, and no colon", true},
 	"CLOCKER_PASSWORD":        {notThisLong, []string{strings.Repeat("hunter2", 200)}, "between 1 and 1024|got: 1400", true},
 	"CLOCKER_ACL":             {noneOfThese, []string{"mine", "Open", "\xff"}, `got: %q|["open" "creator"]`, false},
 	"CLOCKER_TLS_CA_FILE":     {"Unreadable File", []string{"/nowhere", "/", "/\xff", "/\x1b[31m"}, "%q cannot be read|path of a PEM file", false},

@@ -56,3 +56,25 @@ func TestNoLimitOnADurableLock(t *testing.T) {
 		t.Errorf("the error is %v", d)
 	}
 }
+
+// The same below run: the command is interrupted, and the lock held until it has ended.
+func TestUnderACommandThatHangs(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	work := newCounting(t)
+	w := newUnder(t, space)
+	c := w.startCommand(w.under("--lockid", "e2e", "--max-hold", "2", "--", "sh", "-c", "trap : INT; sh "+work.file()+"; exit 3"))
+	work.process()
+	eventually(t, "the interrupt of the command", func() bool {
+		return work.got() != "" && strings.Contains(c.stderr(), "max_hold = 2 seconds. Interrupting this run.")
+	})
+	space.WaitChildren(lockDir, 1)
+	work.end()
+	if code := c.wait(); code != 3 {
+		t.Errorf("exit code %d, want the command's own", code)
+	}
+	if got := work.got(); got != "INT" {
+		t.Errorf("the command got %s, want one interrupt", got)
+	}
+	w.awaitNoProcess()
+}

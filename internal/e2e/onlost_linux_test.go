@@ -61,25 +61,8 @@ var sinks = map[string]func(t *testing.T) (path string, written func() string){
 // terminal is a new pseudo-terminal.
 func terminal(t *testing.T) (path string, written func() string) {
 	t.Helper()
-	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		t.Skip("no pseudo-terminals here:", err)
-	}
-	master := os.NewFile(uintptr(fd), "terminal")
-	t.Cleanup(func() { _ = master.Close() })
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	path = "/dev/pts/" + strconv.Itoa(number)
-	var slave *os.File
-	if err == nil {
-		slave, err = os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0) // reading fails while nobody has it open
-	}
-	if err == nil {
-		err = master.SetReadDeadline(time.Now().Add(2 * patience))
-	}
-	if err != nil {
+	path, master, slave := openTerminal(t)
+	if err := master.SetReadDeadline(time.Now().Add(2 * patience)); err != nil {
 		t.Fatal(err)
 	}
 	text := make(chan string, 1)
@@ -93,6 +76,29 @@ func terminal(t *testing.T) (path string, written func() string) {
 	}
 }
 
+// openTerminal opens both ends of a new pseudo-terminal.
+func openTerminal(t *testing.T) (path string, master, slave *os.File) {
+	t.Helper()
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here:", err)
+	}
+	master = os.NewFile(uintptr(fd), "terminal")
+	t.Cleanup(func() { _ = master.Close() })
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	}
+	path = "/dev/pts/" + strconv.Itoa(number)
+	if err == nil {
+		slave, err = os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0) // reading fails while nobody has it open
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path, master, slave
+}
+
 // It also reaches a standard error that is a socket, as below programs that run on
 // Node, where the kernel lets processes of one user share descriptors.
 func TestLossIsToldOnASocket(t *testing.T) {
@@ -103,12 +109,28 @@ func TestLossIsToldOnASocket(t *testing.T) {
 	if scope, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && strings.TrimSpace(string(scope)) != "0" {
 		t.Skip("processes share no descriptors here")
 	}
+	l := newLosing(t, zktest.NewSpace(t), "clocker_lock.a")
+	// A shell, which starts with the socket as its descriptor 4.
+	cmd := exec.Command("sh", "-c", `exec "$0" apply -no-color -auto-approve -input=false 2>&4 4>&-`, l.cli)
+	socket, told := openSocket(t)
+	cmd.ExtraFiles = []*os.File{socket}
+	apply := l.startCommand(cmd)
+	_ = socket.Close()
+	l.awaitHeld()
+	l.deleted()
+	apply.fail()
+	l.interrupted(apply, await(t, "the end of the socket", told))
+	deleteEmpty(l.space, lockDir)
+}
+
+// openSocket is a socket, and what was written there in the end.
+func openSocket(t *testing.T) (socket *os.File, written <-chan string) {
+	t.Helper()
 	listener, err := net.Listen("unix", "@"+strings.ReplaceAll(t.TempDir(), "/", "_"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = listener.Close() }()
-	l := newLosing(t, zktest.NewSpace(t), "clocker_lock.a")
+	t.Cleanup(func() { _ = listener.Close() })
 	told := make(chan string, 1)
 	go func() {
 		conn, err := listener.Accept()
@@ -123,19 +145,10 @@ func TestLossIsToldOnASocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket, err := conn.(*net.UnixConn).File()
+	socket, err = conn.(*net.UnixConn).File()
 	_ = conn.Close()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A shell, which starts with the socket as its descriptor 4.
-	cmd := exec.Command("sh", "-c", `exec "$0" apply -no-color -auto-approve -input=false 2>&4 4>&-`, l.cli)
-	cmd.ExtraFiles = []*os.File{socket}
-	apply := l.startCommand(cmd)
-	_ = socket.Close()
-	l.awaitHeld()
-	l.deleted()
-	apply.fail()
-	l.interrupted(apply, await(t, "the end of the socket", told))
-	deleteEmpty(l.space, lockDir)
+	return socket, told
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/shirou/gopsutil/v4/process"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
 // processes are the providers and holders of the workspace.
@@ -30,9 +32,7 @@ func (w *workspace) copies() map[string][]*process.Process {
 	}
 	own := w.executable()
 	for _, pid := range all {
-		// An error says that it has ended meanwhile or is not ours to look at.
-		// NewProcess would look at much more, of each and every process.
-		if exe, _ := (&process.Process{Pid: pid}).Exe(); strings.TrimSuffix(exe, " (deleted)") != own {
+		if zktest.Executable(pid) != own {
 			continue
 		}
 		p, err := process.NewProcess(pid)

@@ -144,6 +144,7 @@ func tellAll(t *testing.T, s *secure, secrets []string, workspace func(addr stri
 		f.search(t, fmt.Sprint("the output of ", c.Args), c.stdout()+c.stderr())
 	}
 	w.setenv("TMPDIR", temp)
+	w.setenv("CLOCKER_DEBUG_HOLDER", "true") // else only root sees the holder's environment
 	w.setenv("TF_LOG", "trace")
 	holderLog := filepath.Join(filepath.Dir(w.dir), "holder.log")
 	w.setenv("CLOCKER_LOG_PATH", holderLog)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,24 +15,44 @@ import (
 
 // alarm tells the run that a lock was lost, and interrupts it once.
 type alarm struct {
-	run    run.Run
+	order
 	teller *teller
 	refuse func(error) // gives the run no more locks; may be nil
 	stops  func()      // is called before the run is interrupted, and when it was; may be nil
 
 	mu       sync.Mutex
-	stopping bool   // the run was interrupted, by this process or another
-	unclaim  func() // nil: there is no claim
+	stopping bool      // the run was interrupted, by this process or another
+	spared   []run.Run // processes below a command that were interrupted by others
+	unclaim  func()    // nil: there is no claim
 }
 
-func newAlarm(r run.Run, log *slog.Logger) *alarm {
-	return &alarm{run: r, teller: &teller{ways: []way{r.Stderr, r.Terminal}, log: log}}
+func newAlarm(o order, log *slog.Logger) *alarm {
+	return &alarm{order: o, teller: &teller{ways: []way{o.Run.Stderr, o.Run.Terminal}, log: log}}
 }
 
-// runStops takes note that the run has been interrupted: it is not interrupted
-// again, which would end Terraform at once, its state unwritten.
-func (a *alarm) runStops() {
-	a.first()
+// runStops takes note that the run has been interrupted, or, of a command, a process
+// below it: that is not interrupted again, which would end Terraform at once, its
+// state unwritten. It tells whether it was the first time.
+func (a *alarm) runStops(process *run.Run) (first bool) {
+	if !a.isCommand() || process == nil || *process == a.Run {
+		return a.first()
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	first = !a.stopping && !slices.Contains(a.spared, *process)
+	a.spared = append(a.spared, *process)
+	return first
+}
+
+// interrupt interrupts the run.
+func (a *alarm) interrupt() error {
+	if !a.isCommand() {
+		return a.Run.Interrupt()
+	}
+	a.mu.Lock()
+	spared := a.spared
+	a.mu.Unlock()
+	return a.Run.InterruptTree(spared...)
 }
 
 // first tells whether the run had not been interrupted before.
@@ -53,10 +74,10 @@ func (a *alarm) first() bool {
 // process that listens at an address of the run, whatever the version, stands for an
 // interrupt. It tells whether nobody of this user has done so before.
 func (a *alarm) claim() bool {
-	if a.run.ID == "" {
+	if a.Run.ID == "" {
 		return true
 	}
-	address := "clocker-interrupted-" + a.run.ID
+	address := "clocker-interrupted-" + a.Run.ID
 	_, end, err := listen(address)
 	if !errors.Is(err, errTaken) {
 		a.unclaim = end // nil where that could not be done
@@ -106,7 +127,7 @@ func (a *alarm) lost(loss Loss, interrupt bool) {
 	var to *told
 	consequence := "on_lost is \"continue\", so the run goes on unguarded."
 	if interrupt || a.isStopping() {
-		to, consequence = a.interrupt(&InterruptedError{loss}, "goes on unguarded")
+		to, consequence = a.interruptFor(&InterruptedError{loss}, "goes on unguarded")
 	}
 	a.teller.say(to, fmt.Sprintf("\nclocker: %v. %s\n", &LostError{loss}, consequence))
 }
@@ -115,13 +136,13 @@ func (a *alarm) lost(loss Loss, interrupt bool) {
 // it may. The lock stays held until it has ended.
 func (a *alarm) overdue(o Overdue) {
 	why := fmt.Sprintf("lock %q (%s) has been held for max_hold = %d seconds", o.LockID, o.Znode, int64(o.MaxHold.Seconds()))
-	to, consequence := a.interrupt(&InterruptedError{Loss{Znode: o.Znode, At: time.Now(), Cause: why}}, "goes on")
+	to, consequence := a.interruptFor(&InterruptedError{Loss{Znode: o.Znode, At: time.Now(), Cause: why}}, "goes on")
 	a.teller.say(to, fmt.Sprintf("\nclocker: %s. %s The lock is held until the run has ended.\n", why, consequence))
 }
 
-// interrupt interrupts the run unless that was done before, and says in a sentence what
+// interruptFor interrupts the run unless that was done before, and says in a sentence what
 // has become of it. to is a way to tell the user that was opened before.
-func (a *alarm) interrupt(why *InterruptedError, otherwise string) (to *told, consequence string) {
+func (a *alarm) interruptFor(why *InterruptedError, otherwise string) (to *told, consequence string) {
 	if !a.first() {
 		return nil, "This run is stopping already."
 	}
@@ -129,7 +150,7 @@ func (a *alarm) interrupt(why *InterruptedError, otherwise string) (to *told, co
 	if a.refuse != nil {
 		a.refuse(why)
 	}
-	if err := a.run.Interrupt(); err != nil && !errors.Is(err, run.ErrEnded) {
+	if err := a.interrupt(); err != nil && !errors.Is(err, run.ErrEnded) {
 		return &opened, fmt.Sprintf("This run could not be interrupted (%v) and %s.", err, otherwise)
 	}
 	return &opened, "Interrupting this run."

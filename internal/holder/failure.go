@@ -39,7 +39,7 @@ type connectFailure struct {
 // kinds are the errors without content by which callers tell errors apart. Both
 // ends have the same protocol version, so an index will do.
 var kinds = []error{
-	context.Canceled, ErrEnded,
+	context.Canceled, ErrEnded, ErrUnconfirmed,
 	zookeeper.ErrNoAuth, zookeeper.ErrAuthRequired, zookeeper.ErrLocalSession, zookeeper.ErrInvalidACL, zookeeper.ErrEphemeralParent, zookeeper.ErrQuotaExceeded,
 	locker.ErrNotDurable, locker.ErrNotReserved, locker.ErrRequest, locker.ErrUsedUp,
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"github.com/clocker/terraform-provider-clocker/internal/run"
@@ -23,6 +24,10 @@ const (
 	ListenerCommand = "listen"
 )
 
+// EnvDebug names the variable that lets a debugger look into the processes that hold and
+// guard the locks of a run, and lets these leave a core, if it is "true".
+const EnvDebug = "CLOCKER_DEBUG_HOLDER"
+
 // envProcessors is Go's own, for users who know better.
 const envProcessors = "GOMAXPROCS"
 
@@ -34,8 +39,10 @@ func Main(args []string) bool {
 	}
 	switch args[0] {
 	case Command:
+		hide()
 		hold()
 	case SentinelCommand:
+		hide()
 		watch()
 	case ListenerCommand:
 		hear()
@@ -45,12 +52,37 @@ func Main(args []string) bool {
 	return true
 }
 
+// hide keeps credentials from those who look into memory, unless the user wants to.
+func hide() {
+	if debugging, err := strconv.ParseBool(os.Getenv(EnvDebug)); err != nil || !debugging {
+		hideMemory()
+	}
+}
+
 // order is what a process that this package starts reads first.
 type order struct {
-	Run     run.Run
+	Run run.Run
+	// Starter is the process that has started a command, which then is the run: that
+	// lasts until both have ended. Zero where the run is a Terraform.
+	Starter run.Run
+	// Of a listener: whether it tells its starter, too, and which process below a command
+	// it hears for; nil: the run.
+	Echo    bool
+	For     *run.Run
 	Address string
 	LogPath string // absolute; "" for none
 }
+
+// wait returns when the run has ended.
+func (o order) wait() {
+	_ = o.Run.Wait(context.Background())
+	if o.isCommand() {
+		_ = o.Starter.Wait(context.Background())
+	}
+}
+
+// isCommand tells whether the run is a command, with all that is below it.
+func (o order) isCommand() bool { return o.Starter.PID != 0 }
 
 // ignoreSignals keeps this process, which guards the run, while the run stops: what
 // ends all processes of a session, a container or a machine sends these to Terraform
@@ -100,7 +132,7 @@ type started struct {
 
 // holding is a holder process at work.
 type holding struct {
-	run      run.Run
+	order
 	listener net.Listener
 	end      func() // of the listener
 	local    *Local
@@ -125,7 +157,7 @@ func newHolding(o order) (*holding, error) {
 		return nil, err
 	}
 	log, stopLog := startLog(o.Run, o.LogPath)
-	h := &holding{run: o.Run, listener: listener, end: end, alarm: newAlarm(o.Run, log), stopLog: stopLog}
+	h := &holding{order: o, listener: listener, end: end, alarm: newAlarm(o, log), stopLog: stopLog}
 	if h.sentinel, err = startSentinel(o, listener); err != nil {
 		end()
 		return nil, err
@@ -138,6 +170,7 @@ func newHolding(o order) (*holding, error) {
 	h.alarm.refuse = h.local.refuse
 	h.server = newServer(o.Run.ID, h.local, h.alarm, log)
 	h.server.users = 1 // who started this process, until it has connected
+	h.alarm.teller.ways = append([]way{h.server.user}, h.alarm.teller.ways...)
 	log.Info("holder started", "terraform", o.Run.PID)
 	go h.server.accept(listener)
 	return h, nil
@@ -148,7 +181,7 @@ func (h *holding) untilTheEnd() {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = h.run.Wait(context.Background())
+		h.wait()
 	}()
 	for serving := true; serving; {
 		select {

@@ -35,6 +35,9 @@ type Holder interface {
 	Release(ctx context.Context, znode Znode) error
 	// Describe replaces the info that a durable lock shows to those who wait.
 	Describe(ctx context.Context, znode Znode, info string) error
+	// Own lists the contenders by which the run holds the lock in a directory: those
+	// that this holder was granted and has not lost, whatever any znode says.
+	Own(ctx context.Context, dir string) ([]locker.Identity, error)
 }
 
 // Request says which lock to take, where, and what to do if it is lost.
@@ -144,3 +147,6 @@ type unavailable struct{ error }
 func (u unavailable) Acquire(context.Context, Request) (Grant, error) { return Grant{}, u.error }
 func (u unavailable) Release(context.Context, Znode) error            { return u.error }
 func (u unavailable) Describe(context.Context, Znode, string) error   { return u.error }
+
+// Own is nothing: who cannot take a lock has none.
+func (u unavailable) Own(context.Context, string) ([]locker.Identity, error) { return nil, nil }

@@ -36,6 +36,15 @@ func TestServerRefusesWhatIsBeyondLimits(t *testing.T) {
 		"no connect timeout":     func(c *zookeeper.Config) { c.ConnectTimeout = -1 },
 		"a long connect timeout": func(c *zookeeper.Config) { c.ConnectTimeout = zookeeper.MaxTimeout + 1 },
 		"a long CA":              func(c *zookeeper.Config) { c.TLS = &zookeeper.TLS{CA: strings.Repeat("x", zookeeper.MaxPEM+1)} },
+		"two secrets of Kerberos": func(c *zookeeper.Config) {
+			c.Kerberos = &zookeeper.Kerberos{KeytabFile: "/keytab", Cache: "/cache", ServiceName: "zookeeper"}
+		},
+		"a keytab somewhere": func(c *zookeeper.Config) {
+			c.Kerberos = &zookeeper.Kerberos{KeytabFile: "keytab", ServiceName: "zookeeper"}
+		},
+		"a long SASL password": func(c *zookeeper.Config) {
+			c.SASL = zookeeper.SASLUser{Username: "a", Password: zookeeper.NewSecret(strings.Repeat("x", 1<<16))}
+		},
 		"a long key": func(c *zookeeper.Config) {
 			c.TLS = &zookeeper.TLS{Key: zookeeper.NewSecret(strings.Repeat("x", zookeeper.MaxPEM+1))}
 		},

@@ -16,6 +16,7 @@ import (
 // the sessions, connections, watches and znodes. What a process keeps of threads
 // depends on how many were busy at once: not one per lock.
 func TestAThousandAcquiresLeaveAHolderProcessAsItWas(t *testing.T) {
+	t.Setenv(EnvDebug, "true") // else only root may look
 	space := zktest.NewSpace(t)
 	p := newProcess(t, startTerraform(t).Run)
 	other := newLocal(t, otherRun(t))

@@ -24,8 +24,8 @@ const (
 	releasers = 64
 )
 
-// errUnconfirmed says that a request may have been carried out, or not.
-var errUnconfirmed = errors.New("holder: ZooKeeper did not confirm it within the connect timeout")
+// ErrUnconfirmed says that a request may have been carried out, or not.
+var ErrUnconfirmed = errors.New("holder: ZooKeeper did not confirm it within the connect timeout")
 
 // Local holds locks in this process.
 type Local struct {
@@ -133,11 +133,21 @@ func (l *Local) while(ctx context.Context) (context.Context, context.CancelFunc)
 // for itself.
 func (l *Local) patiently(ctx context.Context, ensemble zookeeper.Config) (context.Context, context.CancelFunc) {
 	ctx, stop := l.while(ctx)
-	ctx, cancel := context.WithTimeoutCause(ctx, ensemble.ConnectTimeout, errUnconfirmed)
+	ctx, cancel := context.WithTimeoutCause(ctx, ensemble.ConnectTimeout, ErrUnconfirmed)
 	return ctx, func() {
 		cancel()
 		stop()
 	}
+}
+
+// connect waits for a session. That has a bound of its own, and an error that says
+// more than that of a request which is not answered.
+func (l *Local) connect(ctx context.Context, ensemble zookeeper.Config) error {
+	if err := valid(ensemble); err != nil {
+		return err
+	}
+	_, err := l.pool.Session(ctx, ensemble)
+	return err
 }
 
 func (l *Local) sessions(ensemble zookeeper.Config) locker.Sessions {
@@ -152,7 +162,10 @@ func (l *Local) sessions(ensemble zookeeper.Config) locker.Sessions {
 func (l *Local) Release(ctx context.Context, znode Znode) error {
 	if znode.Durable {
 		// Also when this holder is about to end: no other would be asked.
-		ctx, cancel := context.WithTimeoutCause(ctx, znode.Ensemble.ConnectTimeout, errUnconfirmed)
+		if err := l.connect(ctx, znode.Ensemble); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeoutCause(ctx, znode.Ensemble.ConnectTimeout, ErrUnconfirmed)
 		defer cancel()
 		return l.releaseDurable(ctx, znode)
 	}
@@ -163,7 +176,7 @@ func (l *Local) Release(ctx context.Context, znode Znode) error {
 
 // Describe implements [Holder].
 func (l *Local) Describe(ctx context.Context, znode Znode, info string) error {
-	if err := valid(znode.Ensemble); err != nil {
+	if err := l.connect(ctx, znode.Ensemble); err != nil {
 		return err
 	}
 	ctx, cancel := l.patiently(ctx, znode.Ensemble)
@@ -173,6 +186,19 @@ func (l *Local) Describe(ctx context.Context, znode Znode, info string) error {
 		return err
 	}
 	return locker.DescribeDurable(ctx, session, znode.Path, info)
+}
+
+// Own implements [Holder].
+func (l *Local) Own(_ context.Context, dir string) ([]locker.Identity, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var own []locker.Identity
+	for k := range l.held {
+		if k.key.dir == dir && k.loss == nil && k.Err() == nil {
+			own = append(own, k.Identity())
+		}
+	}
+	return own, nil
 }
 
 // Held counts the locks that are held, the durable ones among them.

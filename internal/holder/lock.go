@@ -67,7 +67,7 @@ func (l *Local) join(ctx context.Context, w *waiter) (k *lock, leaving <-chan st
 	case k.leaving != nil:
 		return nil, k.leaving, nil
 	case k.released:
-		return nil, nil, errUnconfirmed
+		return nil, nil, ErrUnconfirmed
 	}
 	w.joins(k, first)
 	return k, nil, nil
@@ -159,7 +159,8 @@ func (l *Local) keep(ctx context.Context, k *lock, lock *locker.Lock) error {
 	}
 	k.Lock = lock // before its loss can be told of
 	if !lock.Durable() {
-		k.forget = lock.OnLost(func() { l.lost(k, k.Err().Error()) })
+		later := context.WithoutCancel(ctx)
+		k.forget = lock.OnLost(func() { l.lost(k, whyLost(later, lock)) })
 	}
 	l.held[k] = struct{}{}
 	return nil
@@ -174,7 +175,7 @@ func (l *Local) check(ctx context.Context, k *lock) (held bool) {
 	if err != nil {
 		return true
 	}
-	if _, found, err := locker.Lookup(ctx, session, k.Znode()); found || err != nil {
+	if entry, found, err := locker.Lookup(ctx, session, k.Znode()); err != nil || found && entry.Identity() == k.Identity() {
 		return true
 	}
 	if k.Durable() {
@@ -184,7 +185,7 @@ func (l *Local) check(ctx context.Context, k *lock) (held bool) {
 		return false
 	}
 	if k.forget() {
-		l.lost(k, "somebody deleted its znode")
+		l.lost(k, whyGone(ctx, k.Lock))
 	}
 	return false
 }

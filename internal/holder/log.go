@@ -3,6 +3,7 @@ package holder
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -37,10 +38,16 @@ func LogPath() (string, error) {
 
 // openLog opens a file that only its owner can read, and that each line is added
 // to by a write of its own, so that others can add theirs. Nothing but a regular
-// file will do: opening a FIFO, or writing to one, can take for ever.
+// file will do: opening a FIFO, or writing to one, can take for ever. In a directory
+// that others may write to, one of them can have put something else there than we think:
+// a link, by either kind of which we would write to another file of ours, or a file of
+// theirs.
 func openLog(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY|openLogFlags, 0o600) //nolint:gosec // the user names the file
 	if err != nil {
+		if info, failed := os.Lstat(path); failed == nil && info.Mode()&fs.ModeSymlink != 0 { //nolint:gosec // as above
+			return nil, fmt.Errorf("%s is a symbolic link", path)
+		}
 		return nil, err
 	}
 	info, err := file.Stat()
@@ -50,6 +57,8 @@ func openLog(path string) (*os.File, error) {
 		err = fmt.Errorf("%s is not a regular file", path)
 	case !ownedByUs(info):
 		err = fmt.Errorf("%s belongs to another user", path)
+	case linked(info):
+		err = fmt.Errorf("%s has another name as well, by a hard link", path)
 	default:
 		return file, nil
 	}

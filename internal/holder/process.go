@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
@@ -26,10 +27,10 @@ const (
 // Process is a provider process's side of the run's holder process, which it
 // starts at the first request if the run has none.
 type Process struct {
-	run     run.Run
-	address string
-	logPath string        // of the holder process, "" for none
-	pulse   time.Duration // see remote.watch
+	order order
+	asker *run.Run          // the Terraform that this process works for, where the run is a command
+	tell  func(note string) // shows the user what he is to be told; nil: see Notes
+	pulse time.Duration     // see remote.watch
 
 	connecting sync.Mutex
 	listeners  sync.WaitGroup // that are being started
@@ -45,7 +46,32 @@ var _ Holder = (*Process)(nil)
 // executable.
 func NewProcess(r run.Run) *Process {
 	logPath, _ := LogPath() // The provider says what is wrong with it.
-	return &Process{run: r, address: addressOf(r.ID), logPath: logPath, pulse: pulse}
+	return &Process{order: order{Run: r, Address: addressOf(r.ID), LogPath: logPath}, pulse: pulse}
+}
+
+// NewCommand returns a holder for a command that this process, self, has started or is
+// about to: the run lasts until both have ended, and is the command's. tell shows the
+// user what the holder has to say.
+func NewCommand(command, self run.Run, tell func(note string)) *Process {
+	p := NewProcess(command)
+	p.order.Starter, p.tell = self, tell
+	return p
+}
+
+// Enclosing returns the holder of the command that this process is below of, and the
+// command, if there is one: see [run.Enclosing]. asker is the process that
+// [Process.Stopping] speaks of. tell may be nil.
+func Enclosing(asker *run.Run, tell func(note string)) (p *Process, command run.Run, ok bool) {
+	command, ok = run.Enclosing()
+	if !ok {
+		return nil, run.Run{}, false
+	}
+	p = NewProcess(command)
+	p.asker, p.tell = asker, tell
+	if _, err := p.connect(false); err != nil && !errors.As(err, new(*SilentError)) {
+		return nil, run.Run{}, false
+	}
+	return p, command, true
 }
 
 // Acquire implements [Holder].
@@ -72,7 +98,7 @@ func (p *Process) Acquire(ctx context.Context, req Request) (Grant, error) {
 			if req.Lock.Durable {
 				_ = r.send(message{ID: id, Op: opTaken}) // else it is undone
 			}
-			if a.Listener {
+			if a.Listener && p.tell == nil {
 				p.listeners.Go(func() { p.startListener() })
 			}
 			return a.Grant, nil
@@ -103,7 +129,8 @@ func (p *Process) Release(ctx context.Context, znode Znode) error {
 	if err != nil {
 		return err
 	}
-	return r.ask(ctx, message{Op: opRelease, Znode: &znode})
+	_, err = r.ask(ctx, message{Op: opRelease, Znode: &znode})
+	return err
 }
 
 // Describe implements [Holder].
@@ -112,7 +139,21 @@ func (p *Process) Describe(ctx context.Context, znode Znode, info string) error 
 	if err != nil {
 		return err
 	}
-	return r.ask(ctx, message{Op: opDescribe, Znode: &znode, Info: info})
+	_, err = r.ask(ctx, message{Op: opDescribe, Znode: &znode, Info: info})
+	return err
+}
+
+// Own implements [Holder].
+func (p *Process) Own(ctx context.Context, dir string) ([]locker.Identity, error) {
+	r, err := p.connect(false)
+	if errors.Is(err, errNobody) {
+		return nil, nil // it would be there for as long as it held the lock
+	}
+	if err != nil {
+		return nil, err
+	}
+	a, err := r.ask(ctx, message{Op: opOwn, Dir: dir})
+	return a.Own, err
 }
 
 // Stopping says that the run has been interrupted, no matter by whom, and is about
@@ -120,8 +161,19 @@ func (p *Process) Describe(ctx context.Context, znode Znode, info string) error 
 // again, which would end Terraform at once, its state unwritten. It does not wait.
 func (p *Process) Stopping() {
 	if r := p.connected(nil); r != nil {
-		_ = r.send(message{Op: opStopping})
+		_ = r.send(message{Op: opStopping, Process: p.asker})
 	}
+}
+
+// First tells whether this process may pass an interrupt on to the run, or to a
+// process below its command: nobody has interrupted it before, and nobody will.
+func (p *Process) First(ctx context.Context, process run.Run) (bool, error) {
+	r, err := p.connect(false)
+	if err != nil {
+		return false, err
+	}
+	a, err := r.ask(ctx, message{Op: opFirst, Process: &process})
+	return a.First, err
 }
 
 // Notes returns, once, what the user is to be told and could not be told otherwise.
@@ -134,6 +186,12 @@ func (p *Process) Notes() []string {
 }
 
 func (p *Process) note(notes []string) {
+	if p.tell != nil {
+		for _, note := range notes {
+			p.tell(note)
+		}
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.notes = append(p.notes, notes...)
@@ -196,11 +254,11 @@ func (p *Process) connect(start bool) (*remote, error) {
 
 // dial connects to the holder that is there.
 func (p *Process) dial() (*remote, error) {
-	return p.dialAs(message{Op: opHello, Run: p.run.ID})
+	return p.dialAs(message{Op: opHello, Run: p.order.Run.ID, Tell: p.tell != nil})
 }
 
 func (p *Process) dialAs(first message) (*remote, error) {
-	conn, err := dial(p.address, helloTime)
+	conn, err := dial(p.order.Address, helloTime)
 	if err != nil {
 		return nil, err
 	}

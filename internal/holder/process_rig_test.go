@@ -13,6 +13,7 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 
 	"github.com/clocker/terraform-provider-clocker/internal/run"
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
 // terraform is a process that plays the run.
@@ -72,10 +73,8 @@ func copies(t *testing.T, command string) []*process.Process {
 		t.Fatal(err)
 	}
 	return slices.DeleteFunc(all, func(p *process.Process) bool {
-		// An error says that it has ended meanwhile.
-		name, _ := p.Exe()
-		args, _ := p.CmdlineSlice()
-		return name != exe || len(args) != 2 || args[1] != command
+		args, _ := p.CmdlineSlice() // an error says that it has ended meanwhile
+		return zktest.Executable(p.Pid) != exe || len(args) != 2 || args[1] != command
 	})
 }
 

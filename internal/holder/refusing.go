@@ -3,6 +3,8 @@ package holder
 import (
 	"context"
 	"slices"
+
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
 )
 
 // refusing answers in the place of a holder that was killed: the run gets no more
@@ -36,3 +38,6 @@ func (h refusing) Release(_ context.Context, znode Znode) error {
 func (h refusing) Describe(context.Context, Znode, string) error {
 	return &InterruptedError{h.why}
 }
+
+// Own implements [Holder].
+func (h refusing) Own(context.Context, string) ([]locker.Identity, error) { return nil, nil }

@@ -183,20 +183,20 @@ func (r *remote) giveUp(id uint64) {
 	r.given[id] = true
 }
 
-// ask sends one request and waits for how it ended.
-func (r *remote) ask(ctx context.Context, m message) error {
+// ask sends one request and waits for its answer.
+func (r *remote) ask(ctx context.Context, m message) (answer, error) {
 	id, c := r.begin()
 	defer r.forget(id)
 	m.ID = id
 	if err := r.send(m); err != nil {
-		return r.ended(err)
+		return answer{}, r.ended(err)
 	}
 	select {
 	case a := <-c.done:
-		return a.Failure.err()
+		return a, a.Failure.err()
 	case <-r.down:
-		return r.err
+		return answer{}, r.err
 	case <-ctx.Done():
-		return fmt.Errorf("holder: %w", context.Cause(ctx))
+		return answer{}, fmt.Errorf("holder: %w", context.Cause(ctx))
 	}
 }

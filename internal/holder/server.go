@@ -3,9 +3,11 @@ package holder
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +29,7 @@ type server struct {
 	users  int           // processes to stay for
 	left   chan struct{} // has an element when one of them has left
 	ending bool
+	shown  []*session // of processes that show the user what they are told
 }
 
 func newServer(runID string, holder Holder, alarm *alarm, log *slog.Logger) *server {
@@ -95,3 +98,39 @@ func (s *server) tryEnd() bool {
 	s.ending = s.ending || s.users == 0
 	return s.ending
 }
+
+// tellBy makes the process of a session one of those that tell the user, until end is
+// called.
+func (s *server) tellBy(c *session) (end func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shown = append(s.shown, c)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.shown = slices.DeleteFunc(s.shown, func(other *session) bool { return other == c })
+	}
+}
+
+var errNoTeller = errors.New("holder: nobody is connected who tells the user")
+
+// user is the way to the user by such a process, see [way].
+func (s *server) user() (io.WriteCloser, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.shown) == 0 {
+		return nil, errNoTeller
+	}
+	return noter{s.shown[0]}, nil
+}
+
+// noter writes notes to a session.
+type noter struct{ *session }
+
+// Write implements [io.Writer].
+func (n noter) Write(b []byte) (int, error) {
+	return len(b), n.send(answer{Notes: []string{string(b)}})
+}
+
+// Close implements [io.Closer].
+func (n noter) Close() error { return nil }

@@ -22,7 +22,7 @@ import (
 func served(t *testing.T, local *Local) (near net.Conn, ended <-chan struct{}) {
 	t.Helper()
 	near, far := net.Pipe()
-	s := newServer(local.run.ID, local, newAlarm(local.run, silent()), silent())
+	s := newServer(local.run.ID, local, newAlarm(order{Run: local.run}, silent()), silent())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -206,7 +206,7 @@ func TestServerUnknownCall(t *testing.T) {
 		}
 	}
 	for _, m := range []message{{Op: 200}, {Op: opAcquire}, {Op: opRelease}, {Op: opDescribe}, {Op: opHello}} {
-		if err := p.remote.ask(t.Context(), m); err == nil {
+		if _, err := p.remote.ask(t.Context(), m); err == nil {
 			t.Errorf("%+v was done", m)
 		}
 	}

@@ -58,6 +58,9 @@ func (s *server) serve(conn net.Conn) {
 		defer s.sessions.Done()
 		defer s.leave()
 	}
+	if hello.Tell {
+		defer s.tellBy(c)()
+	}
 	defer c.all.Wait()
 	defer hangUp()
 	defer close(c.over)
@@ -91,7 +94,9 @@ func (c *session) take(m message) {
 	case m.Op == opPing:
 		c.ended(m.ID, nil)
 	case m.Op == opStopping:
-		c.alarm.runStops()
+		c.alarm.runStops(m.Process)
+	case m.Op == opFirst:
+		_ = c.send(answer{ID: m.ID, First: c.alarm.runStops(m.Process)})
 	case m.Op == opAcquire && m.Request != nil:
 		a := &acquire{taken: make(chan struct{})}
 		a.ctx, a.cancel = context.WithCancel(c.ctx)
@@ -112,6 +117,9 @@ func (c *session) take(m message) {
 		c.all.Go(func() { c.ended(m.ID, c.holder.Release(context.WithoutCancel(c.ctx), *m.Znode)) })
 	case m.Op == opDescribe && m.Znode != nil:
 		c.all.Go(func() { c.ended(m.ID, c.holder.Describe(c.ctx, *m.Znode, m.Info)) })
+	case m.Op == opOwn:
+		own, err := c.holder.Own(c.ctx, m.Dir)
+		_ = c.send(answer{ID: m.ID, Own: own, Failure: newFailure(err), Notes: c.alarm.notes()})
 	default:
 		c.ended(m.ID, errors.New("holder: not a request"))
 	}

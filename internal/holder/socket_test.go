@@ -43,7 +43,7 @@ func TestProcessOfAnotherVersion(t *testing.T) {
 	space := zktest.NewSpace(t)
 	tf := startTerraform(t)
 	ours, theirs := newProcess(t, tf.Run), newProcess(t, tf.Run)
-	theirs.address = strings.Replace(ours.address, "-"+protocol+"-", "-another-", 1)
+	theirs.order.Address = strings.Replace(ours.order.Address, "-"+protocol+"-", "-another-", 1)
 	take(t, ours, request(t, space, "a", 0))
 	take(t, theirs, request(t, space, "b", 0))
 	if n := len(holders(t)); n != 2 {
@@ -63,7 +63,7 @@ func TestProcessesOfTwoVersionsInterruptOnce(t *testing.T) {
 	space := zktest.NewSpace(t)
 	terraform := startListening(t)
 	ours, theirs := newProcess(t, terraform.Run), newProcess(t, terraform.Run)
-	theirs.address = strings.Replace(ours.address, "-"+protocol+"-", "-another-", 1)
+	theirs.order.Address = strings.Replace(ours.order.Address, "-"+protocol+"-", "-another-", 1)
 	for i, p := range []*Process{ours, theirs} {
 		lockID := fmt.Sprint("lock-", i)
 		req := request(t, space, lockID, 0)
@@ -91,7 +91,7 @@ func TestProcessOutlivesGarbage(t *testing.T) {
 	req := request(t, space, "a", 0)
 	grant := take(t, p, req)
 	for _, garbage := range []string{"", "GET / HTTP/1.1\r\n\r\n", "\xf8\xff\xff\xff\xff\xff\xff\xff\xff", string(recorded(t, message{Op: opHello, Run: "another"}))} {
-		conn, err := dial(p.address, patience)
+		conn, err := dial(p.order.Address, patience)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,12 +112,12 @@ func TestProcessOutlivesGarbage(t *testing.T) {
 func TestProcessWhereAnotherListens(t *testing.T) {
 	space := zktest.NewSpace(t)
 	p := newProcess(t, startTerraform(t).Run)
-	listener, end, err := listen(p.address)
+	listener, end, err := listen(p.order.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer end()
-	if _, _, err := listen(p.address); !errors.Is(err, errTaken) {
+	if _, _, err := listen(p.order.Address); !errors.Is(err, errTaken) {
 		t.Errorf("another one to listen there: %v", err)
 	}
 	var silent *SilentError
@@ -292,21 +292,5 @@ func TestSocketFile(t *testing.T) {
 	}
 	if _, err := socketFile("address"); err == nil {
 		t.Error("a directory of everyone's will do")
-	}
-}
-
-// The log is a regular file, or none: nothing waits for a reader of a FIFO.
-func TestLogThatIsNotAFile(t *testing.T) {
-	directory := t.TempDir()
-	fifo, link, file := filepath.Join(directory, "fifo"), filepath.Join(directory, "link"), filepath.Join(directory, "file")
-	if err := errors.Join(syscall.Mkfifo(fifo, 0o600), os.Symlink(file, link)); err != nil {
-		t.Fatal(err)
-	}
-	for path, good := range map[string]bool{fifo: false, link: false, "/dev/stderr": false, "/dev/null": false, directory: false, file: true} {
-		t.Setenv(EnvLogPath, path)
-		got, err := LogPath()
-		if (err == nil) != good || good != (got == path) || !good && !strings.Contains(err.Error(), path) {
-			t.Errorf("%s: %q, %v", path, got, err)
-		}
 	}
 }

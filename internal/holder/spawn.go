@@ -15,7 +15,7 @@ import (
 var inherited = []string{
 	"HOME", "USER", "TMPDIR", "TMP", "TEMP", "SystemRoot", "SYSTEMROOT",
 	"GODEBUG", "GOTRACEBACK", "GORACE", "GOCOVERDIR", envProcessors,
-	"RES_OPTIONS", "LOCALDOMAIN", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"RES_OPTIONS", "LOCALDOMAIN", "SSL_CERT_FILE", "SSL_CERT_DIR", EnvDebug,
 }
 
 func environment(all []string) []string {
@@ -55,7 +55,7 @@ func (p *Process) start() (release func(), err error) {
 	go func() { _ = cmd.Wait() }() // so that it does not become a zombie
 	var s started
 	_ = out.SetReadDeadline(time.Now().Add(startTime))
-	if err = gob.NewEncoder(in).Encode(order{Run: p.run, Address: p.address, LogPath: p.logPath}); err == nil {
+	if err = gob.NewEncoder(in).Encode(p.order); err == nil {
 		err = gob.NewDecoder(out).Decode(&s)
 	}
 	switch {
@@ -75,7 +75,7 @@ func (p *Process) start() (release func(), err error) {
 
 // ourselves is a detached copy of this executable, to be started.
 func ourselves(args ...string) (*exec.Cmd, error) {
-	exe, err := executable()
+	exe, err := Executable()
 	if err != nil {
 		return nil, err
 	}

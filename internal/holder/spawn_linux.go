@@ -1,4 +1,25 @@
 package holder
 
-// executable is this very program, also after its file was replaced.
-func executable() (string, error) { return "/proc/self/exe", nil }
+import (
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// Executable is the path of this very program, also after its file was replaced.
+func Executable() (string, error) { return "/proc/self/exe", nil }
+
+const openDescriptors = "/proc/self/fd"
+
+// closeAllOnExec keeps all descriptors but the first three from processes that are
+// started. Kernels before 5.11 cannot do that at once.
+func closeAllOnExec() error {
+	return unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+}
+
+// hideMemory keeps credentials in this process's memory from core dumps, and from other
+// processes of this user.
+func hideMemory() {
+	noCore()
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+}

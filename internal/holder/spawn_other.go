@@ -2,6 +2,17 @@
 
 package holder
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
-func executable() (string, error) { return os.Executable() }
+// Executable is the path of this very program.
+func Executable() (string, error) { return os.Executable() }
+
+const openDescriptors = "/dev/fd"
+
+func closeAllOnExec() error { return errors.ErrUnsupported }
+
+// hideMemory keeps credentials in this process's memory from core dumps.
+func hideMemory() { noCore() }

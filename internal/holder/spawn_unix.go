@@ -6,14 +6,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-// descriptors is where keepDescriptors stops looking. Shells and CI systems that
-// leave a descriptor open use low numbers.
-const descriptors = 1024
 
 // detached puts the holder into a session of its own: a terminal's Ctrl-C and
 // hang-up go to the foreground process group of the old one.
@@ -23,10 +20,27 @@ func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true}
 // of the shell that started it, from reaching the holder: the pipe's reader
 // would wait for the holder to end.
 func keepDescriptors() {
-	for fd := 3; fd < descriptors; fd++ {
-		unix.CloseOnExec(fd)
+	if closeAllOnExec() != nil {
+		closeEachOnExec()
 	}
 }
+
+// closeEachOnExec does that for each descriptor that it finds.
+func closeEachOnExec() {
+	const first = 3
+	for fd := first; fd < maxDescriptors; fd++ {
+		unix.CloseOnExec(fd)
+	}
+	open, _ := os.ReadDir(openDescriptors) // which may name no more than the first few
+	for _, entry := range open {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd >= first {
+			unix.CloseOnExec(fd)
+		}
+	}
+}
+
+// maxDescriptors is how many are looked at where the system does not tell which there are.
+const maxDescriptors = 1 << 14
 
 // socketFD is the sentinel's descriptor of the run's socket.
 const socketFD = 3
@@ -69,3 +83,12 @@ func ownedByUs(info os.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(stat.Uid) == os.Geteuid()
 }
+
+// linked tells whether a file has several names.
+func linked(info os.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return !ok || stat.Nlink > 1
+}
+
+// noCore keeps this process, and those that it starts, from leaving a core.
+func noCore() { _ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}) }

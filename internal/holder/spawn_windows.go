@@ -25,10 +25,17 @@ func takeOver(address string) (listener net.Listener, end func(), err error) { r
 
 func rootDir() string { return os.Getenv("SystemDrive") + `\` }
 
-func executable() (string, error) { return os.Executable() }
+// Executable is the path of this very program.
+func Executable() (string, error) { return os.Executable() }
 
 // openLogFlags has nothing to add.
 const openLogFlags = 0
 
 // ownedByUs is true: a file that this user can append to will do.
 func ownedByUs(os.FileInfo) bool { return true }
+
+// linked is false: see ownedByUs.
+func linked(os.FileInfo) bool { return false }
+
+// hideMemory has nothing to do: Windows writes no core, unless an administrator wants it.
+func hideMemory() {}

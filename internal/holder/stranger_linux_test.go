@@ -41,7 +41,7 @@ func TestProcessWhereAStrangerListens(t *testing.T) {
 	p := newProcess(t, startTerraform(t).Run)
 	var stranger net.Listener
 	asNobody(t, func() (err error) {
-		stranger, err = net.Listen("unix", "@"+p.address)
+		stranger, err = net.Listen("unix", "@"+p.order.Address)
 		return err
 	})
 	defer func() { _ = stranger.Close() }()
@@ -59,7 +59,7 @@ func TestProcessAnswersNoStranger(t *testing.T) {
 	grant := take(t, p, req)
 	var conn net.Conn
 	asNobody(t, func() (err error) {
-		conn, err = dial(p.address, patience)
+		conn, err = dial(p.order.Address, patience)
 		return err
 	})
 	defer func() { _ = conn.Close() }()

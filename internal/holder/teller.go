@@ -4,6 +4,8 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
 // teller tells the user of the run, who does not look at the holder, but at what
@@ -63,7 +65,7 @@ func (t *teller) say(to *told, message string) {
 	if to == nil {
 		to = &told{next: t.ways}
 	}
-	to.message = message
+	to.message = zookeeper.Clean(message)
 	t.queue = append(t.queue, *to)
 	if !t.busy {
 		t.busy = true

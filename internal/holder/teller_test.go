@@ -102,7 +102,7 @@ func TestTellerKeepsNobodyWaiting(t *testing.T) {
 func TestNotesReachTheProvider(t *testing.T) {
 	local := newLocal(t, self(t))
 	near, far := net.Pipe()
-	alarm := newAlarm(local.run, silent())
+	alarm := newAlarm(order{Run: local.run}, silent())
 	alarm.teller.ways = nil
 	s := newServer(local.run.ID, local, alarm, silent())
 	go s.serve(far)

@@ -2,7 +2,6 @@ package holder
 
 import (
 	"cmp"
-	"context"
 	"encoding/gob"
 	"maps"
 	"os"
@@ -23,10 +22,10 @@ func watch() {
 	}
 	log, stopLog := startLog(o.Run, o.LogPath)
 	defer stopLog()
-	alarm := newAlarm(o.Run, log)
+	alarm := newAlarm(o, log)
 	defer alarm.runEnded()
 	if stops {
-		alarm.runStops()
+		alarm.runStops(nil)
 	}
 	if alive, err := o.Run.Alive(); err == nil && !alive {
 		return
@@ -46,7 +45,7 @@ func watch() {
 		defer end()
 		go server.accept(listener)
 	}
-	_ = o.Run.Wait(context.Background())
+	o.wait()
 }
 
 // readNotes returns what the holder has noted when it has ended. killed says that

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/run"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
@@ -32,7 +33,9 @@ const (
 	opRelease                //
 	opDescribe               //
 	opStopping               // the run was interrupted; without an answer
+	opFirst                  // may the run be interrupted by who asks?
 	opPing                   // is the holder alive?
+	opOwn                    // of which contenders was the lock granted?
 )
 
 // message is what a provider process sends to the holder of its run.
@@ -41,9 +44,14 @@ type message struct {
 	Op      op
 	Run     string // of opHello: the id
 	Passive bool   // of opHello: the holder need not stay for this process
+	Tell    bool   // of opHello: this process shows the user what answers have in their notes
+	// Process is, of opStopping and opFirst, the one that is interrupted. Without it,
+	// that is the run.
+	Process *run.Run
 	Request *Request
 	Znode   *Znode
 	Info    string
+	Dir     string // of opOwn: the lock's directory
 }
 
 // answer is what the holder sends back.
@@ -52,15 +60,17 @@ type answer struct {
 	PID      int             // the holder's, in the answer to opHello
 	Waiting  *locker.Waiting // the acquire has not ended
 	Grant    Grant
+	Own      []locker.Identity // the answer to opOwn
 	Failure  *Failure
+	First    bool     // nobody has interrupted the run before
 	Listener bool     // there is no listener yet: the provider is to start one
 	Notes    []string // for the user, who could not be told otherwise
 }
 
 const (
-	// maxMessage is the most bytes of a message. A valid one has three PEM texts
-	// at most and little else.
-	maxMessage = 4 * zookeeper.MaxPEM
+	// maxMessage is the most bytes of a message. A valid one has three PEM texts, a keytab
+	// and little else.
+	maxMessage = 5 * zookeeper.MaxPEM
 	// sendTime is how long a message waits at least, and twice that at most, for a
 	// process that does not read.
 	sendTime = 5 * time.Second

@@ -192,51 +192,6 @@ func TestOpenLockIsEveryones(t *testing.T) {
 	}
 }
 
-// A directory that is there already can let everyone in, whatever our own znodes
-// are.
-func TestOpenDirectoryCannotBeReserved(t *testing.T) {
-	t.Parallel()
-	space := zktest.NewSpaceOn(t, zktest.Own(t, zktest.Options{}))
-	alice := owner(t, space.Addr())
-	space.Create(DefaultRoot, nil, zktest.Persistent)
-	everyone := zk.WorldACL(zk.PermAll)
-	hers := zk.DigestACL(zk.PermAll, "alice", "wonderland")
-	for name, test := range map[string]struct {
-		acl  []zk.ACL
-		open bool
-	}{
-		"all to everyone":        {everyone, true},
-		"create to everyone":     {append(zk.WorldACL(zk.PermRead|zk.PermCreate), hers...), true},
-		"delete to everyone":     {append(zk.WorldACL(zk.PermRead|zk.PermDelete), hers...), true},
-		"change to everyone":     {append(zk.WorldACL(zk.PermRead|zk.PermAdmin), hers...), true},
-		"read to everyone":       {append(zk.WorldACL(zk.PermRead), hers...), false},
-		"all to another as well": {append(zk.DigestACL(zk.PermAll, "bob", "wonderland"), hers...), false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if _, err := space.Conn().Create(space.Path(testDir), nil, 0, test.acl); err != nil {
-				t.Fatal(err)
-			}
-			req := alice.request(dirOf(space))
-			l, err := Acquire(bounded(t), alice.sessions, req)
-			switch {
-			case test.open && (l != nil || !errors.Is(err, ErrNotReserved) || !strings.Contains(err.Error(), req.Dir)):
-				t.Errorf("want ErrNotReserved, got %v, %v", l, err)
-			case !test.open && err != nil:
-				t.Error(err)
-			}
-			if l != nil {
-				release(t, l)
-			}
-			if children := space.Children(testDir); len(children) != 0 {
-				t.Errorf("there is %q", children)
-			}
-			if space.Exists(testDir) {
-				space.Delete(testDir)
-			}
-		})
-	}
-}
-
 // Operators can make directories and keep all above them to themselves.
 func TestRightsInTheDirectoryAreEnough(t *testing.T) {
 	t.Parallel()

@@ -95,12 +95,12 @@ func together(some, others []peer) string {
 			verdict := "excluded"
 			for _, v := range []string{beside(one, other), beside(other, one)} {
 				switch {
-				case v == fails:
+				case v == passes && (one.mode != Shared || other.mode != Shared):
+					verdict = "unsafe" // whatever the other one does
+				case v == fails && verdict != "unsafe":
 					verdict = "error"
-				case v == passes && one.mode == Shared && other.mode == Shared && verdict == "excluded":
+				case v == passes && verdict == "excluded":
 					verdict = "shared"
-				case v == passes && (one.mode != Shared || other.mode != Shared) && verdict != "error":
-					verdict = "unsafe"
 				}
 			}
 			if worst == "" || verdict == "unsafe" || verdict == "error" {

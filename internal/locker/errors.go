@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
 var (
@@ -15,9 +17,9 @@ var (
 	// ErrDisagree says that another contender takes the lock for another kind: see
 	// [DisagreeError].
 	ErrDisagree = errors.New("locker: contenders disagree about the lock")
-	// ErrNotReserved says that everyone can break the lock, though it is to be the
+	// ErrNotReserved says that others can take or break the lock, though it is to be the
 	// user's alone: see [NotReservedError].
-	ErrNotReserved = errors.New("locker: the lock's directory is open to everyone")
+	ErrNotReserved = errors.New("locker: others may change the lock's directory")
 	// ErrNodeGone says that the contender's znode was deleted by someone else.
 	ErrNodeGone = errors.New("somebody deleted its znode")
 	// ErrUsedUp says that the directory's sequence numbers have come to their end, at
@@ -31,16 +33,20 @@ type BusyError struct {
 	Dir     string        // the lock's directory
 	Waited  time.Duration // what was waited at most; 0 for a single try
 	Place   int           // ours in the queue: 1 would be the next to get it
-	Holders []Entry
+	Holders []Entry       // the first few
+	More    int           // how many hold it besides
 }
 
-// Error names the lock, its holders and our place in the queue.
+// Error names the lock, its first few holders and our place in the queue.
 func (e *BusyError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "locker: lock %q is held", e.LockID)
 	for i, h := range e.Holders {
 		b.WriteString([]string{" by ", " and "}[min(i, 1)])
 		b.WriteString(h.String())
+	}
+	if e.More > 0 {
+		fmt.Fprintf(&b, " and %d more", e.More)
 	}
 	if e.Waited > 0 {
 		fmt.Fprintf(&b, "; not free within %v", e.Waited)
@@ -98,11 +104,16 @@ func (e *DeadlockError) Tell() []string {
 // Is makes a DeadlockError an [ErrDeadlock].
 func (e *DeadlockError) Is(target error) bool { return target == ErrDeadlock }
 
-// NotReservedError says which directory is open to everyone.
-type NotReservedError struct{ Dir string }
+// NotReservedError says who may change the lock's directory, or what is in it.
+type NotReservedError struct {
+	Dir    string
+	Others []string // as entries of an ACL
+}
 
-// Error names the directory.
-func (e *NotReservedError) Error() string { return ErrNotReserved.Error() + ": " + shown(e.Dir) }
+// Error names the directory, and the first few of the others.
+func (e *NotReservedError) Error() string {
+	return fmt.Sprintf("%v: %s, by %s", ErrNotReserved, shown(e.Dir), zookeeper.FirstOf(e.Others))
+}
 
 // Is makes a NotReservedError an [ErrNotReserved].
 func (e *NotReservedError) Is(target error) bool { return target == ErrNotReserved }

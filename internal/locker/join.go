@@ -21,7 +21,7 @@ func (n *node) join(ctx context.Context, data Data) (first bool, err error) {
 			return first, n.numbered()
 		case zookeeper.Answered(err):
 			n.refused = true
-			return false, err
+			return false, n.whichQuota(ctx, err)
 		case n.session.Err() != nil, ctx.Err() != nil:
 			return false, err
 		}

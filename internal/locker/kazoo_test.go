@@ -55,6 +55,7 @@ type kazooRequest struct {
 	Kind     string   `json:"kind,omitempty"`
 	Path     string   `json:"path,omitempty"`
 	Patterns []string `json:"patterns,omitempty"`
+	Leases   int      `json:"leases,omitempty"` // of a semaphore
 }
 
 type kazooEvent struct {
@@ -142,10 +143,14 @@ type kazooTurn struct {
 
 // queues makes one of Kazoo's locks queue.
 func (k *kazoo) queues(session int, kind string, patterns ...string) *kazooTurn {
+	return k.asks(kazooRequest{Session: session, Kind: kind, Patterns: patterns})
+}
+
+func (k *kazoo) asks(request kazooRequest) *kazooTurn {
 	id := k.last.Add(1)
 	turn := &kazooTurn{k, id, k.expect(id)}
-	err := k.send(kazooRequest{id, "acquire", session, kind, k.Path(testDir), patterns})
-	if err != nil {
+	request.ID, request.Do, request.Path = id, "acquire", k.Path(testDir)
+	if err := k.send(request); err != nil {
 		k.t.Errorf("Kazoo: %v", err)
 	}
 	return turn

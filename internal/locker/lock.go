@@ -12,15 +12,18 @@ import (
 // Lock is a held lock. Its methods are safe for concurrent use.
 type Lock struct {
 	*node
-	durable bool
-	timeout time.Duration
-	kept    *zookeeper.Kept // nil for a durable one
+	identity Identity
+	durable  bool
+	timeout  time.Duration
+	kept     *zookeeper.Kept // nil for a durable one
 }
 
 // newLock keeps the lock under watch.
 func newLock(n *node) *Lock {
 	l := &Lock{node: n, durable: n.persistent, timeout: n.session.Timeout()}
+	l.identity = Identity{n.path(), n.session.ID(), n.czxid}
 	if l.durable {
+		l.identity.Session = 0
 		n.done()
 		return l
 	}
@@ -30,6 +33,9 @@ func newLock(n *node) *Lock {
 
 // Znode is the absolute path of our contender.
 func (l *Lock) Znode() string { return l.path() }
+
+// Identity is that of our contender.
+func (l *Lock) Identity() Identity { return l.identity }
 
 // Durable tells whether the lock outlives its session and this process. Nothing
 // watches over a durable lock: it is held until it is released, by whatever

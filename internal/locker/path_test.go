@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
@@ -32,6 +34,23 @@ func TestValidateLockID(t *testing.T) {
 		"a control character": {"a\u009f", "U+009F"},
 		"an emoji":            {"🔒", "U+1F512"},
 		"not UTF-8":           {"a\xff", "not UTF-8"},
+		"zero width":          {"a\u200bb", "U+200B"},
+		"a joiner":            {"a\u200d", "U+200D"},
+		"a word joiner":       {"\u2060a", "U+2060"},
+		"right to left":       {"a\u202eb", "U+202E"},
+		"an isolate":          {"a\u2066b", "U+2066"},
+		"a byte order mark":   {"\ufeffa", "U+FEFF"},
+		"a soft hyphen":       {"de\u00adploy", "U+00AD"},
+		"a filler":            {"a\u3164", "U+3164"},
+		"a variation":         {"a\ufe0f", "U+FE0F"},
+		"a line separator":    {"a\u2028b", "U+2028"},
+		"a space behind":      {"a ", "U+0020"},
+		"a space before":      {" a", "U+0020"},
+		"a space at a slash":  {"a /b", "U+0020"},
+		"nothing but a space": {" ", "U+0020"},
+		"a space that sticks": {"a\u00a0b", "U+00A0"},
+		"a wide space":        {"a\u3000b", "U+3000"},
+		"two characters":      {"de\u0301ploiement", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,6 +80,7 @@ func TestDirectory(t *testing.T) {
 		"what the gem would do":  {"", "/_zksemaphore", "a/b/c", "/_zksemaphore/a__b__c"},
 		"underscores in the id":  {"", DefaultRoot, "a__b", "/_zklocking/a__b"},
 		"letters of other parts": {"", DefaultRoot, "ä ö", "/_zklocking/ä ö"},
+		"of two characters":      {"/e\u0301quipe", "/re\u0301gion", "de\u0301ploiement", "/\u00e9quipe/r\u00e9gion/d\u00e9ploiement"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,6 +90,9 @@ func TestDirectory(t *testing.T) {
 			}
 			if err := zookeeper.ValidatePath(got); err != nil {
 				t.Error(err)
+			}
+			if root := RootPath(test.chroot, test.root); strings.TrimSuffix(root, "/") != got[:strings.LastIndexByte(got, '/')] {
+				t.Errorf("the root is %q", root)
 			}
 		})
 	}
@@ -91,7 +114,7 @@ func FuzzLockID(f *testing.F) {
 		if !ok || rest == "" || strings.Contains(rest, "/") || ValidateDirectory(dir) != nil {
 			t.Errorf("%q is %q", id, dir)
 		}
-		spelled := func(id string) string { return strings.ReplaceAll(id, "/", "__") }
+		spelled := func(id string) string { return norm.NFC.String(strings.ReplaceAll(id, "/", "__")) }
 		if same := dir == Directory("/c", "/r", other); same != (spelled(id) == spelled(other)) {
 			t.Errorf("%q and %q are one lock: %v", id, other, same)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +31,17 @@ func (e Entry) FencingToken() int64 {
 	}
 	return e.Czxid
 }
+
+// Identity tells a contender from all others, also from those of the same name before and
+// after it. The server vouches for it, whatever the znode says.
+type Identity struct {
+	Znode   string
+	Session int64 // 0 for a durable one
+	Czxid   int64 // of the transaction that created it
+}
+
+// Identity is that of the contender.
+func (e Entry) Identity() Identity { return Identity{e.Znode, e.Session, e.Czxid} }
 
 // Joined is when the contender joined the queue: by its own word, else by the
 // server's clock.
@@ -91,14 +101,12 @@ func (e Entry) String() string {
 	return who + " (" + strings.Join(details, ", ") + ")"
 }
 
-// shown is a znode's path for people: as it is, or in quotes and with escapes if it has
-// what would garble a terminal, as names that others chose can have.
-func shown(znode string) string {
-	if printable(znode) == znode {
-		return znode
-	}
-	return strconv.Quote(znode)
-}
+// ShownZnode is Znode for people: in quotes and with escapes where it would garble a
+// terminal.
+func (e Entry) ShownZnode() string { return shown(e.Znode) }
+
+// shown is a znode's path for people.
+func shown(znode string) string { return zookeeper.Shown(znode) }
 
 // Queue is a lock as it stood when it was looked at.
 type Queue struct {
@@ -163,21 +171,41 @@ func slotsOfQueue(queue []Contender, believed int) int {
 	return slots
 }
 
-// readAll gets the contenders' znodes side by side; nil for one that has left.
+// readAll gets the contenders' znodes side by side; nil for one that has left. Of several
+// errors it returns the first one, and reads no further.
 func readAll(ctx context.Context, s *zookeeper.Session, dir string, contenders []Contender) ([]*Entry, error) {
-	entries := make([]*Entry, len(contenders))
-	errs := make([]error, len(contenders))
-	slots := make(chan struct{}, readers)
-	var wg sync.WaitGroup
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	var (
+		entries = make([]*Entry, len(contenders))
+		slots   = make(chan struct{}, readers)
+		first   error
+		failed  sync.Once
+		wg      sync.WaitGroup
+	)
 	for i, c := range contenders {
 		slots <- struct{}{}
+		if reading.Err() != nil {
+			break
+		}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			entries[i], errs[i] = readEntry(ctx, s, dir, c)
+			var err error
+			if entries[i], err = readEntry(reading, s, dir, c); err != nil {
+				failed.Do(func() {
+					first = err
+					stop()
+				})
+			}
 		})
 	}
 	wg.Wait()
-	return entries, errors.Join(errs...)
+	if first == nil {
+		first = context.Cause(ctx)
+	} else if len(contenders) > 1 {
+		first = fmt.Errorf("one of %d contenders: %w", len(contenders), first)
+	}
+	return entries, first
 }
 
 func readEntry(ctx context.Context, s *zookeeper.Session, dir string, c Contender) (*Entry, error) {

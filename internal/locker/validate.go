@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
@@ -55,7 +57,14 @@ func ValidateDirectory(dir string) error {
 	if dir == ownDir || strings.HasPrefix(dir, ownDir+"/") {
 		return fmt.Errorf("the directory %s is ZooKeeper's own", zookeeper.Quote(dir))
 	}
-	if err := zookeeper.ValidatePath(dir); err != nil {
+	err := zookeeper.ValidatePath(dir)
+	if err == nil {
+		err = zookeeper.ValidateVisible(dir)
+	}
+	if err == nil && !norm.NFC.IsNormalString(dir) {
+		err = fmt.Errorf("path %s is not in Unicode's normalization form C", zookeeper.Quote(dir))
+	}
+	if err != nil {
 		return fmt.Errorf("the directory: %w", err)
 	}
 	return nil

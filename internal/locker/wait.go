@@ -44,6 +44,11 @@ func (c *candidate) wait(ctx context.Context) error {
 		}
 		before := blockers(queue, place, c.Slots)
 		if len(before) == 0 {
+			if waits {
+				if err := c.reserved(ctx); err != nil {
+					return err
+				}
+			}
 			// What the look was answered by may have been cut off from its ensemble,
 			// which may have ended our session and given the lock to another.
 			return c.confirm(ctx)
@@ -89,15 +94,16 @@ func (c *candidate) wait(ctx context.Context) error {
 	}
 }
 
-// reserved fails if the lock is to be its user's alone, but its directory lets everyone
-// in. While our znode is there it cannot be replaced by another directory.
+// reserved fails if the lock is to be its user's alone, but its directory lets others in.
+// While our znode is there it cannot be replaced by another directory, whoever may change
+// what is above it. Its ACL can change while we wait.
 func (c *candidate) reserved(ctx context.Context) error {
 	if c.made || !c.session.Creator() {
 		return nil
 	}
-	access, err := c.session.Access(ctx, c.dir)
-	if err == nil && access.Open {
-		err = &NotReservedError{Dir: c.dir}
+	others, err := c.session.Others(ctx, c.dir, c.path())
+	if err == nil && len(others) > 0 {
+		err = &NotReservedError{Dir: c.dir, Others: others}
 	}
 	return goneIfNoNode(err)
 }
@@ -236,11 +242,12 @@ func (c *candidate) busy(ctx context.Context, queue []Contender, place int) erro
 			holding = append(holding, q)
 		}
 	}
-	entries, err := readAll(ctx, c.session, c.dir, holding)
+	named := holding[:min(len(holding), zookeeper.MaxNamed)]
+	entries, err := readAll(ctx, c.session, c.dir, named)
 	if err != nil {
 		return err
 	}
-	busy := &BusyError{LockID: c.LockID, Dir: c.Dir, Waited: c.Wait, Place: rank(queue, place, c.Slots)}
+	busy := &BusyError{LockID: c.LockID, Dir: c.Dir, Waited: c.Wait, Place: rank(queue, place, c.Slots), More: len(holding) - len(named)}
 	for _, entry := range entries {
 		if entry != nil {
 			busy.Holders = append(busy.Holders, *entry)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -18,9 +21,10 @@ import (
 
 // client is the configured provider, which every block works with.
 type client struct {
-	runtime  Runtime
-	version  string
-	settings settings
+	runtime   Runtime
+	version   string
+	settings  settings
+	plainText sync.Once // the user was warned
 }
 
 // configured takes the provider's data in a block's Configure; nil while
@@ -53,20 +57,15 @@ type target struct {
 	mode     locker.Mode
 	slots    int
 	layout   locker.Layout
+	durable  bool // it is held, and in the state, until it is destroyed
 }
 
 // locate finds out which lock a block means: its own zookeeper argument goes
 // before the provider's. ok is false with an error on the attribute at fault,
 // or, without one, while a value is not known yet.
 func (c *client) locate(p place, diags *diag.Diagnostics) (t target, ok bool) {
-	servers := p.zookeeper
-	if servers.IsNull() {
-		servers = c.settings.zookeeper
-	}
-	if servers.IsNull() {
-		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "No ZooKeeper Named",
-			"Neither this block nor the provider says where ZooKeeper is. Set zookeeper here or in the provider block, or the environment variable "+
-				settingZooKeeper.env[0]+", to a connect string such as zk1.example.com:2181.")
+	servers, ok := c.servers(p.zookeeper, diags)
+	if !ok {
 		return t, false
 	}
 	layout := p.layout
@@ -88,10 +87,15 @@ func (c *client) locate(p place, diags *diag.Diagnostics) (t target, ok bool) {
 	if servers.IsUnknown() || p.lockID.IsUnknown() || c.settings.lockRoot.IsUnknown() || c.settings.security.unknown {
 		return t, false
 	}
-	connect, err := zookeeper.ParseConnectString(servers.ValueString())
-	if err != nil {
-		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "Invalid Connect String", err.Error())
+	connect, ok := parseConnectString(servers, diags)
+	if !ok {
 		return t, false
+	}
+	if k := c.settings.security.sasl.kerberos; k != nil {
+		if err := k.CheckServers(connect.Servers); err != nil {
+			diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "Server Without A Name", err.Error())
+			return t, false
+		}
 	}
 	root := locker.DefaultRoot
 	if t.slots > 0 {
@@ -104,7 +108,57 @@ func (c *client) locate(p place, diags *diag.Diagnostics) (t target, ok bool) {
 			fmt.Sprintf("Lock %s cannot be kept there: %v. Choose another lockid, lock_root of the provider, or chroot behind the servers in zookeeper.", zookeeper.Quote(t.lockID), err))
 		return t, false
 	}
+	c.warnOfPlainText(connect.Servers, diags)
 	return t, true
+}
+
+// servers is the connect string of a block, or else the provider's.
+func (c *client) servers(own types.String, diags *diag.Diagnostics) (servers types.String, ok bool) {
+	servers = own
+	if servers.IsNull() {
+		servers = c.settings.zookeeper
+	}
+	if servers.IsNull() {
+		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "No ZooKeeper Named",
+			"Neither this block nor the provider says where ZooKeeper is. Set zookeeper here or in the provider block, or the environment variable "+
+				settingZooKeeper.env[0]+", to a connect string such as zk1.example.com:2181. "+c.settings.unusable)
+	}
+	return servers, !servers.IsNull()
+}
+
+func parseConnectString(servers types.String, diags *diag.Diagnostics) (connect zookeeper.ConnectString, ok bool) {
+	connect, err := zookeeper.ParseConnectString(servers.ValueString())
+	if err != nil {
+		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "Invalid Connect String", err.Error())
+	}
+	return connect, err == nil
+}
+
+// warnOfPlainText says once that a user is known on the network to all who listen.
+func (c *client) warnOfPlainText(servers []string, diags *diag.Diagnostics) {
+	s := c.settings.security
+	remote := slices.IndexFunc(servers, isRemote)
+	if s.tls != nil || s.auth == (zookeeper.Digest{}) && s.sasl.none() && !s.creator || remote < 0 {
+		return
+	}
+	c.plainText.Do(func() {
+		what := fmt.Sprintf("acl is %q, but whoever can change what goes over the network can act as this user, and take or break each of its locks.", aclCreator)
+		switch {
+		case !s.sasl.none():
+			what = "SASL proves who both sides are, but encrypts nothing: somebody who can change what goes over the network can act as this user, and take or break each of its locks."
+		case s.auth != (zookeeper.Digest{}):
+			what = "Whoever listens on the network hears the password, and can take or break each of this user's locks."
+		}
+		diags.AddAttributeWarning(path.Root(settingZooKeeper.attribute), "Connection Is Not Encrypted",
+			fmt.Sprintf("The connection to %s is in plain text. %s Set tls, or one of its environment variables, and connect to the servers' secureClientPort.", servers[remote], what))
+	})
+}
+
+// isRemote tells whether a server is on another machine, as far as its name says.
+func isRemote(server string) bool {
+	host, _, err := net.SplitHostPort(server)
+	ip := net.ParseIP(host)
+	return err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 // ensemble is how the provider is configured to connect to servers.
@@ -114,6 +168,8 @@ func (c *client) ensemble(servers []string) zookeeper.Config {
 		SessionTimeout: c.settings.sessionTimeout,
 		ConnectTimeout: c.settings.connectTimeout,
 		Auth:           c.settings.security.auth,
+		SASL:           c.settings.security.sasl.md5,
+		Kerberos:       c.settings.security.sasl.kerberos,
 		TLS:            c.settings.security.tls,
 		Creator:        c.settings.security.creator,
 	}
@@ -148,6 +204,7 @@ func (c *client) take(ctx context.Context, t target, want want, diags *diag.Diag
 		wait = locker.NoLimit
 	}
 	optional := !want.required.IsNull() && !want.required.ValueBool()
+	c.warnOfTicket(wait, diags)
 	start, queued := time.Now(), false
 	tflog.Info(ctx, "taking lock", map[string]any{"lockid": t.lockID, "directory": t.dir, "lockwait": seconds})
 	grant, err := c.runtime.Holder.Acquire(ctx, holder.Request{
@@ -221,6 +278,17 @@ func (c *client) warnOfOnLost(value types.String, diags *diag.Diagnostics) {
 	}
 }
 
+// warnOfTicket says that the Kerberos ticket ends before the wait for the lock may.
+func (c *client) warnOfTicket(wait time.Duration, diags *diag.Diagnostics) {
+	end := c.settings.security.sasl.cacheEnd
+	if end.IsZero() || wait != locker.NoLimit && time.Now().Add(wait).Before(end) {
+		return
+	}
+	diags.AddAttributeWarning(path.Root("lockwait"), "Kerberos Ticket May End First",
+		fmt.Sprintf("The ticket in the credential cache ends at %s, and the run may wait for the lock longer than that. Should its connection to ZooKeeper break after that, it cannot be made again. "+
+			"Log in again with kinit before: the cache is read again at each connection. Or use keytab_file in the kerberos block.", end.Format(time.RFC3339)))
+}
+
 // release gives the lock up through the holder, and returns its error.
 func (c *client) release(ctx context.Context, t target, znode holder.Znode, diags *diag.Diagnostics) error {
 	err := c.runtime.Holder.Release(ctx, znode)
@@ -243,10 +311,10 @@ const answerTime = 10 * time.Second
 
 // look does something that only reads. It is bounded by the time to connect, which
 // has an error of its own, and as much again for the answers.
-func (c *client) look(ctx context.Context, t target, do func(context.Context, *zookeeper.Session) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, t.ensemble.ConnectTimeout+max(t.ensemble.ConnectTimeout, answerTime), errNoLook)
+func (c *client) look(ctx context.Context, ensemble zookeeper.Config, do func(context.Context, *zookeeper.Session) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, ensemble.ConnectTimeout+max(ensemble.ConnectTimeout, answerTime), errNoLook)
 	defer cancel()
-	session, err := c.runtime.Sessions.Session(ctx, t.ensemble)
+	session, err := c.runtime.Sessions.Session(ctx, ensemble)
 	if err != nil {
 		return err
 	}
@@ -255,7 +323,7 @@ func (c *client) look(ctx context.Context, t target, do func(context.Context, *z
 
 // lookup reads the contender at znode, with ok = false if it is not there.
 func (c *client) lookup(ctx context.Context, t target, znode string) (entry locker.Entry, ok bool, err error) {
-	err = c.look(ctx, t, func(ctx context.Context, s *zookeeper.Session) error {
+	err = c.look(ctx, t.ensemble, func(ctx context.Context, s *zookeeper.Session) error {
 		entry, ok, err = locker.Lookup(ctx, s, znode)
 		return err
 	})
@@ -264,7 +332,7 @@ func (c *client) lookup(ctx context.Context, t target, znode string) (entry lock
 
 // inspect looks at the lock.
 func (c *client) inspect(ctx context.Context, t target) (queue locker.Queue, err error) {
-	err = c.look(ctx, t, func(ctx context.Context, s *zookeeper.Session) error {
+	err = c.look(ctx, t.ensemble, func(ctx context.Context, s *zookeeper.Session) error {
 		queue, err = locker.Inspect(ctx, s, t.dir, t.slots)
 		return err
 	})

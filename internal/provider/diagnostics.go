@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -23,11 +24,25 @@ const (
 	describing = "Describing"
 	releasing  = "Releasing"
 	importing  = "Importing"
+	breaking   = "Breaking"
 )
 
 // explain turns an error about a lock into a diagnostic that says what failed,
-// what to do, and the original error.
+// what to do, and the original error. Nothing in it can garble a terminal.
 func explain(what string, t target, err error) diag.Diagnostic {
+	return clean(explanation(what, t, err))
+}
+
+// clean is an error without what garbles a terminal.
+func clean(d diag.Diagnostic) diag.Diagnostic {
+	detail := zookeeper.Clean(d.Detail())
+	if at, ok := d.(diag.DiagnosticWithPath); ok {
+		return diag.NewAttributeErrorDiagnostic(at.Path(), d.Summary(), detail)
+	}
+	return diag.NewErrorDiagnostic(d.Summary(), detail)
+}
+
+func explanation(what string, t target, err error) diag.Diagnostic {
 	var (
 		busy        *locker.BusyError
 		deadlock    *locker.DeadlockError
@@ -37,6 +52,7 @@ func explain(what string, t target, err error) diag.Diagnostic {
 		conflict    *holder.ConflictError
 		interrupted *holder.InterruptedError
 		silent      *holder.SilentError
+		elsewhere   *elsewhereError
 		noRun       *runError
 		lockID      = path.Root("lockid")
 		origin      = fmt.Sprintf("\n\nError: %v", err)
@@ -69,8 +85,20 @@ func explain(what string, t target, err error) diag.Diagnostic {
 			fmt.Sprintf("%v\n\nAll who share a lock must ask for the same number of slots, or for none.", err))
 	case errors.As(err, &connect):
 		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "ZooKeeper Cannot Be Reached",
-			fmt.Sprintf("%s of lock %q failed: no session could be had with %s.\n\n%s\n\nCause: %v",
-				what, t.lockID, strings.Join(connect.Servers, ", "), cmp.Or(connect.Hint, checkConnection), connect.Cause))
+			fmt.Sprintf("%s of lock %q failed: no session could be had with %s.\n\n%s%s\n\nCause: %v",
+				what, t.lockID, strings.Join(connect.Servers, ", "), cmp.Or(connect.Hint, checkConnection), goneForGood(t), connect.Cause))
+	case errors.Is(err, holder.ErrUnconfirmed):
+		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "ZooKeeper Does Not Answer",
+			fmt.Sprintf("%s of lock %q failed: none of %s has confirmed it within %v, and it may have been done or not. Check that a quorum of the servers is up, then run again.%s",
+				what, t.lockID, strings.Join(t.ensemble.Servers, ", "), t.ensemble.ConnectTimeout, goneForGood(t)))
+	case errors.As(err, &elsewhere):
+		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "Lock Is In Another Ensemble",
+			fmt.Sprintf("%s of lock %q failed. It was taken from the ZooKeeper at %s, as %s. The configuration now names %s, and there is no such znode there. Unless somebody has freed it, the lock is still held.\n\n"+
+				"  - If all of these are servers of one ensemble, and the lock is gone: name one of the former servers as well, and run again.\n"+
+				"  - To move the lock, or to free it: name the former servers, destroy this resource (terraform destroy -target=ADDRESS, or remove its block and apply), and then name the new servers.\n"+
+				"  - If the former ensemble is gone for good: terraform state rm ADDRESS. The next apply takes the lock from the ensemble that is named now.\n\n"+
+				"ADDRESS is the address of this resource, such as clocker_lock.NAME.",
+				what, t.lockID, strings.Join(elsewhere.then, ", "), elsewhere.znode, strings.Join(elsewhere.now, ", ")))
 	case errors.As(err, &lost):
 		return diag.NewErrorDiagnostic("Lock Was Lost",
 			fmt.Sprintf("Lock %q was lost at %s, while this run should have held it: %s\n\n"+
@@ -89,9 +117,9 @@ func explain(what string, t target, err error) diag.Diagnostic {
 			fmt.Sprintf("%s of lock %q failed: each server keeps the sessions of its clients to itself (localSessionsEnabled), and such a session cannot hold a lock. "+
 				"Set localSessionsUpgradingEnabled = true in the servers' zoo.cfg, or leave out localSessionsEnabled there.%s", what, t.lockID, origin))
 	case errors.Is(err, locker.ErrNotReserved):
-		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Is Open To Everyone",
-			fmt.Sprintf("%s of lock %q failed: acl is %q, but %s was there already and everyone may change it, so anyone could take or break the lock. "+
-				"All who share a lock have to use the same acl. Once nobody holds the lock, delete its directory, or restrict its ACL.%s", what, t.lockID, aclCreator, t.dir, origin))
+		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Is Open To Others",
+			fmt.Sprintf("%s of lock %q failed: acl is %q, but %s was there already and others may change it, so they could take or break the lock. "+
+				"All who share a lock have to use the same acl and the same user. Once nobody holds the lock, delete its directory, or restrict its ACL.%s", what, t.lockID, aclCreator, t.dir, origin))
 	case errors.Is(err, zookeeper.ErrEphemeralParent):
 		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Below An Ephemeral Znode",
 			fmt.Sprintf("%s of lock %q failed: %s, or a znode above it, is an ephemeral one of another program, which can have no children. "+
@@ -99,11 +127,12 @@ func explain(what string, t target, err error) diag.Diagnostic {
 	case errors.Is(err, zookeeper.ErrQuotaExceeded):
 		return diag.NewAttributeErrorDiagnostic(lockID, "Quota Exceeded",
 			fmt.Sprintf("%s of lock %q failed: a quota on %s, or on a znode above it, does not admit another znode. "+
-				"Raise the quota, or choose another lock_root of the provider.%s", what, t.lockID, t.dir, origin))
+				"Whoever may write below /zookeeper/quota has set it and can change it: everyone, unless an operator has restricted that znode. "+
+				"Raise the quota with setquota of zkCli, or remove it with delquota, or choose another lock_root of the provider.%s", what, t.lockID, t.dir, origin))
 	case errors.Is(err, zookeeper.ErrInvalidACL):
 		return diag.NewErrorDiagnostic("User Not Known To ZooKeeper",
 			fmt.Sprintf("%s of lock %q failed: acl is %q, but the servers take this client for nobody, so that there is nobody to reserve the lock for. "+
-				"Check username and password, or that the servers take client certificates for users.%s", what, t.lockID, aclCreator, origin))
+				"Check username and password, kerberos or digest_md5, or that the servers take client certificates for users.%s", what, t.lockID, aclCreator, origin))
 	case errors.Is(err, context.Canceled) && what == releasing:
 		return diag.NewErrorDiagnostic("Interrupted",
 			fmt.Sprintf("%s of lock %q was interrupted, and ZooKeeper has not confirmed it yet: a durable lock may be held still. Destroy it again then.%s", what, t.lockID, origin))
@@ -140,16 +169,37 @@ func leftDetail(err error) string {
 	return fmt.Sprintf("\n\nBesides, %v. Delete it, or others will wait for it.", left)
 }
 
+// goneForGood says what to do about a durable lock of servers that will not come back:
+// without them it can be neither read nor destroyed.
+func goneForGood(t target) string {
+	if !t.durable {
+		return ""
+	}
+	return "\n\nIf this ZooKeeper is gone for good, so is the lock. Then remove the block from the state, which asks no server: " +
+		"terraform state rm ADDRESS, where ADDRESS is the address of this resource, such as clocker_lock.NAME."
+}
+
 func busyDetail(busy *locker.BusyError) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Lock %q is held by:\n", busy.LockID)
+	var durable []locker.Entry
 	for _, h := range busy.Holders {
 		fmt.Fprintf(&b, "  - %s\n", h)
+		if isDurable(h) {
+			durable = append(durable, h)
+		}
+	}
+	if busy.More > 0 {
+		fmt.Fprintf(&b, "  - and %d more\n", busy.More)
 	}
 	if busy.Waited > 0 {
 		fmt.Fprintf(&b, "\nIt did not become free within lockwait = %d seconds, and we were at place %d of the queue.", int64(busy.Waited.Seconds()), busy.Place)
 	} else {
 		fmt.Fprintf(&b, "\nlockwait is 0, so this was the only try; we would have been at place %d of the queue.", busy.Place)
+	}
+	if len(durable) > 0 {
+		b.WriteString(durableDetail(busy.LockID, durable[0]))
+		return b.String()
 	}
 	b.WriteString(" Run again later, or set lockwait to the number of seconds to queue (-1: without limit).")
 	b.WriteString("\n\nIf that run has ended and was the main process of a container, nothing was left to release its lock: it is free when its session times out. " +
@@ -172,13 +222,43 @@ func deadlockDetail(lockID string, deadlock *locker.DeadlockError) string {
 	return b.String()
 }
 
+// durableDetail says how a durable lock becomes free. It does not by waiting.
+func durableDetail(lockID string, e locker.Entry) string {
+	by := cmp.Or(e.Owner, "an unnamed client")
+	if e.Host != "" {
+		by += " on host " + e.Host
+	}
+	if e.Info != "" {
+		by += fmt.Sprintf(" (%q)", e.Info)
+	}
+	return fmt.Sprintf(" Waiting may not help: the lock is durable (hold_until = %q), so it stays until it is destroyed, though the run that took it has ended.\n\n"+
+		"It was taken by the configuration of %s. To free it:\n"+
+		"  - There, run terraform destroy, or remove the block of the lock and apply.\n"+
+		"  - If that configuration has no state any more: import the lock by its id %q into a configuration, and destroy it with that.\n"+
+		"  - If it is this resource's own, and marked as tainted: terraform untaint.\n"+
+		"  - Or, with the provider's settings in the environment: terraform-provider-clocker break %s --znode %s --reason 'WHY'",
+		destroyed, by, lockID, shellWord(lockID), shellWord(e.Znode))
+}
+
+// shellWord is s as one word of a shell's command line.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-./:@", r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // checkConnection is the advice where the cause asks for no other.
 const checkConnection = "Check the connect string, that a server of the ensemble is up, and that this machine may connect to it."
 
 // howToAuthenticate is the advice where the servers require authentication.
 func howToAuthenticate(cfg zookeeper.Config) string {
-	const sasl = "They may require SASL, such as Kerberos (sessionRequireClientSASLAuth, or enforce.auth.schemes=sasl), which this provider does not have yet"
+	const sasl = "They may require SASL (sessionRequireClientSASLAuth, or enforce.auth.schemes=sasl): then set the kerberos block, or digest_md5"
 	switch {
+	case cfg.Kerberos != nil || cfg.SASL != zookeeper.SASLUser{}:
+		return "Authentication by SASL is not enough for them. They may require a client certificate: then set cert_file and key_file in tls. Or a user of the digest scheme: then set username and password in the place of SASL."
 	case cfg.Auth.Username != "":
 		return "A username and a password are not enough for them. " + sasl + ", or a client certificate: then set cert_file and key_file in tls."
 	case cfg.TLS != nil && cfg.TLS.HasCertificate():
@@ -191,11 +271,15 @@ func howToAuthenticate(cfg zookeeper.Config) string {
 // whoWeAre says for whom the servers take a client.
 func whoWeAre(cfg zookeeper.Config) string {
 	switch {
+	case cfg.Kerberos != nil:
+		return "It is the user whom the kerberos block names, by the whole principal, with the host in it if it has one. To have the servers leave the host out, set kerberos.removeHostFromPrincipal = true there."
+	case cfg.SASL != zookeeper.SASLUser{}:
+		return fmt.Sprintf("It is the user %q of digest_md5.", cfg.SASL.Username)
 	case cfg.Auth.Username != "":
 		return fmt.Sprintf("It is the user %q. ZooKeeper does not check passwords: with another one that is another user.", cfg.Auth.Username)
 	case cfg.TLS != nil && cfg.TLS.HasCertificate():
 		return "It is whom the servers take the client certificate for, if they do; it has no username."
 	default:
-		return "It is nobody: set username and password, or a client certificate in tls."
+		return "It is nobody: set username and password, kerberos, digest_md5, or a client certificate in tls."
 	}
 }

@@ -11,7 +11,11 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
+
+// maxUnrecognized is how many names of no contenders are told.
+const maxUnrecognized = 100
 
 var _ datasource.DataSourceWithConfigure = (*lockDataSource)(nil)
 
@@ -43,7 +47,6 @@ type entryModel struct {
 	Since     types.String `tfsdk:"since"`
 	HeldSince types.String `tfsdk:"held_since"`
 	Until     types.String `tfsdk:"until"`
-	SessionID types.String `tfsdk:"session_id"`
 }
 
 // Metadata names the data source.
@@ -51,13 +54,13 @@ func (d *lockDataSource) Metadata(_ context.Context, req datasource.MetadataRequ
 	resp.TypeName = req.ProviderTypeName + "_lock"
 }
 
-// Schema describes the data source.
-func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
-	entry := schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+// entryObject describes a contender.
+func entryObject() schema.NestedAttributeObject {
+	return schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 		"znode":      schema.StringAttribute{Computed: true, MarkdownDescription: "Absolute path of the contender's znode."},
 		"owner":      schema.StringAttribute{Computed: true, MarkdownDescription: "Who it is; for another client, what that wrote into its znode. Null if it did not say."},
 		"info":       schema.StringAttribute{Computed: true, MarkdownDescription: "The `info` of its block. Null if there is none."},
-		"run":        schema.StringAttribute{Computed: true, MarkdownDescription: "Id of the Terraform run. Null for another client."},
+		"run":        schema.StringAttribute{Computed: true, MarkdownDescription: "Id of the Terraform run, by its own word. Null for another client."},
 		"mode":       schema.StringAttribute{Computed: true, MarkdownDescription: fmt.Sprintf("`%s`, `%s` or `%s`.", locker.Exclusive, locker.Shared, locker.Semaphore)},
 		"client":     schema.StringAttribute{Computed: true, MarkdownDescription: "Program and version. Null for another client."},
 		"durable":    schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether the znode outlives its client."},
@@ -66,8 +69,11 @@ func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 		"since":      schema.StringAttribute{Computed: true, MarkdownDescription: "When it joined the queue, in RFC 3339: by its own clock, for another client by the server's."},
 		"held_since": schema.StringAttribute{Computed: true, MarkdownDescription: "Since when it holds the lock, in RFC 3339, by its own clock. Null while it waits, and for another client, which does not say."},
 		"until":      schema.StringAttribute{Computed: true, MarkdownDescription: "When its run is interrupted at the latest (`max_hold`), in RFC 3339. Null if there is no such limit, and while it waits."},
-		"session_id": schema.StringAttribute{Computed: true, MarkdownDescription: "The ZooKeeper session that it ends with, in hexadecimal. Null if it is durable."},
 	}}
+}
+
+// Schema describes the data source.
+func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Looks at a lock without taking it: who holds it and who waits. The look is a snapshot; by the time it is used the lock may have changed hands. To guard work, take the lock.",
 		Attributes: map[string]schema.Attribute{
@@ -88,12 +94,13 @@ func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 				Validators:          slotsValidators(),
 			},
 			"held":             schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether anyone holds the lock."},
-			"held_by_this_run": schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether this run of Terraform holds the lock: the cookbook's `Clocker.held?`."},
-			"holders":          schema.ListNestedAttribute{Computed: true, NestedObject: entry, MarkdownDescription: "Who holds the lock, in queue order."},
-			"waiters":          schema.ListNestedAttribute{Computed: true, NestedObject: entry, MarkdownDescription: "Who waits for the lock, in queue order."},
+			"held_by_this_run": schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether this run of Terraform holds the lock: the cookbook's `Clocker.held?`. It goes by what this run was granted, not by what znodes say."},
+			"holders":          schema.ListNestedAttribute{Computed: true, NestedObject: entryObject(), MarkdownDescription: "Who holds the lock, in queue order."},
+			"waiters":          schema.ListNestedAttribute{Computed: true, NestedObject: entryObject(), MarkdownDescription: "Who waits for the lock, in queue order."},
 			"unrecognized": schema.ListAttribute{
 				Computed: true, ElementType: types.StringType,
-				MarkdownDescription: "Names of children of the lock's directory that are no contenders. They do not keep anyone from the lock here, but stall the Ruby `zk` gem.",
+				MarkdownDescription: fmt.Sprintf("Names of children of the lock's directory that are no contenders: the first %d, sorted. ", maxUnrecognized) +
+					"One with characters that would garble a terminal is in quotes, with escapes. They do not keep anyone from the lock here, but stall the Ruby `zk` gem.",
 			},
 		},
 	}
@@ -127,12 +134,20 @@ func (d *lockDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 		return
 	}
 	model.Held = types.BoolValue(len(queue.Holders) > 0)
+	own, err := d.client.runtime.Holder.Own(ctx, t.dir)
+	if err != nil {
+		resp.Diagnostics.Append(explain(reading, t, err))
+		return
+	}
 	model.HeldByThisRun = types.BoolValue(slices.ContainsFunc(queue.Holders, func(e locker.Entry) bool {
-		return e.Run == d.client.runtime.Run.ID
+		return slices.Contains(own, e.Identity())
 	}))
 	model.Holders = entryModels(queue.Holders)
 	model.Waiters = entryModels(queue.Waiters)
-	model.Unrecognized = append([]string{}, queue.Unrecognized...)
+	model.Unrecognized = []string{}
+	for _, name := range queue.Unrecognized[:min(len(queue.Unrecognized), maxUnrecognized)] {
+		model.Unrecognized = append(model.Unrecognized, zookeeper.Shown(name))
+	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
 }
 
@@ -158,9 +173,6 @@ func entryModels(entries []locker.Entry) []entryModel {
 		}
 		if until := e.Until(); !until.IsZero() {
 			m.Until = types.StringValue(until.UTC().Format(time.RFC3339))
-		}
-		if e.Session != 0 {
-			m.SessionID = types.StringValue(fmt.Sprintf("%#x", uint64(e.Session))) //nolint:gosec // a bit pattern, shown as ZooKeeper shows it
 		}
 		models = append(models, m)
 	}

@@ -70,7 +70,6 @@ func TestAccDataOfAHeldLock(t *testing.T) {
 				"since":      instant,
 				"held_since": instant,
 				"until":      instant,
-				"session_id": knownvalue.StringRegexp(regexp.MustCompile(`^0x[0-9a-f]+$`)),
 			})}),
 			"waiters":      knownvalue.ListExact(nil),
 			"unrecognized": knownvalue.ListExact(nil),
@@ -112,7 +111,6 @@ func TestAccDataOfAForeignQueue(t *testing.T) {
 			"since":      since,
 			"held_since": heldSince,
 			"until":      knownvalue.Null(),
-			"session_id": knownvalue.NotNull(),
 		})
 	}
 	null, sometime := knownvalue.Null(), knownvalue.NotNull()

@@ -58,9 +58,9 @@ func (e *lockEphemeral) Metadata(_ context.Context, req ephemeral.MetadataReques
 // Schema describes the ephemeral resource.
 func (e *lockEphemeral) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Holds a lock from the moment it is opened until everything in this run that depends on it is done. It is not kept in the state and never shows in a plan.\n\n" +
+		MarkdownDescription: "Holds a lock from the moment it is opened until everything in this run that depends on it is created, or changed in place. It is not kept in the state and never shows in a plan.\n\n" +
 			"Terraform opens ephemeral blocks while it plans too. With `hold = terraform.applying` the lock is taken only to apply. " +
-			"Terraform does not open ephemeral blocks while it applies a `destroy`: to guard that, use the resource.",
+			"`terraform.applying` is `false` in a `terraform destroy`, in which Terraform opens an ephemeral block only if a provider configuration refers to it.",
 		Attributes: map[string]schema.Attribute{
 			"lockid": schema.StringAttribute{
 				MarkdownDescription: lockIDText,

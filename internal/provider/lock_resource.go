@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
@@ -73,9 +71,8 @@ func (r *lockResource) Metadata(_ context.Context, req resource.MetadataRequest,
 
 // Schema describes the resource.
 func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	replace := []planmodifier.String{stringplanmodifier.RequiresReplace()}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Takes a lock. Whatever depends on this resource is created and changed while the lock is held.\n\n" +
+		MarkdownDescription: "Takes a lock. Whatever depends on this resource is created, and changed in place, while the lock is held.\n\n" +
 			fmt.Sprintf("With `hold_until = %q`, the default, the lock ends with the run that took it, however that ends. "+
 				"Each apply takes it again, so each plan shows an update `held: false -> true`. ", runEnds) +
 			fmt.Sprintf("With `hold_until = %q` the lock outlives runs and machines, and is let go when this resource is destroyed.", destroyed),
@@ -83,7 +80,7 @@ func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 			"lockid": schema.StringAttribute{
 				MarkdownDescription: lockIDText,
 				Required:            true,
-				PlanModifiers:       replace,
+				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				Validators:          lockIDValidators(),
 			},
 			"lockwait": schema.Int64Attribute{
@@ -97,26 +94,22 @@ func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 			"zookeeper": schema.StringAttribute{
 				MarkdownDescription: zookeeperText,
 				Optional:            true,
-				PlanModifiers:       replace,
 				Validators:          connectStringValidators(),
 			},
 			"mode": schema.StringAttribute{
 				MarkdownDescription: modeText,
 				Optional:            true,
-				PlanModifiers:       replace,
 				Validators:          modeValidators(),
 			},
 			"slots": schema.Int64Attribute{
 				CustomType:          wholeNumber{},
 				MarkdownDescription: slotsText,
 				Optional:            true,
-				PlanModifiers:       []planmodifier.Int64{int64planmodifier.RequiresReplace()},
 				Validators:          slotsValidators(),
 			},
 			"layout": schema.StringAttribute{
 				MarkdownDescription: layoutText + " Default: the provider's.",
 				Optional:            true,
-				PlanModifiers:       replace,
 				Validators:          oneOf(layouts),
 			},
 			"hold_until": schema.StringAttribute{
@@ -124,7 +117,6 @@ func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 				Optional:            true,
 				Computed:            true,
 				Default:             stringdefault.StaticString(string(defaultHoldUntil)),
-				PlanModifiers:       replace,
 				Validators:          oneOf(holdUntils),
 			},
 			"required": schema.BoolAttribute{
@@ -191,11 +183,17 @@ func (r *lockResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	if _, ok := r.client.locate(plan.place(), &resp.Diagnostics); !ok && resp.Diagnostics.HasError() {
 		return
 	}
+	switch {
+	case req.State.Raw.IsNull():
+		r.replacesItself(ctx, plan, req.Private, &resp.Diagnostics)
+	case r.isElsewhere(plan, state):
+		resp.RequiresReplace = append(resp.RequiresReplace, path.Root(settingZooKeeper.attribute))
+	}
 	if !plan.durable() {
 		r.client.warnOfOnLost(plan.OnLost, &resp.Diagnostics)
 	}
 	switch {
-	case r.ours(ctx, req.Private, state, &resp.Diagnostics):
+	case r.ours(ctx, req.Private, state, &resp.Diagnostics) && !r.movesOn(plan, state):
 		plan.Held, plan.Znode, plan.FencingToken = state.Held, state.Znode, state.FencingToken
 	case plan.Required.ValueBool():
 		plan.Held, plan.Znode, plan.FencingToken = types.BoolValue(true), types.StringUnknown(), types.Int64Unknown()
@@ -236,16 +234,26 @@ func (r *lockResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 			unknownZooKeeper(&resp.Diagnostics)
 			return
 		}
-		entry, ok, err := r.client.lookup(ctx, t, state.Znode.ValueString())
-		switch {
-		case err != nil:
+		t.durable = state.durable()
+		if !t.has(state.Znode, reading, &resp.Diagnostics) {
+			return
+		}
+		held, err := r.client.holds(ctx, t, state)
+		if err != nil {
 			resp.Diagnostics.Append(explain(reading, t, err))
 			return
-		case ok && (state.durable() && entry.Durable && entry.Session == 0 || entry.Run == r.client.runtime.Run.ID):
+		}
+		if held {
+			r.remember(ctx, req.Private, resp.Private, state, t, &resp.Diagnostics)
+			return
+		}
+		if err := r.elsewhere(ctx, req.Private, state, t, &resp.Diagnostics); err != nil {
+			resp.Diagnostics.Append(explain(reading, t, err))
 			return
 		}
 		tflog.Warn(ctx, "lock lost", map[string]any{"lockid": t.lockID, "znode": state.Znode.ValueString(), "cause": "its znode is gone"})
 		if state.durable() {
+			resp.Diagnostics.Append(setPrivate(ctx, resp.Private, privatePlace, takenAt{})...) // a new one does not replace it
 			resp.State.RemoveResource(ctx)
 			return
 		}
@@ -254,7 +262,8 @@ func (r *lockResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 }
 
-// Update takes the lock unless it is ours; then it lets nothing go.
+// Update takes the lock unless it is ours. If it is, and is to be another one, it is
+// released first.
 func (r *lockResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state lockResourceModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -262,8 +271,18 @@ func (r *lockResource) Update(ctx context.Context, req resource.UpdateRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	ours := r.ours(ctx, req.Private, state, &resp.Diagnostics)
+	if ours && r.movesOn(plan, state) {
+		r.release(ctx, state, req.Private, &resp.Diagnostics)
+		if resp.Diagnostics.HasError() {
+			return
+		}
+		ours = false
+		state.setFree() // should it not be had again
+		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+	}
 	switch {
-	case !r.ours(ctx, req.Private, state, &resp.Diagnostics):
+	case !ours:
 		r.take(ctx, &plan, resp.Private, &resp.Diagnostics)
 	case plan.durable() && !plan.Info.Equal(state.Info):
 		r.withLock(ctx, state, req.Private, describing, &resp.Diagnostics, func(_ target, z holder.Znode) error {
@@ -285,56 +304,5 @@ func (r *lockResource) Delete(ctx context.Context, req resource.DeleteRequest, r
 	if resp.Diagnostics.HasError() || !r.ours(ctx, req.Private, state, &resp.Diagnostics) {
 		return
 	}
-	r.withLock(ctx, state, req.Private, releasing, &resp.Diagnostics, func(t target, z holder.Znode) error {
-		return r.client.release(ctx, t, z, &resp.Diagnostics)
-	})
-}
-
-// take acquires the lock for the model.
-func (r *lockResource) take(ctx context.Context, m *lockResourceModel, private privateWriter, diags *diag.Diagnostics) {
-	t, ok := r.client.locate(m.place(), diags)
-	if !ok {
-		unknownZooKeeper(diags)
-		return
-	}
-	grant, held := r.client.take(ctx, t, want{
-		lockwait: m.Lockwait,
-		required: m.Required,
-		onLost:   m.OnLost,
-		info:     m.Info,
-		maxHold:  m.MaxHold,
-		durable:  m.durable(),
-	}, diags)
-	if !held {
-		m.setFree()
-		return
-	}
-	m.setHeld(grant)
-	diags.Append(setPrivate(ctx, private, privateRun, r.client.runtime.Run.ID)...)
-	diags.Append(setPrivate(ctx, private, privateGrant, grant.ID)...)
-}
-
-// ours tells whether the lock in the state is ours to keep and to release: a
-// durable one is this resource's, any other is the run's that took it.
-func (r *lockResource) ours(ctx context.Context, private privateReader, state lockResourceModel, diags *diag.Diagnostics) bool {
-	if state.durable() || !state.Held.ValueBool() {
-		return state.Held.ValueBool()
-	}
-	var taker string
-	diags.Append(getPrivate(ctx, private, privateRun, &taker)...)
-	return taker != "" && taker == r.client.runtime.Run.ID
-}
-
-// withLock does something to the lock in the state.
-func (r *lockResource) withLock(ctx context.Context, state lockResourceModel, private privateReader, what string, diags *diag.Diagnostics, do func(target, holder.Znode) error) {
-	t, ok := r.client.locate(state.place(), diags)
-	if !ok {
-		unknownZooKeeper(diags)
-		return
-	}
-	znode := holder.Znode{Ensemble: t.ensemble, Path: state.Znode.ValueString(), Durable: state.durable()}
-	diags.Append(getPrivate(ctx, private, privateGrant, &znode.Grant)...)
-	if err := do(t, znode); err != nil {
-		diags.Append(explain(what, t, err))
-	}
+	r.release(ctx, state, req.Private, &resp.Diagnostics)
 }

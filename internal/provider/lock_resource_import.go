@@ -48,15 +48,20 @@ func (r *lockResource) identify(ctx context.Context, m lockResourceModel, identi
 	diags.Append(identity.Set(ctx, lockIdentity{m.LockID, servers})...)
 }
 
-// ImportState adopts the present holder of a lock, if that is a durable one.
-func (r *lockResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	m := lockResourceModel{
-		LockID:    types.StringValue(req.ID),
+// imported is a durable lock with the default of each argument.
+func imported(lockID string) lockResourceModel {
+	return lockResourceModel{
+		LockID:    types.StringValue(lockID),
 		Lockwait:  types.Int64Value(defaultLockwait),
 		HoldUntil: types.StringValue(string(destroyed)),
 		Required:  types.BoolValue(defaultRequired),
 		OnLost:    types.StringValue(string(defaultLoss)),
 	}
+}
+
+// ImportState adopts the present holder of a lock, if that is a durable one.
+func (r *lockResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	m := imported(req.ID)
 	if req.ID == "" && req.Identity != nil {
 		var identity lockIdentity
 		resp.Diagnostics.Append(req.Identity.Get(ctx, &identity)...)
@@ -74,7 +79,7 @@ func (r *lockResource) ImportState(ctx context.Context, req resource.ImportState
 	if !ok {
 		return
 	}
-	if len(queue.Holders) != 1 || !queue.Holders[0].Durable || queue.Holders[0].Session != 0 {
+	if len(queue.Holders) != 1 || !isDurable(queue.Holders[0]) {
 		resp.Diagnostics.AddError("No Durable Lock To Import", notDurable(t, queue))
 		return
 	}
@@ -83,6 +88,7 @@ func (r *lockResource) ImportState(ctx context.Context, req resource.ImportState
 	m.Info = said(entry.Info)
 	r.describe(&m, entry)
 	r.identify(ctx, m, resp.Identity, &resp.Diagnostics)
+	resp.Diagnostics.Append(setPrivate(ctx, resp.Private, privatePlace, takenAt{t.ensemble.Servers, entry.Znode, true})...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
 
@@ -130,9 +136,13 @@ func notDurable(t target, queue locker.Queue) string {
 	if len(queue.Holders) == 0 {
 		return fmt.Sprintf("Nobody holds lock %q (%s). Create the resource instead of importing it.", t.lockID, t.dir)
 	}
-	holders := make([]string, len(queue.Holders))
+	var holders []string
 	for i, h := range queue.Holders {
-		holders[i] = "  - " + h.String()
+		if i == zookeeper.MaxNamed {
+			holders = append(holders, fmt.Sprintf("  - and %d more", len(queue.Holders)-i))
+			break
+		}
+		holders = append(holders, "  - "+h.String())
 	}
 	return fmt.Sprintf("Lock %q is held, but not by a single durable lock of this provider, which is all that can be imported:\n%s\n\n"+
 		"A lock that ends with its run or session cannot be taken over. Create the resource, with a lockwait, once it is free.", t.lockID, strings.Join(holders, "\n"))

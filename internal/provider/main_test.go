@@ -59,7 +59,7 @@ func runTests(m *testing.M) int {
 	}
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		if name == "ZOOKEEPER_SERVERS" || strings.HasPrefix(name, "CLOCKER_") && !strings.HasPrefix(name, "CLOCKER_TEST_") {
+		if strings.HasPrefix(name, "ZOOKEEPER_") && name != "ZOOKEEPER_HOME" || strings.HasPrefix(name, "CLOCKER_") && !strings.HasPrefix(name, "CLOCKER_TEST_") {
 			_ = os.Unsetenv(name)
 		}
 	}
@@ -182,5 +182,8 @@ func TestSchema(t *testing.T) {
 	}
 	if resp.ResourceSchemas["clocker_lock"] == nil || resp.DataSourceSchemas["clocker_lock"] == nil || resp.EphemeralResourceSchemas["clocker_lock"] == nil {
 		t.Error("a kind of clocker_lock is missing")
+	}
+	if resp.DataSourceSchemas["clocker_locks"] == nil || resp.ListResourceSchemas["clocker_lock"] == nil || resp.ActionSchemas["clocker_break"] == nil {
+		t.Error("what shows all locks, or breaks one, is missing")
 	}
 }

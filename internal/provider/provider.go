@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -24,6 +25,7 @@ import (
 var (
 	_ provider.ProviderWithEphemeralResources = (*clockerProvider)(nil)
 	_ provider.ProviderWithActions            = (*clockerProvider)(nil)
+	_ provider.ProviderWithListResources      = (*clockerProvider)(nil)
 )
 
 // Runtime is what the provider works with. It outlives a provider instance and
@@ -72,6 +74,9 @@ type providerModel struct {
 	Password       types.String `tfsdk:"password"`
 	ACL            types.String `tfsdk:"acl"`
 	TLS            *tlsModel    `tfsdk:"tls"`
+
+	Kerberos  *kerberosModel  `tfsdk:"kerberos"`
+	DigestMD5 *digestMD5Model `tfsdk:"digest_md5"`
 }
 
 // Metadata names the provider.
@@ -84,7 +89,7 @@ func (p *clockerProvider) Metadata(_ context.Context, _ provider.MetadataRequest
 func (p *clockerProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Takes and releases distributed locks in Apache ZooKeeper, so that of all runs that share a lock one at a time does the guarded work. " +
-			"Every argument can come from the environment; what is written in the configuration wins.",
+			"Every argument can come from the environment; what is written in the configuration wins. A variable of this provider that is set but empty is an error.",
 		Attributes: map[string]schema.Attribute{
 			"zookeeper": schema.StringAttribute{
 				MarkdownDescription: "Connect string `host[:port][,host[:port]...][/chroot]` of the ensemble. The port is 2181 if none is given; an IPv6 address stands in brackets. " +
@@ -135,13 +140,14 @@ func (p *clockerProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 			},
 			"acl": schema.StringAttribute{
 				MarkdownDescription: fmt.Sprintf("Who may change what this provider creates in ZooKeeper. `%s`, the default: everyone, as the other clients do it. "+
-					"`%s`: only this user (`username`, or a client certificate that ZooKeeper takes for a user); everyone can still see who holds a lock. Environment: %s.",
+					"`%s`: only this user (`username`, `kerberos`, `digest_md5`, or a client certificate that ZooKeeper takes for a user); everyone can still see who holds a lock. "+
+					"A lock whose directory others may change is not taken then. Environment: %s.",
 					aclOpen, aclCreator, settingACL.names()),
 				Optional:   true,
 				Validators: oneOf(acls),
 			},
 		},
-		Blocks: map[string]schema.Block{"tls": tlsBlock()},
+		Blocks: map[string]schema.Block{"tls": tlsBlock(), blockKerberos: kerberosBlock(), blockDigestMD5: digestMD5Block()},
 	}
 }
 
@@ -155,7 +161,7 @@ func (p *clockerProvider) Configure(ctx context.Context, req provider.ConfigureR
 	}
 	if _, err := holder.LogPath(); err != nil {
 		resp.Diagnostics.AddWarning("Holder Keeps No Log",
-			fmt.Sprintf("The file in the environment variable %s cannot be used, so the process that holds this run's locks keeps no log. It must be a regular file of this user, or one that can be made.\n\nError: %v", holder.EnvLogPath, err))
+			fmt.Sprintf("The file in the environment variable %s cannot be used, so the process that holds this run's locks keeps no log. It must be a regular file of this user that has no other name and is not a symbolic link, or one that can be made.\n\nError: %v", holder.EnvLogPath, err))
 	}
 	if p.runtime.RunError != nil {
 		resp.Diagnostics.AddWarning("Run Not Found", runNotFound(p.runtime.RunError)+" Locks can be looked at, but not taken.")
@@ -168,6 +174,7 @@ func (p *clockerProvider) Configure(ctx context.Context, req provider.ConfigureR
 	resp.DataSourceData = c
 	resp.EphemeralResourceData = c
 	resp.ActionData = c
+	resp.ListResourceData = c
 }
 
 // Resources lists the resources.
@@ -177,7 +184,7 @@ func (p *clockerProvider) Resources(context.Context) []func() resource.Resource 
 
 // DataSources lists the data sources.
 func (p *clockerProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{newLockDataSource}
+	return []func() datasource.DataSource{newLockDataSource, newLocksDataSource}
 }
 
 // EphemeralResources lists the ephemeral resources.
@@ -187,5 +194,10 @@ func (p *clockerProvider) EphemeralResources(context.Context) []func() ephemeral
 
 // Actions lists the actions.
 func (p *clockerProvider) Actions(context.Context) []func() action.Action {
-	return []func() action.Action{newLockAction}
+	return []func() action.Action{newLockAction, newBreakAction}
+}
+
+// ListResources lists what `terraform query` can list.
+func (p *clockerProvider) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{newLockList}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -34,8 +35,8 @@ const maxCredential = 1024
 var acls = []acl{aclOpen, aclCreator}
 
 var (
-	settingUsername = setting{"username", []string{"CLOCKER_USERNAME"}}
-	settingPassword = setting{"password", []string{"CLOCKER_PASSWORD"}}
+	settingUsername = setting{"username", []string{"CLOCKER_USERNAME", "ZOOKEEPER_USERNAME"}}
+	settingPassword = setting{"password", []string{"CLOCKER_PASSWORD", "ZOOKEEPER_PASSWORD"}}
 	settingACL      = setting{"acl", []string{"CLOCKER_ACL"}}
 
 	settingCA         = setting{"ca_file", []string{"CLOCKER_TLS_CA_FILE"}}
@@ -89,7 +90,7 @@ func tlsBlock() schema.Block {
 				Validators:          notEmpty,
 			},
 			"insecure_skip_verify": schema.BoolAttribute{
-				MarkdownDescription: "Takes any certificate, and so talks to anyone who answers. Not for production. Environment: " + settingSkipVerify.names() + ".",
+				MarkdownDescription: "Takes any certificate, and so talks to anyone who answers. Not for production. Environment: " + settingSkipVerify.names() + ", which has no effect beside a `ca_file`.",
 				Optional:            true,
 			},
 		},
@@ -99,6 +100,7 @@ func tlsBlock() schema.Block {
 // security is how to be known to the ensemble, and to know it.
 type security struct {
 	auth    zookeeper.Digest
+	sasl    sasl
 	tls     *zookeeper.TLS // nil for plain text
 	creator bool
 	unknown bool // a part of it will be known at apply only
@@ -107,6 +109,13 @@ type security struct {
 func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnostics) security {
 	username := resolveString(ctx, m.Username, settingUsername, usernameValidator{}, diags)
 	password := resolveString(ctx, m.Password, settingPassword, stringvalidator.LengthBetween(1, maxCredential), diags)
+	// Of what other programs use as well, one without the other says nothing.
+	if password.IsNull() && settingUsername.ofOthers(m.Username) {
+		username = types.StringNull()
+	}
+	if username.IsNull() && settingPassword.ofOthers(m.Password) {
+		password = types.StringNull()
+	}
 	who := acl(orElse(resolveString(ctx, m.ACL, settingACL, oneOf(acls)[0], diags), string(aclOpen)))
 	for _, pair := range []struct {
 		given, missing types.String
@@ -123,16 +132,17 @@ func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnosti
 	s := security{
 		auth:    zookeeper.Digest{Username: username.ValueString(), Password: zookeeper.NewSecret(password.ValueString())},
 		creator: who == aclCreator,
-		unknown: username.IsUnknown() || password.IsUnknown() || m.ACL.IsUnknown() || m.TLS.unknown(),
+		unknown: username.IsUnknown() || password.IsUnknown() || m.ACL.IsUnknown() || m.TLS.unknown() || m.Kerberos.unknown() || m.DigestMD5.unknown(),
 	}
 	if s.unknown {
 		return s
 	}
 	s.tls = resolveTLS(m.TLS, diags)
-	if s.creator && username.IsNull() && (s.tls == nil || !s.tls.HasCertificate()) {
+	s.sasl = resolveSASL(m, username, diags)
+	if s.creator && username.IsNull() && s.sasl.none() && (s.tls == nil || !s.tls.HasCertificate()) {
 		diags.AddAttributeError(path.Root(settingACL.attribute), "ACL Needs A User",
 			fmt.Sprintf("acl is %q, which reserves what is created for the user who created it, but this provider has none. "+
-				"Set username and password, or a client certificate in tls, or acl = %q.", aclCreator, aclOpen))
+				"Set username and password, kerberos, digest_md5, or a client certificate in tls, or acl = %q.", aclCreator, aclOpen))
 	}
 	return s
 }
@@ -140,16 +150,20 @@ func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnosti
 func resolveTLS(m *tlsModel, diags *diag.Diagnostics) *zookeeper.TLS {
 	block := path.Root("tls")
 	wanted := m != nil
-	for _, s := range []setting{settingCA, settingCert, settingKey, settingServerName, settingSkipVerify} {
-		if name, _ := s.fallback(); name != "" {
+	if m == nil {
+		m = &tlsModel{}
+	}
+	for _, s := range []struct {
+		setting
+		value attr.Value
+	}{{settingCA, m.CAFile}, {settingCert, m.CertFile}, {settingKey, m.KeyFile}, {settingServerName, m.ServerName}, {settingSkipVerify, m.InsecureSkipVerify}} {
+		if name, _ := s.fallback(); name != "" && s.value.IsNull() {
 			wanted = true
+			s.isEmpty(block.AtName(s.attribute), diags)
 		}
 	}
 	if !wanted {
 		return nil
-	}
-	if m == nil {
-		m = &tlsModel{}
 	}
 	pem := func(value types.String, s setting) (text, file string) {
 		text, file, err := readPEM(value, s)
@@ -166,11 +180,17 @@ func resolveTLS(m *tlsModel, diags *diag.Diagnostics) *zookeeper.TLS {
 	t.Cert, t.CertFile = pem(m.CertFile, settingCert)
 	key, keyFile := pem(m.KeyFile, settingKey)
 	t.Key, t.KeyFile = zookeeper.NewSecret(key), keyFile
-	if name, env := settingSkipVerify.fallback(); m.InsecureSkipVerify.IsNull() && name != "" {
-		var err error
-		if t.InsecureSkipVerify, err = strconv.ParseBool(env); err != nil {
+	if name, env := settingSkipVerify.fallback(); m.InsecureSkipVerify.IsNull() && env != "" {
+		skip, err := strconv.ParseBool(env)
+		switch {
+		case err != nil:
 			diags.AddAttributeError(block.AtName(settingSkipVerify.attribute), "Invalid Environment Variable",
 				fmt.Sprintf("The environment variable %s is %s. Set it to true or false.", name, zookeeper.Quote(env)))
+		case skip && t.CA+t.CAFile != "":
+			diags.AddAttributeWarning(block.AtName(settingCA.attribute), "Servers Are Verified",
+				fmt.Sprintf("The environment variable %s is %s, but ca_file says who signs the servers' certificates: they are verified. Unset the variable, or leave out ca_file.", name, zookeeper.Quote(env)))
+		default:
+			t.InsecureSkipVerify = skip
 		}
 	}
 	if diags.HasError() {
@@ -202,8 +222,9 @@ const howToPEM = "Set it to the path of a PEM file, or to its text."
 // that holds one, which is read again at each connection. What can be read only once,
 // such as a pipe, is taken as a text.
 //
-// Neither the text nor the content of a file gets into an error, and of a key not even
-// the path: it may be the key itself, in a form that is not understood.
+// Neither the text nor the content of a file gets into an error, and of a key, or what
+// looks like one, not even the path: it may be the key itself, in a form that is not
+// understood.
 func readPEM(value types.String, s setting) (text, file string, err error) {
 	text = fromEnv(value, s).ValueString()
 	name := s.attribute
@@ -220,7 +241,7 @@ func readPEM(value types.String, s setting) (text, file string, err error) {
 		return "", "", fmt.Errorf("%s is neither a PEM text nor a file's path. %s", name, howToPEM)
 	}
 	shown := zookeeper.Quote(text)
-	if s.attribute == settingKey.attribute {
+	if s.attribute == settingKey.attribute || zookeeper.LooksSecret(text) {
 		shown = "the file that it names"
 	}
 	content, err := zookeeper.ReadPEM(text)

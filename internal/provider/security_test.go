@@ -101,6 +101,33 @@ func TestResolveSecurity(t *testing.T) {
 			want:  security{tls: &zookeeper.TLS{InsecureSkipVerify: true}},
 			warns: "tls.insecure_skip_verify",
 		},
+		"unverified by the environment against a CA": {
+			model: providerModel{TLS: &tlsModel{CAFile: text(caFile)}},
+			env:   map[string]string{"CLOCKER_TLS_INSECURE_SKIP_VERIFY": "true"},
+			want:  security{tls: &zookeeper.TLS{CAFile: caFile}},
+			warns: "tls.ca_file",
+		},
+		"unverified by the environment against its CA": {
+			env:   map[string]string{"CLOCKER_TLS_INSECURE_SKIP_VERIFY": "true", "CLOCKER_TLS_CA_FILE": authority.CA},
+			want:  security{tls: &zookeeper.TLS{CA: authority.CA}},
+			warns: "tls.ca_file",
+		},
+		"unverified by the configuration, with a CA": {
+			model: providerModel{TLS: &tlsModel{CAFile: text(caFile), InsecureSkipVerify: types.BoolValue(true)}},
+			want:  security{tls: &zookeeper.TLS{CAFile: caFile, InsecureSkipVerify: true}},
+			warns: "tls.insecure_skip_verify",
+		},
+		"empty variables that the configuration makes no use of": {
+			model: providerModel{
+				Username: text("alice"), Password: text(secretText), ACL: text("open"),
+				TLS: &tlsModel{CAFile: text(caFile), CertFile: text(certFile), KeyFile: text(keyFile), ServerName: text("zk"), InsecureSkipVerify: types.BoolValue(false)},
+			},
+			env: map[string]string{
+				"CLOCKER_USERNAME": "", "CLOCKER_PASSWORD": "", "CLOCKER_ACL": "", "CLOCKER_TLS_CA_FILE": "", "CLOCKER_TLS_CERT_FILE": "",
+				"CLOCKER_TLS_KEY_FILE": "", "CLOCKER_TLS_SERVER_NAME": "", "CLOCKER_TLS_INSECURE_SKIP_VERIFY": "",
+			},
+			want: security{auth: user, tls: &byFiles},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for variable, value := range test.env {
@@ -165,6 +192,18 @@ func TestResolveSecurityThatCannotBe(t *testing.T) {
 		"certificate without its key":    {model: providerModel{TLS: &tlsModel{CertFile: text(client.Cert)}}, err: "tls.key_file"},
 		"key without its certificate":    {model: providerModel{TLS: &tlsModel{KeyFile: text(client.Key)}}, err: "tls.cert_file"},
 		"another's key":                  {model: providerModel{TLS: &tlsModel{CertFile: text(client.Cert), KeyFile: text(other.Key)}}, err: "tls.key_file", says: "does not match"},
+		"a CA that a pipeline has not":   {env: map[string]string{"CLOCKER_TLS_CA_FILE": ""}, err: "tls.ca_file", says: "CLOCKER_TLS_CA_FILE stands in for ca_file here, but is empty"},
+		"the same with an empty block":   {model: providerModel{TLS: &tlsModel{}}, env: map[string]string{"CLOCKER_TLS_CA_FILE": ""}, err: "tls.ca_file", says: "is empty"},
+		"an empty cert_file":             {env: map[string]string{"CLOCKER_TLS_CERT_FILE": ""}, err: "tls.cert_file", says: "is empty"},
+		"an empty key_file":              {env: map[string]string{"CLOCKER_TLS_KEY_FILE": ""}, err: "tls.key_file", says: "is empty"},
+		"an empty server_name":           {env: map[string]string{"CLOCKER_TLS_SERVER_NAME": ""}, err: "tls.server_name", says: "is empty"},
+		"an empty insecure_skip_verify":  {env: map[string]string{"CLOCKER_TLS_INSECURE_SKIP_VERIFY": ""}, err: "tls.insecure_skip_verify", says: "is empty"},
+		"an empty username":              {env: map[string]string{"CLOCKER_USERNAME": "", "CLOCKER_PASSWORD": secretText}, err: "username", says: "is empty"},
+		"an empty password":              {env: map[string]string{"CLOCKER_USERNAME": "alice", "CLOCKER_PASSWORD": ""}, err: "password", says: "is empty"},
+		"an empty acl":                   {env: map[string]string{"CLOCKER_ACL": ""}, err: "acl", says: "is empty"},
+		"a key as ca_file":               {model: providerModel{TLS: &tlsModel{CAFile: text(raw)}}, err: "tls.ca_file", says: "the file that it names"},
+		"a key as cert_file":             {env: map[string]string{"CLOCKER_TLS_CERT_FILE": raw}, err: "tls.cert_file", says: "the file that it names"},
+		"a password in the username":     {env: map[string]string{"CLOCKER_USERNAME": "alice:" + secretText, "CLOCKER_PASSWORD": "x"}, err: "username", says: "may be a password"},
 		"insecure_skip_verify, or not":   {env: map[string]string{"CLOCKER_TLS_INSECURE_SKIP_VERIFY": "maybe"}, err: "tls.insecure_skip_verify", says: "maybe"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -180,7 +219,7 @@ func TestResolveSecurityThatCannotBe(t *testing.T) {
 			if !ok || at.Path().String() != test.err || !strings.Contains(strings.ToLower(at.Summary()+" "+at.Detail()), strings.ToLower(test.says)) {
 				t.Errorf("the error is %v, want one on %s with %q", diags[0], test.err, test.says)
 			}
-			for _, secret := range []string{secretText, raw, "BEGIN"} {
+			for _, secret := range []string{secretText, raw, raw[:40], "BEGIN"} {
 				if strings.Contains(fmt.Sprint(diags), secret) {
 					t.Errorf("the error shows a secret: %v", diags)
 				}
@@ -220,7 +259,7 @@ func TestSettingsShowNoSecret(t *testing.T) {
 		TLS: &tlsModel{CertFile: text(team.Cert), KeyFile: text(team.Key)},
 	}, &diags)}
 	c := &client{settings: s}
-	for _, value := range []any{s, s.security, *s.security.tls, c, *c, c.ensemble(nil), target{ensemble: c.ensemble(nil)}} {
+	for _, value := range []any{s, s.security, *s.security.tls, c, c.ensemble(nil), target{ensemble: c.ensemble(nil)}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
 			if shown := fmt.Sprintf(verb, value); strings.Contains(shown, secretText) || strings.Contains(shown, "PRIVATE KEY") {
 				t.Errorf("%s of %T shows a secret: %s", verb, value, shown)

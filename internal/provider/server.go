@@ -18,7 +18,9 @@ func NewServer(version string, rt Runtime) func() tfprotov6.ProviderServer {
 // protocol is all that a Terraform can ask for. What a newer one asks for is not part of
 // the first interface yet, and a server that has that one alone seems to lack it.
 type protocol interface {
-	tfprotov6.ProviderServerWithActions //nolint:staticcheck // until what it has is part of ProviderServer
+	tfprotov6.ProviderServer
+	tfprotov6.ActionServer
+	tfprotov6.ListResourceServer
 }
 
 type server struct {

@@ -46,20 +46,38 @@ func (s setting) names() string {
 	return "`" + strings.Join(s.env, "`, then `") + "`"
 }
 
-// fallback is the value of the first variable that is set and not empty.
+// ownPrefix begins the names of the variables that are this provider's alone.
+const ownPrefix = "CLOCKER_"
+
+// fallback is the value of the first variable that is set. One that other programs use
+// as well counts only if it is not empty.
 func (s setting) fallback() (name, value string) {
 	for _, name := range s.env {
-		if value := os.Getenv(name); value != "" {
+		if value, set := os.LookupEnv(name); set && (value != "" || strings.HasPrefix(name, ownPrefix)) {
 			return name, value
 		}
 	}
 	return "", ""
 }
 
+// isEmpty adds an error if the variable that stands in for a setting is empty, as one
+// made from a secret that a pipeline does not have: to do without would be to connect
+// in another way than was meant, or to other servers.
+func (s setting) isEmpty(at path.Path, diags *diag.Diagnostics) bool {
+	name, value := s.fallback()
+	if name == "" || value != "" {
+		return false
+	}
+	diags.AddAttributeError(at, "Empty Environment Variable",
+		fmt.Sprintf("The environment variable %s stands in for %s here, but is empty, as it is when it is made from a secret or a variable that does not exist. Give it a value, or unset it to do without.", name, s.attribute))
+	return true
+}
+
 // settings are the provider's arguments, from the configuration, the
 // environment or their defaults.
 type settings struct {
 	zookeeper      types.String // null if there is none, unknown before apply
+	unusable       string       // why a variable of other programs' names no ensemble
 	sessionTimeout time.Duration
 	connectTimeout time.Duration
 	lockRoot       types.String // null for the default, which depends on the lock
@@ -72,7 +90,9 @@ type settings struct {
 // reports a variable's bad value on the argument that it stands in for.
 func resolve(ctx context.Context, m providerModel, diags *diag.Diagnostics) settings {
 	var s settings
-	s.zookeeper = resolveString(ctx, m.ZooKeeper, settingZooKeeper, connectStringValidator{}, diags)
+	if s.unusable = unusableServers(m.ZooKeeper); s.unusable == "" {
+		s.zookeeper = resolveString(ctx, m.ZooKeeper, settingZooKeeper, connectStringValidator{}, diags)
+	}
 	s.lockRoot = resolveString(ctx, m.LockRoot, settingLockRoot, pathValidator{}, diags)
 	s.layout = resolveString(ctx, m.Layout, settingLayout, oneOf(layouts)[0], diags)
 	s.owner = orElse(resolveString(ctx, m.Owner, settingOwner, stringvalidator.LengthAtMost(locker.MaxOwner), diags), defaultOwner())
@@ -82,6 +102,26 @@ func resolve(ctx context.Context, m providerModel, diags *diag.Diagnostics) sett
 	return s
 }
 
+// ofOthers tells whether a value comes from a variable that other programs use as well.
+func (s setting) ofOthers(value types.String) bool {
+	name, _ := s.fallback()
+	return value.IsNull() && name != "" && !strings.HasPrefix(name, ownPrefix)
+}
+
+// unusableServers says why the variable that stands in for zookeeper cannot be used. It
+// is empty if it can, or is this provider's own. What other programs mean by theirs is no
+// mistake, and matters only where nothing else says where ZooKeeper is.
+func unusableServers(value types.String) string {
+	name, env := settingZooKeeper.fallback()
+	if !settingZooKeeper.ofOthers(value) {
+		return ""
+	}
+	if _, err := zookeeper.ParseConnectString(env); err != nil {
+		return fmt.Sprintf("The environment variable %s, which other programs use too, cannot be used: %v.", name, err)
+	}
+	return ""
+}
+
 func resolveString(ctx context.Context, value types.String, s setting, check validator.String, diags *diag.Diagnostics) types.String {
 	if !value.IsNull() {
 		return value
@@ -89,6 +129,9 @@ func resolveString(ctx context.Context, value types.String, s setting, check val
 	name, env := s.fallback()
 	if name == "" {
 		return value
+	}
+	if s.isEmpty(path.Root(s.attribute), diags) {
+		return types.StringValue("")
 	}
 	resp := &validator.StringResponse{}
 	check.ValidateString(ctx, validator.StringRequest{
@@ -106,6 +149,7 @@ func resolveSeconds(value types.Int64, s setting, def int64, diags *diag.Diagnos
 	switch name, env := s.fallback(); {
 	case !value.IsNull() && !value.IsUnknown():
 		seconds = value.ValueInt64()
+	case value.IsNull() && s.isEmpty(path.Root(s.attribute), diags):
 	case value.IsNull() && name != "":
 		var err error
 		seconds, err = strconv.ParseInt(env, 10, 64)

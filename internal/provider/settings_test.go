@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
 func TestResolve(t *testing.T) {
@@ -46,12 +48,15 @@ func TestResolve(t *testing.T) {
 			},
 		},
 		"second variable": {
-			env:  map[string]string{"CLOCKER_ZOOKEEPER": "", "ZOOKEEPER_SERVERS": "y:1,z:2"},
+			env:  map[string]string{"ZOOKEEPER_SERVERS": "y:1,z:2"},
 			want: func(s *settings) { s.zookeeper = types.StringValue("y:1,z:2") },
 		},
-		"empty variables": {
-			env: map[string]string{"CLOCKER_SESSION_TIMEOUT": "", "CLOCKER_LOCK_ROOT": "", "CLOCKER_OWNER": ""},
-		},
+		"empty variable of others": {env: map[string]string{"ZOOKEEPER_SERVERS": ""}},
+		"empty connect string":     {env: map[string]string{"CLOCKER_ZOOKEEPER": "", "ZOOKEEPER_SERVERS": "y:1"}, err: "zookeeper", says: "CLOCKER_ZOOKEEPER stands in for zookeeper here, but is empty"},
+		"empty timeout":            {env: map[string]string{"CLOCKER_SESSION_TIMEOUT": ""}, err: "session_timeout", says: "is empty"},
+		"empty lock root":          {env: map[string]string{"CLOCKER_LOCK_ROOT": ""}, err: "lock_root", says: "is empty"},
+		"empty layout":             {env: map[string]string{"CLOCKER_LAYOUT": ""}, err: "layout", says: "is empty"},
+		"empty owner":              {env: map[string]string{"CLOCKER_OWNER": ""}, err: "owner", says: "is empty"},
 		// What is not known yet will be said, so that the environment has no say.
 		"unknown": {
 			model: providerModel{
@@ -60,8 +65,13 @@ func TestResolve(t *testing.T) {
 			env:  map[string]string{"CLOCKER_ZOOKEEPER": "z", "CLOCKER_SESSION_TIMEOUT": "8", "CLOCKER_LOCK_ROOT": "/z", "CLOCKER_OWNER": "z"},
 			want: func(s *settings) { s.zookeeper, s.lockRoot = types.StringUnknown(), types.StringUnknown() },
 		},
-		"bad connect string":         {env: map[string]string{"CLOCKER_ZOOKEEPER": "z:port"}, err: "zookeeper", says: "CLOCKER_ZOOKEEPER"},
-		"bad second connect string":  {env: map[string]string{"ZOOKEEPER_SERVERS": "z,"}, err: "zookeeper", says: "ZOOKEEPER_SERVERS"},
+		"bad connect string": {env: map[string]string{"CLOCKER_ZOOKEEPER": "z:port"}, err: "zookeeper", says: "CLOCKER_ZOOKEEPER"},
+		"servers of another program": {
+			env: map[string]string{"ZOOKEEPER_SERVERS": "z,"},
+			want: func(s *settings) {
+				s.zookeeper, s.unusable = types.String{}, unusableServers(types.StringNull())
+			},
+		},
 		"timeout that is no number":  {env: map[string]string{"CLOCKER_SESSION_TIMEOUT": "15s"}, err: "session_timeout", says: `"15s"`},
 		"timeout of nothing":         {env: map[string]string{"CLOCKER_SESSION_TIMEOUT": "0"}, err: "session_timeout", says: "1 to 3600"},
 		"timeout that is too long":   {env: map[string]string{"CLOCKER_CONNECT_TIMEOUT": "3601"}, err: "connect_timeout", says: "CLOCKER_CONNECT_TIMEOUT"},
@@ -121,5 +131,68 @@ func TestDefaultOwner(t *testing.T) {
 func TestSettingNames(t *testing.T) {
 	if got, want := settingZooKeeper.names(), "`CLOCKER_ZOOKEEPER`, then `ZOOKEEPER_SERVERS`"; got != want {
 		t.Errorf("the documentation says %q, want %q", got, want)
+	}
+}
+
+// A user who is known over plain text is warned once, unless all is on this machine.
+func TestPlainTextIsWarnedOfOnce(t *testing.T) {
+	t.Parallel()
+	alice := security{auth: zookeeper.Digest{Username: "alice", Password: zookeeper.NewSecret(secretText)}}
+	for name, test := range map[string]struct {
+		security security
+		servers  string
+		warns    bool
+	}{
+		"a password to another host":     {alice, "zk1:2181", true},
+		"a password to an address":       {alice, "10.0.0.1:2181", true},
+		"a password to one other host":   {alice, "localhost,zk1", true},
+		"a password to this host":        {alice, "localhost,127.0.0.1:2182,[::1]:2181", false},
+		"a password over TLS":            {security{auth: alice.auth, tls: &zookeeper.TLS{}}, "zk1:2181", false},
+		"Kerberos to another host":       {security{sasl: sasl{kerberos: &zookeeper.Kerberos{ServiceName: "zookeeper"}}}, "zk1:2181", true},
+		"creator without a password":     {security{creator: true}, "zk1:2181", true},
+		"nobody":                         {security{}, "zk1:2181", false},
+		"a password and an unknown host": {alice, "", false},
+	} {
+		c := &client{settings: settings{security: test.security, zookeeper: types.StringValue(test.servers)}}
+		if test.servers == "" {
+			c.settings.zookeeper = types.StringUnknown()
+		}
+		var diags diag.Diagnostics
+		for range 3 {
+			c.locate(place{lockID: types.StringValue("l")}, &diags)
+		}
+		if got := diags.WarningsCount(); diags.HasError() || got != map[bool]int{true: 1}[test.warns] {
+			t.Errorf("%s: %v", name, diags)
+		}
+	}
+}
+
+// Names of the environment, which Terraform does not see, mean what they mean in a
+// configuration: an "é" is the same letter, however it is written.
+func TestNamesAreNormalized(t *testing.T) {
+	dirs := map[string]bool{}
+	for _, way := range []string{"e\u0301", "\u00e9"} {
+		t.Setenv("CLOCKER_LOCK_ROOT", "/r"+way+"gion")
+		t.Setenv("CLOCKER_ZOOKEEPER", "zk1/"+way+"quipe")
+		var diags diag.Diagnostics
+		c := &client{settings: resolve(t.Context(), providerModel{}, &diags)}
+		at, ok := c.locate(place{lockID: types.StringValue("d" + way + "ploiement")}, &diags)
+		if !ok || len(diags) > 0 {
+			t.Errorf("%q: %v", way, diags)
+		}
+		dirs[at.dir] = true
+	}
+	if len(dirs) != 1 {
+		t.Errorf("one lock is in %d directories: %v", len(dirs), dirs)
+	}
+	for _, variable := range []string{"CLOCKER_LOCK_ROOT", "CLOCKER_ZOOKEEPER"} {
+		t.Setenv("CLOCKER_LOCK_ROOT", "/a")
+		t.Setenv("CLOCKER_ZOOKEEPER", "zk1/a")
+		t.Setenv(variable, os.Getenv(variable)+"\u202e")
+		var diags diag.Diagnostics
+		resolve(t.Context(), providerModel{}, &diags)
+		if len(diags) != 1 || !strings.Contains(diags[0].Detail(), variable) || !strings.Contains(diags[0].Detail(), "U+202E") {
+			t.Errorf("%s: %v", variable, diags)
+		}
 	}
 }

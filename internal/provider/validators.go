@@ -57,7 +57,12 @@ func (pathValidator) Description(context.Context) string {
 func (v pathValidator) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
 
 func (v pathValidator) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	validateString(req, resp, "Invalid Path", "The value "+v.Description(ctx)+".", zookeeper.ValidatePath)
+	validateString(req, resp, "Invalid Path", "The value "+v.Description(ctx)+".", func(s string) error {
+		if err := zookeeper.ValidatePath(s); err != nil {
+			return err
+		}
+		return zookeeper.ValidateVisible(s)
+	})
 }
 
 // validateString adds an attribute error with the remedy if check refuses a
@@ -82,7 +87,10 @@ func (v usernameValidator) MarkdownDescription(ctx context.Context) string { ret
 
 func (v usernameValidator) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
 	validateString(req, resp, "Invalid Username", "The username "+v.Description(ctx)+".", func(s string) error {
-		if s == "" || len(s) > maxCredential || strings.Contains(s, ":") {
+		if name, _, pair := strings.Cut(s, ":"); pair {
+			return fmt.Errorf("%s and what follows, which is not shown as it may be a password, cannot be a user of digest authentication", zookeeper.Quote(name+":"))
+		}
+		if s == "" || len(s) > maxCredential {
 			return fmt.Errorf("%s cannot be a user of digest authentication", zookeeper.Quote(s))
 		}
 		return nil

@@ -48,6 +48,7 @@ var helpers = map[string]func() error{
 		}
 	},
 	"parent-of-orphan":   func() error { return parentOfHelper("orphan") },
+	"shell":              func() error { return parentOfHelper("interrupted") },
 	"wrapper":            func() error { return parentOfHelper("plugin") },
 	"wrapper-of-wrapper": func() error { return parentOfHelper("wrapper") },
 	"plugin": func() error {

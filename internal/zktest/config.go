@@ -19,8 +19,8 @@ const (
 )
 
 // javaArgs are a server's arguments to java: a small machine that starts fast.
-func javaArgs(classpath, config string) []string {
-	return []string{
+func javaArgs(classpath, config string, more ...string) []string {
+	args := []string{
 		"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xms32m", "-Xmx256m",
 		// A test's data need not outlive the machine, and are small.
 		"-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=1024",
@@ -30,9 +30,8 @@ func javaArgs(classpath, config string) []string {
 		"-Djava.net.preferIPv4Stack=true",
 		"-Dorg.slf4j.simpleLogger.showDateTime=true",
 		"-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
-		"-cp", classpath,
-		"org.apache.zookeeper.server.quorum.QuorumPeerMain", config,
 	}
+	return append(append(args, more...), "-cp", classpath, "org.apache.zookeeper.server.quorum.QuorumPeerMain", config)
 }
 
 // zooCfg is the text of a server's zoo.cfg.

@@ -126,10 +126,20 @@ func (e *Ensemble) Link(from, to *Server) *Link {
 
 // Restart kills all members, deletes the data of some, and starts all again. It returns
 // once all serve. ctx bounds that.
+//
+// The others serve before an emptied one starts. It does not know any more what it has
+// confirmed: together with a member that was behind, it could lose a write that a
+// quorum had answered.
 func (e *Ensemble) Restart(ctx context.Context, emptied ...*Server) error {
 	for _, s := range e.servers {
 		if err := s.Kill(); err != nil {
 			return err
+		}
+	}
+	var kept []*Server
+	for _, s := range e.servers {
+		if !slices.Contains(emptied, s) {
+			kept = append(kept, s)
 		}
 	}
 	for _, s := range emptied {
@@ -137,12 +147,22 @@ func (e *Ensemble) Restart(ctx context.Context, emptied ...*Server) error {
 			return err
 		}
 	}
-	for _, s := range e.servers {
+	for _, servers := range [][]*Server{kept, emptied} {
+		if err := startAll(ctx, servers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startAll starts servers that need each other, and returns once all of them serve.
+func startAll(ctx context.Context, servers []*Server) error {
+	for _, s := range servers {
 		if err := s.launch(); err != nil {
 			return err
 		}
 	}
-	for _, s := range e.servers {
+	for _, s := range servers {
 		if err := s.awaitServing(ctx); err != nil {
 			return err
 		}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
+
+	"github.com/shirou/gopsutil/v4/process"
 )
 
 // child is a running or ended child process.
@@ -28,6 +31,22 @@ func (c *child) running() bool {
 	default:
 		return true
 	}
+}
+
+// Executable is the path of the program that a process runs, "" if that is not known. Of
+// processes that hide their memory, as a run's holder does, only root is told; then it is
+// the name by which the process was started.
+func Executable(pid int32) string {
+	p := &process.Process{Pid: pid} // process.New would look at much more
+	exe, err := p.Exe()
+	if err != nil {
+		args, err := p.CmdlineSlice()
+		if err != nil || len(args) == 0 {
+			return ""
+		}
+		exe = args[0]
+	}
+	return strings.TrimSuffix(exe, " (deleted)")
 }
 
 // poll calls try until it returns nil, every few milliseconds. Past ctx its error

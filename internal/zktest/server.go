@@ -33,6 +33,8 @@ type Options struct {
 	MinSessionTimeout, MaxSessionTimeout time.Duration
 	// Config are further lines of zoo.cfg; they override the server's own.
 	Config map[string]string
+	// Java are further arguments to java, in front of the class to run.
+	Java []string
 	// Links has the members of an ensemble connect to each other by links that can be
 	// cut and delayed: see [Ensemble.Link].
 	Links bool
@@ -45,6 +47,9 @@ type Options struct {
 // or a server given by the environment, which can be asked but not controlled.
 // Its methods may be called concurrently, except for those that start and end it.
 type Server struct {
+	// Keytab is the path of the keytab that a server of [OwnKerberos] logs in with.
+	Keytab string
+
 	addr string
 
 	dir, log string // empty for an external server
@@ -105,7 +110,7 @@ func newServer(options Options, port int, quorum map[string]string) (*Server, er
 		addr: net.JoinHostPort(loopback, strconv.Itoa(port)),
 		dir:  dir,
 		log:  log,
-		java: append([]string{distribution.Java}, javaArgs(distribution.Classpath, config)...),
+		java: append([]string{distribution.Java}, javaArgs(distribution.Classpath, config, options.Java...)...),
 	}, nil
 }
 

@@ -51,6 +51,7 @@ func Run(m *testing.M, options ...goleak.Option) int {
 	}
 	code := m.Run()
 	shared.stop()
+	stopSharedKerberos()
 	if code != 0 {
 		return code // A failed test may well leave something, and is news enough.
 	}

@@ -201,6 +201,7 @@ func TestPoolSharesNothingWithAnotherUser(t *testing.T) {
 	p := newPool(t)
 	space := zktest.NewSpace(t)
 	base := owner(space.Addr())
+	base.Kerberos = &Kerberos{Principal: "alice", KeytabFile: "/keytab"}
 	base.TLS = &TLS{CA: "authority", Cert: "certificate", Key: NewSecret("key")}
 	for name, change := range map[string]func(*Config){
 		"another user":        func(c *Config) { c.Auth.Username = "bob" },
@@ -213,10 +214,16 @@ func TestPoolSharesNothingWithAnotherUser(t *testing.T) {
 		"another certificate": func(c *Config) { c.TLS.Cert = "other" },
 		"another key":         func(c *Config) { c.TLS.Key = NewSecret("other") },
 		"another server name": func(c *Config) { c.TLS.ServerName = "other" },
+		"another principal":   func(c *Config) { c.Kerberos.Principal = "bob" },
+		"another keytab":      func(c *Config) { c.Kerberos.Keytab = NewSecret("other") },
+		"another realm":       func(c *Config) { c.Kerberos.Configuration = "/other" },
+		"no Kerberos":         func(c *Config) { c.Kerberos = nil },
+		"an empty Kerberos":   func(c *Config) { c.Kerberos = &Kerberos{} },
+		"a SASL password":     func(c *Config) { c.SASL.Password = NewSecret("other") },
 		"unverified":          func(c *Config) { c.TLS.InsecureSkipVerify = true },
 	} {
-		other, by := base, *base.TLS
-		other.TLS = &by
+		other, by, user := base, *base.TLS, *base.Kerberos
+		other.TLS, other.Kerberos = &by, &user
 		if keyOf(other) != keyOf(base) {
 			t.Fatal("the same is not the same")
 		}

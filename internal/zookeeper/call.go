@@ -86,7 +86,7 @@ func (s *Session) pause(ctx context.Context) {
 func call[T any](ctx context.Context, s *Session, op, path string, request func() (T, error)) (T, error) {
 	var none T
 	if err := s.Ready(ctx); err != nil {
-		return none, fmt.Errorf("zookeeper: %s %s: %w", op, path, err)
+		return none, fmt.Errorf("zookeeper: %s %s: %w", op, Shown(path), err)
 	}
 	type answer struct {
 		value T
@@ -108,7 +108,7 @@ func call[T any](ctx context.Context, s *Session, op, path string, request func(
 	if a.err != nil && !Answered(a.err) {
 		if errors.Is(a.err, ErrSessionExpired) {
 			// Said in an answer, on a connection that still stands.
-			s.expire(ErrSessionExpired)
+			s.expire(s.howExpired())
 		}
 		a.value = none
 		if err := s.Err(); err != nil && !errors.Is(a.err, err) {
@@ -116,7 +116,7 @@ func call[T any](ctx context.Context, s *Session, op, path string, request func(
 		}
 	}
 	if a.err != nil {
-		a.err = fmt.Errorf("zookeeper: %s %s: %w", op, path, a.err)
+		a.err = fmt.Errorf("zookeeper: %s %s: %w", op, Shown(path), a.err)
 	}
 	return a.value, a.err
 }

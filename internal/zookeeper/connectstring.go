@@ -44,11 +44,21 @@ func (c ConnectString) String() string {
 // [ErrConnectString] and says which part is at fault.
 func ParseConnectString(s string) (ConnectString, error) {
 	c, err := parseConnectString(s)
-	if err != nil {
+	switch at := strings.LastIndexByte(s, '@'); {
+	case err == nil:
+		return c, nil
+	case at >= 0:
+		// Nor is err shown, which quotes parts.
+		return ConnectString{}, fmt.Errorf("%s is %w: %w", Quote("…"+s[at:]), ErrConnectString, errCredentials)
+	case LooksSecret(s):
+		return ConnectString{}, fmt.Errorf("the value, which is not shown because it looks like a key, is %w", ErrConnectString)
+	default:
 		return ConnectString{}, fmt.Errorf("%s is %w: %w", Quote(s), ErrConnectString, err)
 	}
-	return c, nil
 }
+
+// errCredentials is what is wrong with a connect string that seems to have a password.
+var errCredentials = errors.New(`what stands before "@" is not shown, as it may be a password; leave it out, and give a user as username and password`)
 
 func parseConnectString(s string) (ConnectString, error) {
 	var c ConnectString
@@ -63,7 +73,11 @@ func parseConnectString(s string) (ConnectString, error) {
 		hosts = s[:i]
 		chroot := strings.TrimRight(s[i:], " \t\r\n")
 		if chroot != "/" {
-			if err := ValidatePath(chroot); err != nil {
+			err := ValidatePath(chroot)
+			if err == nil {
+				err = ValidateVisible(chroot)
+			}
+			if err != nil {
 				return c, fmt.Errorf("the chroot: %w", err)
 			}
 			c.Chroot = chroot
@@ -71,6 +85,9 @@ func parseConnectString(s string) (ConnectString, error) {
 	}
 	for _, server := range strings.Split(hosts, ",") {
 		addr, err := parseServer(strings.TrimSpace(server))
+		if err == nil && LooksSecret(addr) {
+			err = errors.New("a host looks like a key")
+		}
 		if err != nil {
 			return c, err
 		}

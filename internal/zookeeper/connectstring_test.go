@@ -61,9 +61,7 @@ func TestParseConnectStringRefusesAndSaysWhy(t *testing.T) {
 		"only spaces":                 {" \t\n", "names no server"},
 		"a URL":                       {"zk://zk1:2181/a", `leave out "zk://"`},
 		"a URL of http":               {"http://zk1", `leave out "http://"`},
-		"user information":            {"user@zk1", `the character '@'`},
-		"user and password":           {"user:password@zk1:2181", "several colons"},
-		"a digest before the host":    {"user:password@zk1", "not a number"},
+		"user information":            {"user@zk1", `it may be a password`},
 		"no host before the chroot":   {"/a", "a server is empty"},
 		"an empty server":             {"zk1,,zk2", "a server is empty"},
 		"a comma at the end":          {"zk1,", "a server is empty"},
@@ -131,6 +129,42 @@ func TestParseConnectStringRefusesAndSaysWhy(t *testing.T) {
 	}
 }
 
+// What may be a password or a key is not shown, whatever is wrong with the rest.
+func TestConnectStringErrorShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	key := strings.Repeat("MIGHAgEAMBMGByqGSM49AgEG", 4)
+	for name, in := range map[string]string{
+		"user and password":           "alice:hunter2@zk1:2181",
+		"without a port":              "alice:hunter2@zk1",
+		"in a URL":                    "zk://alice:hunter2@zk1:2181/a",
+		"of several servers":          "alice:hunter2@zk1:2181,alice:hunter2@zk2:2181",
+		"of the second server":        "zk1:2181,alice:hunter2@zk2:2181",
+		"with a slash":                "alice:hunter2/hunter2@zk1:2181",
+		"with several ats":            "alice:hunter2@hunter2@zk1:2181",
+		"with a comma":                "alice:hunter2,hunter2@zk1:2181",
+		"in brackets":                 "[alice:hunter2@::1]:2181",
+		"and another error behind it": "alice:hunter2@zk1:port//",
+		"with a control character":    "alice:hunter2\x1b@zk1",
+		"a key":                       "-----BEGIN PRIVATE KEY-----\nhunter2\n",
+		"a key of one line":           key,
+		"a key behind a host":         "zk1:" + key,
+	} {
+		_, err := ParseConnectString(in)
+		if !errors.Is(err, ErrConnectString) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		checkMessage(t, err)
+		if text := err.Error(); strings.Contains(text, "hunter2") || strings.Contains(text, key[:20]) || strings.Contains(text, "BEGIN") {
+			t.Errorf("%s: the error shows a secret: %v", name, err)
+		}
+	}
+	// A path may have an @.
+	if c, err := ParseConnectString("zk1/team@example.org"); err != nil || c.Chroot != "/team@example.org" {
+		t.Errorf("%v, %v", c, err)
+	}
+}
+
 func FuzzParseConnectString(f *testing.F) {
 	for _, seed := range []string{
 		"zk1", "zk1:2181,zk2:2182/a/b", "[fe80::1%eth0]:2181/a", " a , b /c ", "a//", "a/", "zk://a", "a:+1",
@@ -145,6 +179,9 @@ func FuzzParseConnectString(f *testing.F) {
 				t.Fatalf("%q: %v comes with %q", in, err, c)
 			}
 			checkMessage(t, err)
+			if at := strings.LastIndexByte(in, '@'); at > 8 && strings.Contains(err.Error(), in[:at]) {
+				t.Fatalf("%q: the error shows what stands before the @: %v", in, err)
+			}
 			return
 		}
 		if len(c.Servers) == 0 {

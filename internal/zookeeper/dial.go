@@ -7,17 +7,24 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 )
 
 // What an attempt to connect is at, which is the cause if it gets no further. A
 // server that takes the connection and then says nothing is a stopped one.
 var (
-	errResolving = errors.New("its name was not resolved in time")
-	errDialing   = errors.New("it did not accept the connection in time")
-	errSecuring  = errors.New("it accepted the connection but did not answer to the TLS handshake")
-	errHandshake = errors.New("the server accepted the connection but did not answer")
+	errIdentifying = errors.New("the KDC did not answer in time")
+	errResolving   = errors.New("its name was not resolved in time")
+	errDialing     = errors.New("it did not accept the connection in time")
+	errSecuring    = errors.New("it accepted the connection but did not answer to the TLS handshake")
+	errHandshake   = errors.New("the server accepted the connection but did not answer")
 )
+
+// late tells whether an attempt failed because its time was over.
+func late(err error) bool {
+	return slices.ContainsFunc([]error{errResolving, errDialing, errSecuring, errHandshake}, func(stage error) bool { return errors.Is(err, stage) })
+}
 
 // errTLS marks what ended a TLS handshake.
 var errTLS = errors.New("TLS handshake")
@@ -49,7 +56,6 @@ func (t *transport) connect(network, server string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.reach(errResolving)
 	attempt := t.attempt
 	if _, timeout := t.negotiated(); timeout > 0 {
 		// A server that is just starting may take the connection and never answer,
@@ -58,6 +64,12 @@ func (t *transport) connect(network, server string) (net.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, attempt)
 	defer cancel()
+	t.reach(errIdentifying)
+	authenticate, err := t.identify(ctx, server)
+	if err != nil {
+		return nil, instead(err, errIdentifying)
+	}
+	t.reach(errResolving)
 	addresses, err := t.resolve(ctx, server)
 	if err != nil {
 		return nil, instead(err, errResolving)
@@ -84,7 +96,7 @@ func (t *transport) connect(network, server string) (net.Conn, error) {
 		t.fail(errHandshake)
 		_ = raw.Close()
 	})
-	return &packetConn{Conn: conn, transport: t, incoming: bufio.NewReader(conn), shaken: func() {
+	return &packetConn{Conn: conn, transport: t, authenticate: authenticate, incoming: bufio.NewReader(conn), shaken: func() {
 		watching()
 		release()
 	}}, nil
@@ -109,7 +121,7 @@ func (t *transport) resolve(ctx context.Context, server string) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	first := t.turn(server)
+	first := t.turn(server, len(hosts))
 	addresses := make([]string, len(hosts))
 	for i := range hosts {
 		addresses[i] = net.JoinHostPort(hosts[(first+i)%len(hosts)], port)

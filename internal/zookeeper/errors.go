@@ -43,6 +43,18 @@ var (
 	ErrThrottled = errors.New("the server has too much to do")
 )
 
+// errClosedByOther is an [ErrSessionExpired] of a session that had not timed out. A server
+// ends such a one only if it is asked to, and it believes everybody who knows the
+// session's password, which follows from its public id.
+var errClosedByOther error = closedByOther{}
+
+type closedByOther struct{}
+
+func (closedByOther) Error() string {
+	return "somebody else closed its session, which had not timed out"
+}
+func (closedByOther) Unwrap() error { return ErrSessionExpired }
+
 // unknown are what the client library makes of answers that it does not know:
 // EPHEMERALONLOCALSESSION, SESSIONCLOSEDREQUIRESASLAUTH, which is about other schemes,
 // too, QUOTAEXCEEDED and THROTTLEDOP.

@@ -34,15 +34,21 @@ const refusal = "its ensemble has no majority, or it accepts no more connections
 // or two, and what to do. config is how the connection was to be encrypted.
 func hint(err error, config *TLS) string {
 	var (
-		dns  *net.DNSError
-		part *TLSError
+		dns   *net.DNSError
+		part  *TLSError
+		known interface {
+			error
+			Remedy() string
+		}
 	)
 	switch {
+	case errors.As(err, &known) && known.Remedy() != "":
+		return known.Remedy()
 	case errors.As(err, &dns):
 		return "The host's name cannot be resolved."
 	case errors.Is(err, ErrAuthFailed):
 		return "The servers refuse authentication with username and password: the digest scheme is off (DigestAuthenticationProvider.enabled), as it is where SASL or certificates are used instead. " +
-			"Leave out username and password; servers that require SASL (Kerberos) cannot be used yet."
+			"Leave out username and password, and set a client certificate in tls, the kerberos block or the digest_md5 block, whichever the servers require."
 	case errors.As(err, &part) && !errors.Is(err, errTLS):
 		return "The file or text given as " + part.Part + "_file cannot be used."
 	case config == nil && errors.Is(err, errHungUp):

@@ -1,6 +1,7 @@
 package zookeeper
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -34,6 +35,14 @@ func (c Config) Validate() error {
 	}
 	if c.SessionTimeout <= 0 || c.SessionTimeout > MaxTimeout || c.ConnectTimeout <= 0 || c.ConnectTimeout > MaxTimeout {
 		return fmt.Errorf("zookeeper: the timeouts %v and %v are not within %v", c.SessionTimeout, c.ConnectTimeout, MaxTimeout)
+	}
+	if len(c.SASL.Username)+len(c.SASL.Password.reveal()) > maxIdentity {
+		return errors.New("zookeeper: the username or the password is too long")
+	}
+	if c.Kerberos != nil {
+		if err := c.Kerberos.validate(); err != nil {
+			return err
+		}
 	}
 	if c.TLS != nil {
 		return c.TLS.validate()

@@ -40,14 +40,15 @@ const (
 // watches must look again after a break anyway.
 type packetConn struct {
 	net.Conn
-	transport *transport
-	incoming  *bufio.Reader // of Conn
-	shaken    func()        // ends the time limit of the handshake
-	greeted   bool
-	proved    bool
-	buffer    []byte
-	unread    []byte
-	err       error // why the connection broke, behind what is unread
+	transport    *transport
+	authenticate authenticator // nil for a client without a user
+	incoming     *bufio.Reader // of Conn
+	shaken       func()        // ends the time limit of the handshake
+	greeted      bool
+	proved       bool
+	buffer       []byte
+	unread       []byte
+	err          error // why the connection broke, behind what is unread
 
 	mu       sync.Mutex
 	writeErr error // why the first write failed
@@ -126,8 +127,8 @@ func (c *packetConn) greet() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if session != 0 && c.transport.authenticate != nil {
-		if err := c.transport.authenticate(c.exchange); err != nil {
+	if session != 0 && c.authenticate != nil {
+		if err := c.authenticate(c.exchange); err != nil {
 			return nil, err
 		}
 	}

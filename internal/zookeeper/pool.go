@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper/kerberos"
 )
 
 // Pool shares one session among all who connect alike. The zero value is ready
@@ -22,6 +24,7 @@ type Pool struct {
 	closed   bool
 	sessions map[poolKey]*pooled
 	retired  []*pooled // still used by some
+	tickets  map[Kerberos]*kerberos.Tickets
 	closing  sync.WaitGroup
 }
 
@@ -30,6 +33,9 @@ type poolKey struct {
 	servers                        string
 	sessionTimeout, connectTimeout time.Duration
 	auth                           Digest
+	sasl                           SASLUser
+	byKerberos                     bool
+	kerberos                       Kerberos
 	encrypted                      bool
 	tls                            TLS
 	creator                        bool
@@ -41,11 +47,16 @@ func keyOf(cfg Config) poolKey {
 		sessionTimeout: cfg.SessionTimeout,
 		connectTimeout: cfg.ConnectTimeout,
 		auth:           cfg.Auth,
+		sasl:           cfg.SASL,
+		byKerberos:     cfg.Kerberos != nil,
 		encrypted:      cfg.TLS != nil,
 		creator:        cfg.Creator,
 	}
 	if cfg.TLS != nil {
 		key.tls = *cfg.TLS
+	}
+	if cfg.Kerberos != nil {
+		key.kerberos = *cfg.Kerberos
 	}
 	return key
 }
@@ -96,11 +107,26 @@ func (p *Pool) entry(cfg Config) (*pooled, error) {
 		p.sessions = make(map[poolKey]*pooled)
 	}
 	p.sessions[key] = fresh
+	if cfg.Kerberos != nil {
+		cfg.tickets = p.ticketsOf(*cfg.Kerberos)
+	}
 	go func() {
 		defer close(fresh.opened)
 		fresh.session, fresh.err = openLogged(ctx, cfg, p.Log)
 	}()
 	return fresh, nil
+}
+
+// ticketsOf are those of a Kerberos user, which outlive a session: the next one may begin while no KDC
+// answers.
+func (p *Pool) ticketsOf(user Kerberos) *kerberos.Tickets {
+	if p.tickets == nil {
+		p.tickets = make(map[Kerberos]*kerberos.Tickets)
+	}
+	if p.tickets[user] == nil {
+		p.tickets[user] = user.tickets()
+	}
+	return p.tickets[user]
 }
 
 // useless tells whether the session could not be opened, has ended or will.

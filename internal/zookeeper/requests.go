@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -134,42 +133,6 @@ func (s *Session) Get(ctx context.Context, path string) (Node, error) {
 	return node, err
 }
 
-// Watch is a znode's content and its next event: the deletion or a change of
-// its data. The channel also yields when the connection is lost, whatever event it
-// tells then.
-type Watch struct {
-	Node
-	Event <-chan Event
-}
-
-// Watch reads a znode and watches it; [ErrNoNode] if there is no such znode. It needs no
-// permission on the znode. A server tells nobody what becomes of a znode that they may
-// not read (since 3.8.4 and 3.9.2, CVE-2024-23944), so of such a one the parent's children
-// are watched, and the event can be about any of them.
-func (s *Session) Watch(ctx context.Context, path string) (Watch, error) {
-	watch, err := repeated(ctx, s, read, "watch", path, func() (Watch, error) {
-		s.transport.watches.begin(path)
-		data, stat, event, err := s.conn.GetW(path)
-		s.transport.watches.end(path, err == nil)
-		return Watch{Node{Data: data, Stat: stat}, event}, err
-	})
-	if !errors.Is(err, ErrNoAuth) {
-		return watch, err
-	}
-	parent := path[:max(1, strings.LastIndexByte(path, '/'))]
-	event, err := repeated(ctx, s, read, "watch", parent, func() (<-chan Event, error) {
-		s.transport.watches.begin(parent)
-		_, _, event, err := s.conn.ChildrenW(parent)
-		s.transport.watches.end(parent, err == nil)
-		return event, err
-	})
-	if err != nil {
-		return Watch{}, err
-	}
-	stat, err := s.Stat(ctx, path) // after the watch was set
-	return Watch{Node{Stat: stat, Unreadable: true}, event}, err
-}
-
 // Stat looks a znode up; [ErrNoNode] if there is none.
 func (s *Session) Stat(ctx context.Context, path string) (*Stat, error) {
 	return repeated(ctx, s, read, "stat", path, func() (*Stat, error) {
@@ -179,52 +142,6 @@ func (s *Session) Stat(ctx context.Context, path string) (*Stat, error) {
 		}
 		return stat, err
 	})
-}
-
-// Access tells who may change a znode and what stands below it.
-type Access struct {
-	// Open: everyone may create or delete children, or change who may.
-	Open bool
-	// Ours: the znode has the ACL that this session gives to what it creates.
-	Ours bool
-	Stat *Stat
-}
-
-// Access reads the ACL of a znode.
-func (s *Session) Access(ctx context.Context, path string) (Access, error) {
-	var stat *Stat
-	acl, err := repeated(ctx, s, read, "get the ACL of", path, func() (acl []zk.ACL, err error) {
-		acl, stat, err = s.conn.GetACL(path)
-		return acl, err
-	})
-	if err != nil {
-		return Access{}, err
-	}
-	return Access{
-		Stat: stat,
-		Open: slices.ContainsFunc(acl, func(entry zk.ACL) bool {
-			return entry.Scheme == "world" && entry.Perms&(zk.PermCreate|zk.PermDelete|zk.PermAdmin) != 0
-		}),
-		Ours: s.gives(acl),
-	}, nil
-}
-
-// gives tells whether an ACL is the one of what this session creates. In place of
-// "auth" the server writes the user's identities.
-func (s *Session) gives(acl []zk.ACL) bool {
-	rest := slices.Clone(s.acl)
-	users := 0
-	for _, entry := range acl {
-		if i := slices.Index(rest, entry); i >= 0 {
-			rest = slices.Delete(rest, i, i+1)
-		} else if entry.Scheme != "world" && entry.Perms == zk.PermAll {
-			users++
-		} else {
-			return false
-		}
-	}
-	// What is left over is the entry for our own identities.
-	return s.creator && users > 0 && len(rest) == 1 && rest[0].Scheme == "auth" || users == 0 && len(rest) == 0
 }
 
 // Set replaces the data of a znode that has the given version; [ErrBadVersion]

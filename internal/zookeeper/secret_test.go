@@ -23,6 +23,8 @@ func secretive() Config {
 		Auth:           Digest{Username: "alice", Password: NewSecret(marker)},
 		TLS:            &TLS{CA: "authority", Cert: "certificate", Key: NewSecret("key of " + marker)},
 		Creator:        true,
+		SASL:           SASLUser{Username: "alice", Password: NewSecret(marker)},
+		Kerberos:       &Kerberos{Principal: "alice", Keytab: NewSecret(marker), Password: NewSecret(marker)},
 	}
 }
 
@@ -40,6 +42,8 @@ func TestSecretIsNeverFormatted(t *testing.T) {
 		"pointer":         &cfg.Auth.Password,
 		"digest":          cfg.Auth,
 		"TLS":             cfg.TLS,
+		"Kerberos":        cfg.Kerberos,
+		"SASL":            cfg.SASL,
 		"config":          cfg,
 		"unexported":      within,
 		"unexported in":   struct{ in *inner }{&within},
@@ -111,7 +115,7 @@ func TestSecretGoesOverThePipe(t *testing.T) {
 	if err := gob.NewDecoder(&pipe).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Auth.Password.reveal() != marker || got.TLS.Key.reveal() != "key of "+marker {
+	if got.Auth.Password.reveal() != marker || got.SASL.Password.reveal() != marker || got.Kerberos.Keytab.reveal() != marker || got.TLS.Key.reveal() != "key of "+marker {
 		t.Errorf("the secrets have become %q and %q", got.Auth.Password.reveal(), got.TLS.Key.reveal())
 	}
 	if keyOf(got) != keyOf(sent) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper/kerberos"
 )
 
 // Config says where to connect and how long to wait.
@@ -22,13 +24,17 @@ type Config struct {
 	SessionTimeout time.Duration
 	// ConnectTimeout bounds [Open], over all servers.
 	ConnectTimeout time.Duration
-	// Auth is who we are.
-	Auth Digest
+	// Auth, SASL and Kerberos are who we are, of which one is set at most.
+	Auth     Digest
+	SASL     SASLUser
+	Kerberos *Kerberos
 	// TLS encrypts the connections; nil does not.
 	TLS *TLS
 	// Creator makes what the session creates ours alone to change, for everyone to
-	// read. It takes Auth, or a certificate that the servers take for a user.
+	// read. It takes one of them, or a certificate that the servers take for a user.
 	Creator bool
+
+	tickets *kerberos.Tickets // of Kerberos, if there are some already
 }
 
 // Session is one ZooKeeper session. It survives broken connections and ends
@@ -69,6 +75,9 @@ func openLogged(ctx context.Context, cfg Config, log *slog.Logger) (*Session, er
 	defer cancel()
 	bounded, refuse := context.WithCancelCause(bounded)
 	defer refuse(nil)
+	if cfg.Kerberos != nil && cfg.tickets == nil {
+		cfg.tickets = cfg.Kerberos.tickets()
+	}
 	s, err := start(cfg, log, refuse)
 	if err != nil {
 		return nil, &ConnectError{Servers: cfg.Servers, Cause: err}
@@ -87,13 +96,14 @@ func openLogged(ctx context.Context, cfg Config, log *slog.Logger) (*Session, er
 		}
 		return nil, &ConnectError{Servers: cfg.Servers, Cause: err, Hint: hint(err, cfg.TLS)}
 	}
+	s.gatherTickets(cfg) //nolint:contextcheck // it outlives the opening
 	return s, nil
 }
 
 // start begins to connect. refused is told of an error that no further attempt can mend.
 func start(cfg Config, log *slog.Logger, refused func(error)) (*Session, error) {
-	t := newTransport(attemptTime(cfg))
-	t.tls, t.authenticate = cfg.TLS, digest(cfg.Auth)
+	t := newTransport(attemptTime(cfg), cfg.Servers...)
+	t.tls, t.identify = cfg.TLS, identifying(cfg, cfg.tickets)
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -136,7 +146,7 @@ func (s *Session) onEvent(ev zk.Event) {
 			s.note(slog.LevelWarn, "connection to ZooKeeper lost", "server", ev.Server, "cause", s.Cause())
 		}
 	case zk.StateExpired:
-		s.expire(ErrSessionExpired)
+		s.expire(s.howExpired())
 	}
 }
 
@@ -165,6 +175,14 @@ func (s *Session) note(level slog.Level, message string, fields ...any) {
 	if !errors.Is(s.Err(), ErrClosed) {
 		s.log.Log(s.life, level, message, append(fields, "session", fmt.Sprintf("%#x", s.ID()))...)
 	}
+}
+
+// howExpired tells a session that has timed out from one that the servers would have kept.
+func (s *Session) howExpired() error {
+	if Now() < s.AliveUntil() {
+		return errClosedByOther
+	}
+	return ErrSessionExpired
 }
 
 // expire ends the session, which is over at the server, and keeps the library from
@@ -315,6 +333,7 @@ func (s *Session) Close() error {
 		s.conn.Close()
 		s.transport.hangUp()
 	})
+	s.transport.background.Wait() // its context has ended
 	return awaitEnd(s.events, closing)
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper/kerberos"
 )
 
 // transport makes the connections of one session. It gives what the client library
@@ -18,15 +20,16 @@ import (
 // of a failure, no second session under the same handle, and connections that are
 // really closed.
 type transport struct {
-	attempt      time.Duration // for the whole of one attempt to connect
-	tls          *TLS          // nil for plain text
-	authenticate authenticator // nil for a client without a user
-	told         told
-	sleep        func(context.Context, time.Duration)
-	watches      watches
-	belief       belief
-	ctx          context.Context
-	stop         context.CancelFunc // refuses every further connection
+	attempt    time.Duration // for the whole of one attempt to connect
+	tls        *TLS          // nil for plain text
+	identify   identify
+	told       told
+	sleep      func(context.Context, time.Duration)
+	watches    watches
+	belief     belief
+	ctx        context.Context
+	stop       context.CancelFunc // refuses every further connection
+	background sync.WaitGroup     // what goes on beside the connection
 
 	mu       sync.Mutex
 	conn     net.Conn
@@ -36,9 +39,11 @@ type transport struct {
 	turns    map[string]int // how often each server was tried
 	stage    error          // what the attempt is at
 	lastErr  error          // why the connection broke, or the latest attempt failed; nil while it stands
+	clear    error          // why the latest attempt failed that failed for a cause, not for want of time
 	lastTLS  *tls.Config    // as the files were when they could last be used
 	stale    error          // why they cannot be used now; nil if they can
 	failures int            // attempts that failed since a connection was last of use
+	mistakes *mistakes      // before there is a session
 	breaks   int            // connections that broke since one was last of use
 }
 
@@ -49,11 +54,12 @@ type told struct {
 	useful  func(server string)         // a connection has proved to be of use
 }
 
-func newTransport(attempt time.Duration) *transport {
+func newTransport(attempt time.Duration, servers ...string) *transport {
 	ctx, stop := context.WithCancel(context.Background())
 	return &transport{
-		attempt: attempt, ctx: ctx, stop: stop, sleep: sleep, turns: make(map[string]int),
-		told: told{refused: func(error) {}, failed: func(int, error) {}, useful: func(string) {}},
+		attempt: attempt, ctx: ctx, stop: stop, sleep: sleep, turns: make(map[string]int), mistakes: newMistakes(servers),
+		told:     told{refused: func(error) {}, failed: func(int, error) {}, useful: func(string) {}},
+		identify: identifying(Config{}, nil),
 	}
 }
 
@@ -101,10 +107,11 @@ func (t *transport) begin(server string) {
 	t.server = server
 }
 
-// turn counts the attempts to connect to a server.
-func (t *transport) turn(server string) int {
+// turn counts the attempts to connect to a server, which has so many addresses now.
+func (t *transport) turn(server string, addresses int) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.mistakes.resolved(server, addresses)
 	turn := t.turns[server]
 	t.turns[server]++
 	return turn
@@ -124,15 +131,19 @@ func (t *transport) fail(err error) {
 		t.mu.Unlock()
 		return
 	}
+	hopeless := permanent(err) || t.session == 0 && t.mistakes.unanimous(t.server, err, t.tls)
 	err = fmt.Errorf("%s: %w", t.server, err)
 	if t.stale != nil {
 		err = fmt.Errorf("%w (tried with the TLS files as they were before, because of %w)", err, t.stale)
 	}
 	t.lastErr = err
+	if !late(err) {
+		t.clear = err
+	}
 	t.failures++
 	failures := t.failures
 	t.mu.Unlock()
-	if permanent(err) {
+	if hopeless {
 		t.told.refused(err)
 	}
 	t.told.failed(failures, err)
@@ -160,8 +171,21 @@ func (t *transport) tlsConfig() (*tls.Config, error) {
 
 // permanent tells whether the next attempt would fail by the same error.
 func permanent(err error) bool {
-	var part *TLSError
-	return errors.Is(err, ErrAuthFailed) || errors.As(err, &part) && !part.File
+	var (
+		part    *TLSError
+		refused *refusedError
+		ticket  *kerberos.Error
+		again   transient
+	)
+	switch {
+	case errors.As(err, &again):
+		return false
+	case errors.As(err, &ticket):
+		return ticket.Permanent
+	case errors.As(err, &part):
+		return !part.File
+	}
+	return errors.Is(err, ErrAuthFailed) || errors.As(err, &refused)
 }
 
 // greet takes note of a connection that the server has accepted.
@@ -234,14 +258,19 @@ func (t *transport) reason() error {
 }
 
 // cause is [transport.reason], or else what the first attempt is still at: the caller
-// may give up before it ends.
+// may give up before it ends. An attempt that was only too slow says less than one before
+// it that failed.
 func (t *transport) cause() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.lastErr == nil {
+	switch {
+	case t.lastErr == nil:
 		return t.stage
+	case t.clear != nil && late(t.lastErr):
+		return fmt.Errorf("%w; an attempt before that failed by: %w", t.lastErr, t.clear)
+	default:
+		return t.lastErr
 	}
-	return t.lastErr
 }
 
 func (t *transport) negotiated() (session int64, timeout time.Duration) {

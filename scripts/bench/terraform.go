@@ -14,6 +14,7 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 
 	"github.com/clocker/terraform-provider-clocker/internal/holder"
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
 const (
@@ -127,9 +128,7 @@ func (t *terraform) processes() (plugins, holders []*process.Process, err error)
 		return nil, nil, err
 	}
 	for _, p := range all {
-		// An error says that it is not ours to look at, or gone.
-		exe, err := p.Exe()
-		if err != nil || !strings.HasPrefix(exe, t.dir+string(filepath.Separator)) {
+		if !strings.HasPrefix(zktest.Executable(p.Pid), t.dir+string(filepath.Separator)) {
 			continue
 		}
 		if line, _ := p.CmdlineSlice(); slices.Contains(line, holder.Command) {

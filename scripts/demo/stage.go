@@ -140,9 +140,8 @@ func (s *stage) processes() ([]string, error) {
 	}
 	var ours []string
 	for _, p := range all {
-		// An error says that it is not ours to look at.
-		exe, err := p.Exe()
-		if err == nil && int(p.Pid) != os.Getpid() && (exe == self || strings.HasPrefix(exe, s.dir+string(filepath.Separator))) {
+		exe := zktest.Executable(p.Pid)
+		if int(p.Pid) != os.Getpid() && (exe == self || strings.HasPrefix(exe, s.dir+string(filepath.Separator))) {
 			ours = append(ours, fmt.Sprintf("%d %s", p.Pid, filepath.Base(exe)))
 		}
 	}

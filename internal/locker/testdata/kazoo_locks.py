@@ -30,6 +30,10 @@ def say(**event):
 
 def acquire(client, request):
     kinds = {"Lock": client.Lock, "WriteLock": client.WriteLock, "ReadLock": client.ReadLock}
+    if "leases" in request:
+        lock = client.Semaphore(request["path"], request["kind"], max_leases=request["leases"])
+        lock.acquire()
+        return lock
     while True:
         # A new object each time: Kazoo makes the directory once for each, and the
         # last of those who held the lock has removed it.
@@ -46,7 +50,8 @@ def acquire(client, request):
 def hold(client, request, released):
     try:
         lock = acquire(client, request)
-        say(id=request["id"], event="held", node=request["path"] + "/" + lock.node)
+        node = lock.create_path if "leases" in request else request["path"] + "/" + lock.node
+        say(id=request["id"], event="held", node=node)
         released.wait()
         lock.release()
         say(id=request["id"], event="released")

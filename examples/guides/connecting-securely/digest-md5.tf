@@ -1,0 +1,26 @@
+provider "clocker" {
+  zookeeper = "zk1.example.com:2181,zk2.example.com:2181,zk3.example.com:2181/team-a"
+  acl       = "creator"
+
+  digest_md5 {
+    username = "clocker"
+    password = var.zookeeper_password
+  }
+}
+
+variable "zookeeper_password" {
+  type      = string
+  sensitive = true
+  ephemeral = true
+}
+
+resource "clocker_lock" "rollout" {
+  lockid   = "web-rollout"
+  lockwait = 600
+}
+
+resource "terraform_data" "rollout" {
+  depends_on = [clocker_lock.rollout]
+
+  provisioner "local-exec" { command = "./rollout.sh" }
+}

@@ -1,0 +1,257 @@
+//go:build unix
+
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
+	"github.com/clocker/terraform-provider-clocker/internal/provider"
+	"github.com/clocker/terraform-provider-clocker/internal/run"
+)
+
+const (
+	// listenAfter is how long the command works before the listener is started, which
+	// takes as long as many a command. What is sent before is passed on.
+	listenAfter = 50 * time.Millisecond
+	// askTime bounds how long the holder is asked whether the run was interrupted.
+	askTime = 2 * time.Second
+)
+
+// passedOn are the signals that would end this process, and that the command is to get.
+var passedOn = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
+
+// run takes the locks, runs the command, and releases the locks.
+func (r *running) run(ctx context.Context) int {
+	signals := make(chan os.Signal, len(passedOn))
+	// What our starter ignores, such as nohup's SIGHUP, stays ignored.
+	signal.Notify(signals, slices.DeleteFunc(slices.Clone(passedOn), signal.Ignored)...)
+	g, err := r.startGate()
+	if err != nil {
+		return r.fail(exitCannotRun, fmt.Errorf("could not start a process: %w", err))
+	}
+	h, err := r.holder(g.Process.Pid)
+	if err != nil {
+		g.abandon()
+		return r.fail(exitNotHeld, fmt.Errorf("no lock was taken: %w", err))
+	}
+	defer func() { _ = h.Close() }()
+	stopped, err := r.take(ctx, h, g, signals)
+	if err == nil {
+		err = g.open(r.token)
+	}
+	if err != nil {
+		code := exitNotHeld
+		if stopped != nil {
+			code = exitSignal + int(stopped.(syscall.Signal))
+		} else if errors.Is(err, errGateEnded) {
+			code = g.code()
+		}
+		g.abandon()
+		r.release(ctx)
+		return r.fail(code, fmt.Errorf("the command was not started: %w", err))
+	}
+	r.attend(ctx, h, g, signals)
+	r.outlast(ctx, signals)
+	code := g.code()
+	// Whoever wants to be rid of this process now, need not wait for ZooKeeper: the
+	// holder releases the locks when this process has ended.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		<-signals
+		cancel()
+	}()
+	if lost := r.release(ctx); lost && code == 0 {
+		code = exitLost
+	}
+	return code
+}
+
+// holder is the holder of the run that the command is: its own, or that of a command
+// above, which this one belongs to.
+func (r *running) holder(pid int) (*holder.Process, error) {
+	var err error
+	if r.command, err = run.Of(pid); err != nil {
+		return nil, err
+	}
+	if h, above, ok := holder.Enclosing(&r.command, r.tell); ok {
+		r.token = above.Token()
+		return h, nil
+	}
+	self, err := run.Self()
+	if err != nil {
+		return nil, err
+	}
+	r.token = r.command.Token()
+	return holder.NewCommand(r.command, self, r.tell), nil
+}
+
+// tell shows the user what the holder has to say.
+func (r *running) tell(note string) { _, _ = fmt.Fprintf(r.Err, "\n%s\n", strings.TrimSpace(note)) }
+
+var errGateEnded = errors.New("the process that was to become the command was killed")
+
+// take takes all locks. A signal ends the wait, and is returned with the error.
+func (r *running) take(ctx context.Context, h *holder.Process, g *opening, signals <-chan os.Signal) (stopped os.Signal, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	taken := make(chan error, 1)
+	go func() {
+		for _, lock := range r.locks {
+			held, err := r.client.Take(ctx, h, lock)
+			if err != nil {
+				taken <- err
+				return
+			}
+			r.held = append(r.held, held)
+		}
+		taken <- nil
+	}()
+	for gone := g.ended; ; {
+		select {
+		case err = <-taken:
+			switch {
+			case stopped != nil:
+				err = fmt.Errorf("interrupted: %v", stopped)
+			case gone == nil:
+				err = errGateEnded
+			}
+			return stopped, err
+		case s := <-signals:
+			if stopped == nil {
+				stopped = s
+			}
+			cancel(context.Canceled)
+		case <-gone:
+			gone = nil
+			cancel(context.Canceled)
+		}
+	}
+}
+
+// release releases the locks, the last one first.
+func (r *running) release(ctx context.Context) (lost bool) {
+	for _, held := range slices.Backward(r.held) {
+		gone, err := r.client.Release(ctx, held)
+		if err != nil {
+			r.say(err.Error())
+		}
+		lost = lost || gone
+	}
+	return lost
+}
+
+// outlast waits for what a command has left at work that was told to stop: a shell dies
+// of most signals at once, while the Terraform that it has started takes its time.
+func (r *running) outlast(ctx context.Context, signals <-chan os.Signal) {
+	if r.stopped == nil || r.token != r.command.Token() {
+		return // or it left that for whoever stopped it, or it is part of another run
+	}
+	told := make(map[run.Run]bool)
+	for left := r.command.Members(); len(left) > 0; left = r.command.Members() {
+		if len(told) == 0 {
+			r.say(fmt.Sprintf("the command has ended, but what it has started has not (process %d). The lock is held until then.", left[0].PID))
+		}
+		for _, p := range left {
+			if r.alone && !told[p] {
+				_ = p.Interrupt() // Nobody else has told it.
+			}
+			told[p] = true
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = left[0].Wait(ctx)
+		}()
+		for over := false; !over; {
+			select {
+			case <-ended:
+				over = true
+			case <-signals: // the locks stay until the work is over
+			}
+		}
+	}
+}
+
+// attend passes signals on to the command until that has ended.
+func (r *running) attend(ctx context.Context, h *holder.Process, g *opening, signals <-chan os.Signal) {
+	echoes := make(chan os.Signal, len(passedOn))
+	endListener := func() {}
+	defer func() { endListener() }()
+	start := time.After(listenAfter)
+	relay := newRelay()
+	defer func() {
+		// The command can die of what was sent to all before this process hears of it.
+		if r.stopped = relay.stopped; r.stopped == nil {
+			r.stopped = g.stoppedBy()
+		}
+	}()
+	for {
+		var due <-chan time.Time
+		if at := relay.next(); !at.IsZero() {
+			due = time.After(time.Until(at))
+		}
+		select {
+		case <-g.ended:
+			return
+		case <-start:
+			end, err := h.Listen(listenerEnvironment(os.Environ()), func(s os.Signal) { echoes <- s })
+			if err == nil {
+				endListener, relay.listening = end, true
+			}
+		case s := <-signals:
+			relay.got(s, time.Now())
+		case s := <-echoes:
+			if s == nil {
+				relay.listening = false
+			} else {
+				relay.heard(s, time.Now())
+			}
+		case <-due:
+			pass, leave := relay.due(time.Now())
+			for _, s := range pass {
+				r.pass(ctx, h, g, relay, s)
+			}
+			for _, s := range leave {
+				r.say(fmt.Sprintf("got %v, but the command has been told to stop before (%v): it is not told again. Send %[2]v to insist.", s, relay.stopped))
+			}
+		}
+	}
+}
+
+// listenerEnvironment is without secrets, and does not make the listener a part of a
+// command above, which would be waited for as such.
+func listenerEnvironment(all []string) []string {
+	return slices.DeleteFunc(provider.WithoutSecrets(all), func(assignment string) bool { return strings.HasPrefix(assignment, run.EnvRun+"=") })
+}
+
+// pass passes a signal on to the command, unless that would interrupt it a second time
+// without anybody's will.
+func (r *running) pass(ctx context.Context, h *holder.Process, g *opening, relay *relay, s os.Signal) {
+	first := relay.stopped == nil
+	relay.reached(s)
+	if stops(s) && first {
+		ctx, cancel := context.WithTimeout(ctx, askTime)
+		defer cancel()
+		// Without an answer nobody else interrupts it.
+		if may, err := h.First(ctx, r.command); err == nil && !may {
+			r.say(fmt.Sprintf("got %v, but the command is stopping already: it is not told again. Send it again to insist.", s))
+			return
+		}
+	}
+	if s == os.Interrupt {
+		_ = r.command.InterruptTree()
+		return
+	}
+	r.alone = r.alone || stops(s)
+	_ = g.Process.Signal(s)
+}

@@ -1,0 +1,340 @@
+//go:build unix
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/shirou/gopsutil/v4/process"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+// newUnder is a workspace for `run`, whose environment names the space.
+func newUnder(t *testing.T, space *zktest.Space, config ...string) *workspace {
+	t.Helper()
+	w := newWorkspace(t, config...)
+	w.setenv("CLOCKER_ZOOKEEPER", space.ConnectString())
+	w.setenv("CLOCKER_SESSION_TIMEOUT", strconv.Itoa(sessionTimeout))
+	return w
+}
+
+// under is `run` with arguments.
+func (w *workspace) under(args ...string) *exec.Cmd {
+	return exec.Command(filepath.Join(w.plugins, providerFile), append([]string{"run"}, args...)...)
+}
+
+// startUnder runs a command under the lock e2e.
+func (w *workspace) startUnder(command ...string) *command {
+	w.t.Helper()
+	return w.startCommand(w.under(append([]string{"--lockid", "e2e", "--"}, command...)...))
+}
+
+// startShell runs a shell command under the lock e2e.
+func (w *workspace) startShell(script string) *command {
+	w.t.Helper()
+	return w.startUnder("sh", "-c", script)
+}
+
+// counting is a command that writes a line for each signal that it gets, and goes on
+// until the test lets it end.
+type counting struct {
+	*gate
+	pid, signals string // files
+}
+
+func newCounting(t *testing.T) *counting {
+	t.Helper()
+	dir := t.TempDir()
+	return &counting{newGate(t), filepath.Join(dir, "pid"), filepath.Join(dir, "signals")}
+}
+
+// script is the shell command.
+func (c *counting) script() string {
+	var traps strings.Builder
+	for _, name := range []string{"INT", "TERM", "HUP"} {
+		fmt.Fprintf(&traps, "trap 'echo %s >>%q' %[1]s; ", name, c.signals)
+	}
+	return traps.String() + fmt.Sprintf("echo $$ >%q; until %s; do :; done", c.pid, c.work())
+}
+
+// file has the script.
+func (c *counting) file() string {
+	file := filepath.Join(filepath.Dir(c.pid), "script")
+	write(c.t, file, c.script())
+	return file
+}
+
+// got are the signals, in their order.
+func (c *counting) got() string {
+	text, _ := os.ReadFile(c.signals)
+	return strings.Join(strings.Fields(string(text)), " ")
+}
+
+// process is the command's process.
+func (c *counting) process() *os.Process {
+	c.t.Helper()
+	c.awaitBegun()
+	text, err := os.ReadFile(c.pid)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return p
+}
+
+// awaitListener waits until `run` can tell what is sent to all from what is sent to it.
+func (w *workspace) awaitListener() *process.Process {
+	w.t.Helper()
+	eventually(w.t, "the listener", func() bool { return len(w.copies()["listen"]) == 1 })
+	return w.copies()["listen"][0]
+}
+
+// The lock is held while the command works, and is free when it has ended. Another one
+// waits for it, or is told who holds it.
+func TestUnderALock(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	gate, second := newGate(t), newGate(t)
+	w := newUnder(t, space)
+	first := w.startShell(gate.work() + "; exit 7")
+	gate.awaitBegun()
+	held := space.WaitChildren(lockDir, 1)
+
+	refused := w.startUnder("true")
+	if code := refused.wait(); code != 75 {
+		t.Errorf("exit code %d of who does not get the lock, want 75", code)
+	}
+	for _, want := range []string{"Lock Is Held", "(--lockid)", held[0], "the command was not started"} {
+		if !strings.Contains(refused.stderr(), want) {
+			t.Errorf("%q is not in %q", want, refused.stderr())
+		}
+	}
+	waiting := w.startCommand(w.under("--lockid", "e2e", "--lockwait", "-1", "--", "sh", "-c", second.work()))
+	space.WaitChildren(lockDir, 2)
+	if second.hasBegun() {
+		t.Error("both work at the same time")
+	}
+	gate.end()
+	if code := first.wait(); code != 7 {
+		t.Errorf("exit code %d, want the command's, 7", code)
+	}
+	second.awaitBegun()
+	second.end()
+	waiting.succeed()
+	space.WaitGone(lockDir)
+	w.awaitNoProcess()
+}
+
+// Several locks are taken in their order, and none is left if one is not had.
+func TestUnderSeveralLocks(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	gate := newGate(t)
+	w := newUnder(t, space)
+	first := w.startCommand(w.under("--lockid", "a", "--lockid", "e2e", "--", "sh", "-c", gate.work()))
+	gate.awaitBegun()
+	space.WaitChildren(lockDir, 1)
+	space.WaitChildren("/_zklocking/a", 1)
+	second := w.startCommand(w.under("--lockid", "b", "--lockid", "a", "--lockid", "c", "--", "true"))
+	if code := second.wait(); code != 75 {
+		t.Errorf("exit code %d, want 75", code)
+	}
+	for _, lock := range []string{"b", "c"} {
+		if space.Exists("/_zklocking/" + lock) {
+			t.Errorf("the lock %s is there", lock)
+		}
+	}
+	gate.end()
+	first.succeed()
+	space.WaitGone(lockDir)
+	space.WaitGone("/_zklocking/a")
+	w.awaitNoProcess()
+}
+
+func TestUnderExitCodes(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	w := newUnder(t, space)
+	noProgram, script := filepath.Join(w.dir, "no-program"), filepath.Join(w.dir, "script")
+	write(t, noProgram, "")
+	write(t, script, "exit 9\n")
+	if err := os.Chmod(script, 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		args   []string
+		env    string
+		code   int
+		stderr string
+	}{
+		"good":                 {args: []string{"--lockid", "x", "--", "true"}},
+		"without dashes":       {args: []string{"--lockid", "x", "true"}},
+		"the command's":        {args: []string{"--lockid", "x", "--", "sh", "-c", "exit 3"}, code: 3},
+		"a signal's":           {args: []string{"--lockid", "x", "--", "sh", "-c", "kill -TERM $$"}, code: 143},
+		"a bare script":        {args: []string{"--lockid", "x", "--", script}, code: 9},
+		"not found":            {args: []string{"--lockid", "x", "--", "no-such-program"}, code: 127, stderr: "no-such-program"},
+		"no such file":         {args: []string{"--lockid", "x", "--", "./no-such-program"}, code: 127, stderr: "no-such-program"},
+		"not a program":        {args: []string{"--lockid", "x", "--", noProgram}, code: 126, stderr: noProgram},
+		"no command":           {args: []string{"--lockid", "x", "--"}, code: 64, stderr: "no command"},
+		"no lock":              {args: []string{"--", "true"}, code: 64, stderr: "--lockid"},
+		"a bad lockid":         {args: []string{"--lockid", "..", "--", "true"}, code: 64, stderr: "(--lockid)"},
+		"a bad lockwait":       {args: []string{"--lockid", "x", "--lockwait", "-2", "--", "true"}, code: 64, stderr: "(--lockwait)"},
+		"no number":            {args: []string{"--lockid", "x", "--lockwait", "1m", "--", "true"}, code: 64, stderr: "whole number"},
+		"a bad mode":           {args: []string{"--lockid", "x", "--mode", "both", "--", "true"}, code: 64, stderr: "(--mode)"},
+		"mode and slots":       {args: []string{"--lockid", "x", "--mode", "shared", "--slots", "2", "--", "true"}, code: 64, stderr: "(--slots)"},
+		"no slots":             {args: []string{"--lockid", "x", "--slots", "0", "--", "true"}, code: 64, stderr: "(--slots)"},
+		"a bad on-lost":        {args: []string{"--lockid", "x", "--on-lost", "panic", "--", "true"}, code: 64, stderr: "(--on-lost)"},
+		"a bad connect string": {args: []string{"--lockid", "x", "--zookeeper", "a:b", "--", "true"}, code: 64, stderr: "(--zookeeper)"},
+		"a bad variable":       {args: []string{"--lockid", "x", "--", "true"}, env: "CLOCKER_SESSION_TIMEOUT=x", code: 64, stderr: "CLOCKER_SESSION_TIMEOUT"},
+		"nobody there":         {args: []string{"--lockid", "x", "--zookeeper", "127.0.0.1:1", "--", "true"}, env: "CLOCKER_CONNECT_TIMEOUT=1", code: 75, stderr: "127.0.0.1:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newUnder(t, space)
+			if tc.env != "" {
+				w.env = append(w.env, tc.env)
+			}
+			c := w.startCommand(w.under(tc.args...))
+			if code := c.wait(); code != tc.code {
+				t.Errorf("exit code %d, want %d", code, tc.code)
+			}
+			if !strings.Contains(c.stderr(), tc.stderr) || (tc.stderr == "") != (c.stderr() == "") {
+				t.Errorf("printed %q, want %q", c.stderr(), tc.stderr)
+			}
+			w.awaitNoProcess()
+		})
+	}
+	t.Cleanup(func() { space.WaitGone("/_zklocking/x") })
+}
+
+// The command has the standard input, the arguments and the descriptors of who started
+// `run`.
+func TestUnderStandardInput(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	w := newUnder(t, space)
+	cmd := w.under("--lockid", "e2e", "--", "sh", "-c", `read -r line; echo "$line $0 $*"; echo three >&3; echo $CLOCKER_RUN`, "a b", "-c", "")
+	cmd.Stdin = strings.NewReader("one two\n")
+	c := w.startCommand(cmd)
+	c.succeed()
+	lines := strings.Split(c.stdout(), "\n")
+	if lines[0] != "one two a b -c " || c.outputs[2].String() != "three\n" {
+		t.Errorf("printed %q, and on descriptor 3 %q", lines, c.outputs[2])
+	}
+	if pid, id, _ := strings.Cut(lines[1], "-"); pid == "" || len(id) != 16 {
+		t.Errorf("the run is %q", lines[1])
+	}
+}
+
+// The lock is held until the command has ended, whoever is killed, and free at once then.
+func TestUnderAKill(t *testing.T) {
+	t.Parallel()
+	t.Run("of run", func(t *testing.T) {
+		t.Parallel()
+		space := zktest.NewSpace(t)
+		command := newCounting(t)
+		w := newUnder(t, space)
+		c := w.startShell(command.script())
+		command.process()
+		held := space.WaitChildren(lockDir, 1)
+		if err := c.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the end of run", c.exited)
+		w.holder()
+		if now := space.Children(lockDir); len(now) != 1 || now[0] != held[0] {
+			t.Errorf("while the command works the lock's directory has %q, want %q", now, held)
+		}
+		gone := watchGone(t, space, lockDir+"/"+held[0])
+		command.end()
+		gone()
+		space.WaitGone(lockDir)
+		if got := command.got(); got != "" {
+			t.Errorf("the command got %s", got)
+		}
+		w.awaitNoProcess()
+	})
+	t.Run("of the command", func(t *testing.T) {
+		t.Parallel()
+		space := zktest.NewSpace(t)
+		command := newCounting(t)
+		w := newUnder(t, space)
+		c := w.startShell(command.script())
+		if err := command.process().Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if code := c.wait(); code != 137 {
+			t.Errorf("exit code %d, want 137", code)
+		}
+		space.WaitGone(lockDir)
+		w.awaitNoProcess()
+	})
+	t.Run("of both", func(t *testing.T) {
+		t.Parallel()
+		space := zktest.NewSpace(t)
+		command := newCounting(t)
+		w := newUnder(t, space)
+		c := w.startShell(command.script())
+		command.process()
+		if err := syscall.Kill(-c.Process.Pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		c.wait()
+		space.WaitGone(lockDir)
+		w.awaitNoProcess()
+	})
+	t.Run("of run while it waits", func(t *testing.T) {
+		t.Parallel()
+		space := zktest.NewSpace(t)
+		other := holdForeign(space)
+		command := newCounting(t)
+		w := newUnder(t, space)
+		c := w.startCommand(w.under("--lockid", "e2e", "--lockwait", "-1", "--", "sh", "-c", command.script()))
+		space.WaitChildren(lockDir, 2)
+		c.kill()
+		space.WaitChildren(lockDir, 1)
+		w.awaitNoProcess()
+		if command.hasBegun() {
+			t.Error("the command was started")
+		}
+		space.Delete(lockDir+"/"+other, lockDir)
+	})
+	t.Run("of the holder", func(t *testing.T) {
+		t.Parallel()
+		space := zktest.NewSpace(t)
+		command := newCounting(t)
+		w := newUnder(t, space)
+		w.setenv("CLOCKER_SESSION_TIMEOUT", "2")
+		c := w.startShell(command.script())
+		command.process()
+		if err := w.holder().Kill(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the interrupt of the command", func() bool { return command.got() != "" })
+		command.end()
+		if code := c.wait(); code != 74 {
+			t.Errorf("exit code %d, want 74", code)
+		}
+		if got := command.got(); got != "INT" || !strings.Contains(c.stderr(), "the process that held it has ended") {
+			t.Errorf("the command got %s, and the user %q", got, c.stderr())
+		}
+		w.awaitNoProcess()
+		space.WaitChildren(lockDir, 0)
+		deleteEmpty(space, lockDir)
+	})
+}

@@ -1,0 +1,94 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+// forged is a contender of a stranger's with the name and the words of this run's own.
+func (r *rig) forged(dir string) string {
+	r.t.Helper()
+	for _, path := range []string{"/_zklocking", dir} {
+		if !r.space.Exists(path) {
+			r.space.Create(path, nil, zktest.Persistent)
+		}
+	}
+	return r.space.Create(fmt.Sprintf("%s/ex-%s%016x__lock__", dir, r.runtime.Run.ID, 0),
+		fmt.Appendf(nil, `{"v":1,"owner":"me","run":%q,"durable":true}`, r.runtime.Run.ID), zktest.EphemeralSequential)
+}
+
+// Whatever a znode says, this run holds what it was granted and nothing else. A module that
+// refuses to work unguarded is not misled, and a run is kept waiting, as by any contender.
+func TestAccForgedContenderIsNotOurs(t *testing.T) {
+	r := newRig(t)
+	var forged string
+	resource.ParallelTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: r.factories(),
+		Steps: []resource.TestStep{{
+			PreConfig: func() { forged = r.forged(lockDir) },
+			Config:    r.config(data()),
+			ConfigStateChecks: dataCheck(map[string]knownvalue.Check{
+				"held": knownvalue.Bool(true), "held_by_this_run": knownvalue.Bool(false), "holders": knownvalue.ListSizeExact(1),
+			}),
+		}, {
+			Config:      r.config(lock()),
+			ExpectError: regexp.MustCompile("Lock Is Held"),
+		}, {
+			PreConfig:         func() { r.space.Delete(forged, lockDir) },
+			Config:            r.config(lock(), data("depends_on = [clocker_lock.a]")),
+			ConfigStateChecks: dataCheck(map[string]knownvalue.Check{"held_by_this_run": knownvalue.Bool(true)}),
+		}},
+		CheckDestroy: r.gone(lockDir),
+	})
+}
+
+// A contender that somebody has deleted and made again by the same name, with the same
+// words, is not the one that was granted.
+func TestAccReplacedContenderIsNotOurs(t *testing.T) {
+	r := newRig(t)
+	var znode string
+	resource.ParallelTest(t, resource.TestCase{
+		ProtoV6ProviderFactories: r.factories(),
+		Steps: []resource.TestStep{{
+			Config: r.config(lock("required = false")),
+			Check: func(s *terraform.State) error {
+				znode = strings.TrimPrefix(s.RootModule().Resources[theLock].Primary.Attributes["znode"], r.space.Chroot())
+				text, _ := r.space.Get(znode)
+				r.space.Delete(znode)
+				if !r.space.Exists(lockDir) {
+					r.space.Create(lockDir, nil, zktest.Persistent)
+				}
+				r.space.Create(znode, text, zktest.Ephemeral)
+				return nil
+			},
+			ExpectNonEmptyPlan: true, // the lock is not held any more
+		}, {
+			Config:             r.config(lock("required = false"), data("depends_on = [clocker_lock.a]")),
+			ConfigStateChecks:  dataCheck(map[string]knownvalue.Check{"held": knownvalue.Bool(true), "held_by_this_run": knownvalue.Bool(false)}),
+			ExpectNonEmptyPlan: true,
+		}},
+		CheckDestroy: func(*terraform.State) error {
+			r.space.Delete(znode, lockDir)
+			return nil
+		},
+	})
+}
+
+// A provider that does not know its run holds nothing, whatever contenders without a run
+// there are.
+func TestUnknownRunHoldsNothing(t *testing.T) {
+	t.Parallel()
+	p := New("test", Runtime{RunError: errNoLook})().(*clockerProvider)
+	if own, err := p.runtime.Holder.Own(context.Background(), lockDir); err != nil || len(own) > 0 {
+		t.Errorf("it holds %v, %v", own, err)
+	}
+}

@@ -1,0 +1,86 @@
+package provider
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
+)
+
+// Texts of the arguments that both ways to list locks share.
+const (
+	prefixText = "Only locks whose names begin so. `/` is the same as `__`, as in `lockid`. Default: all locks."
+	rootsText  = "the provider's `lock_root`; without one, both default roots: that of plain locks and that of semaphores"
+)
+
+// lockRoots is where locks are looked for.
+type lockRoots struct {
+	ensemble zookeeper.Config
+	servers  types.String // the connect string
+	paths    []string     // absolute
+}
+
+// roots finds out where a block that lists locks has to look. ok is false with an error,
+// or, without one, while a value is not known yet.
+func (c *client) roots(own types.String, diags *diag.Diagnostics) (r lockRoots, ok bool) {
+	if r.servers, ok = c.servers(own, diags); !ok {
+		return r, false
+	}
+	if r.servers.IsUnknown() || c.settings.lockRoot.IsUnknown() || c.settings.security.unknown {
+		return r, false
+	}
+	connect, ok := parseConnectString(r.servers, diags)
+	if !ok {
+		return r, false
+	}
+	r.ensemble = c.ensemble(connect.Servers)
+	roots := []string{locker.DefaultRoot, locker.DefaultSemaphoreRoot}
+	if !c.settings.lockRoot.IsNull() {
+		roots = []string{c.settings.lockRoot.ValueString()}
+	}
+	for _, root := range roots {
+		r.paths = append(r.paths, locker.RootPath(connect.Chroot, root))
+	}
+	return r, true
+}
+
+// list looks at all locks below the roots.
+func (c *client) list(ctx context.Context, r lockRoots, prefix string) (locks []locker.Listed, err error) {
+	err = c.look(ctx, r.ensemble, func(ctx context.Context, s *zookeeper.Session) error {
+		locks, err = locker.List(ctx, s, r.paths, prefix)
+		return err
+	})
+	return locks, err
+}
+
+// explainList turns an error about a list of locks into a diagnostic.
+func explainList(r lockRoots, err error) diag.Diagnostic {
+	return clean(listExplanation(r, err))
+}
+
+func listExplanation(r lockRoots, err error) diag.Diagnostic {
+	var connect *zookeeper.ConnectError
+	where, origin := strings.Join(r.paths, " and "), fmt.Sprintf("\n\nError: %v", err)
+	switch {
+	case errors.As(err, &connect):
+		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "ZooKeeper Cannot Be Reached",
+			fmt.Sprintf("Could not list the locks below %s: no session could be had with %s.\n\n%s\n\nCause: %v",
+				where, strings.Join(connect.Servers, ", "), cmp.Or(connect.Hint, checkConnection), connect.Cause))
+	case errors.Is(err, zookeeper.ErrNoAuth):
+		return diag.NewErrorDiagnostic("No Permission For Lock Root",
+			fmt.Sprintf("Could not list the locks below %s: ZooKeeper does not let this client list it. %s%s", where, whoWeAre(r.ensemble), origin))
+	case errors.Is(err, zookeeper.ErrAuthRequired):
+		return diag.NewErrorDiagnostic("Authentication Required",
+			fmt.Sprintf("Could not list the locks below %s: the servers serve only clients that authenticate, and do not accept how this one did. %s%s", where, howToAuthenticate(r.ensemble), origin))
+	default:
+		return diag.NewErrorDiagnostic("Locks Not Listed", fmt.Sprintf("Could not list the locks below %s.%s", where, origin))
+	}
+}

@@ -1,0 +1,4 @@
+package run
+
+// InterruptTree is [Run.Interrupt], which fails on this system.
+func (r Run) InterruptTree(...Run) error { return r.Interrupt() }

@@ -1,0 +1,132 @@
+package zookeeper
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// changing are the permissions of those who can take, break or stall a lock in a znode.
+const changing = zk.PermCreate | zk.PermDelete | zk.PermWrite | zk.PermAdmin
+
+// The schemes of ACLs that this package treats in a way of their own. An ACL that a
+// server keeps never has "auth": the server puts the user's identities in its place.
+const (
+	schemeWorld  = "world"
+	schemeAuth   = "auth"
+	schemeDigest = "digest"
+)
+
+// Access is what a server says of a znode's ACL.
+type Access struct {
+	// Ours: the znode has the ACL that this session gives to what it creates.
+	Ours bool
+	Stat *Stat
+
+	acl []zk.ACL
+}
+
+// Access reads the ACL of a znode.
+func (s *Session) Access(ctx context.Context, path string) (Access, error) {
+	var stat *Stat
+	acl, err := repeated(ctx, s, read, "get the ACL of", path, func() (acl []zk.ACL, err error) {
+		acl, stat, err = s.conn.GetACL(path)
+		return acl, err
+	})
+	if err != nil {
+		return Access{}, err
+	}
+	return Access{Ours: s.gives(acl), Stat: stat, acl: acl}, nil
+}
+
+// Others names those who may change a znode, its ACL, or what stands below it, though
+// they may not change own, which is a znode that this session has created. own tells who
+// we are: the server knows, and a session can have several identities.
+func (s *Session) Others(ctx context.Context, path, own string) ([]string, error) {
+	var (
+		theirs, ours       Access
+		theirsErr, oursErr error
+		both               sync.WaitGroup
+	)
+	both.Go(func() { ours, oursErr = s.Access(ctx, own) })
+	theirs, theirsErr = s.Access(ctx, path)
+	both.Wait()
+	if err := errors.Join(theirsErr, oursErr); err != nil {
+		return nil, err
+	}
+	return others(theirs.acl, ours.acl), nil
+}
+
+// others names who may change what has the ACL, beside those who may change what has
+// the ACL own.
+func others(acl, own []zk.ACL) []string {
+	var names []string
+	for _, entry := range acl {
+		if entry.Perms&changing != 0 && !isOurs(entry, own) {
+			names = append(names, nameOf(entry))
+		}
+	}
+	return names
+}
+
+// isOurs tells whether own has the user of an entry.
+//
+// A server shows the digest of a password only to those who may change the ACL, and "x"
+// in its place to others. There, anybody of our name can be meant. But somebody who let
+// us in, so that we are here to ask, has to know our digest, which nobody shows him. Of
+// what is no secret, such as the name in a certificate, that is not so: who has an
+// identity of that kind as well takes nothing for granted.
+func isOurs(entry zk.ACL, own []zk.ACL) bool {
+	secret := !slices.ContainsFunc(own, func(o zk.ACL) bool { return o.Perms&changing != 0 && o.Scheme != schemeDigest })
+	return slices.ContainsFunc(own, func(o zk.ACL) bool {
+		if o.Perms&changing != changing || o.Scheme != entry.Scheme {
+			return false
+		}
+		return o.ID == entry.ID || o.Scheme == schemeDigest && secret && redacted(o.ID) == entry.ID
+	})
+}
+
+// redacted is an id of the digest scheme as it is shown to those who may not change the
+// ACL that it is in.
+func redacted(id string) string {
+	user, _, _ := strings.Cut(id, ":")
+	return user + ":x"
+}
+
+// nameOf is an entry of an ACL for people: the scheme and the id, without the digest of
+// a password, and the permissions as zkCli writes them.
+func nameOf(entry zk.ACL) string {
+	id := entry.ID
+	if entry.Scheme == schemeDigest {
+		id, _, _ = strings.Cut(id, ":")
+	}
+	permissions := ""
+	for i, letter := range []string{"r", "w", "c", "d", "a"} { // by their bits, from the lowest
+		if entry.Perms&(1<<i) != 0 {
+			permissions += letter
+		}
+	}
+	return Shown(entry.Scheme+":"+id) + " (" + permissions + ")"
+}
+
+// gives tells whether an ACL is the one of what this session creates. In place of
+// "auth" the server writes the user's identities.
+func (s *Session) gives(acl []zk.ACL) bool {
+	rest := slices.Clone(s.acl)
+	users := 0
+	for _, entry := range acl {
+		if i := slices.Index(rest, entry); i >= 0 {
+			rest = slices.Delete(rest, i, i+1)
+		} else if entry.Scheme != schemeWorld && entry.Perms == zk.PermAll {
+			users++
+		} else {
+			return false
+		}
+	}
+	// What is left over is the entry for our own identities.
+	return s.creator && users > 0 && len(rest) == 1 && rest[0].Scheme == schemeAuth || users == 0 && len(rest) == 0
+}

@@ -1,0 +1,149 @@
+package zookeeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper/kerberos"
+)
+
+// Kerberos is a user of Kerberos: see [kerberos.User], whose secrets it keeps from being seen.
+// Exactly one of Keytab, KeytabFile, Password and Cache is set.
+type Kerberos struct {
+	Principal  string
+	Keytab     Secret // its content
+	KeytabFile string // an absolute path
+	Password   Secret
+	Cache      string // FILE: or DIR: and an absolute path
+	// Configuration are the absolute paths of krb5.conf files, as KRB5_CONFIG has them.
+	Configuration string
+	// ServiceName is the first part of the servers' principals, whose second is their host.
+	ServiceName string
+	// ServerPrincipal, if not empty, is the principal of all servers.
+	ServerPrincipal string
+}
+
+// SASLUser is a user of the SASL mechanism DIGEST-MD5. The zero value is nobody.
+type SASLUser struct {
+	Username string
+	Password Secret
+}
+
+func (k Kerberos) user() kerberos.User {
+	return kerberos.User{
+		Principal: k.Principal, Keytab: k.Keytab.reveal(), KeytabFile: k.KeytabFile, Password: k.Password.reveal(), Cache: k.Cache,
+		Configuration: filepath.SplitList(k.Configuration),
+	}
+}
+
+func (k Kerberos) tickets() *kerberos.Tickets {
+	return kerberos.NewTickets(k.user(), kerberos.Service{Name: k.ServiceName, Principal: k.ServerPrincipal})
+}
+
+// Check says what is wrong with the user, as far as that can be known without a KDC, and advice what to
+// do about it. end is until when a credential cache is of use; zero for other users.
+func (k Kerberos) Check() (end time.Time, advice string, err error) {
+	end, err = k.user().Check()
+	var known *kerberos.Error
+	if errors.As(err, &known) {
+		return end, known.Advice, known.Err
+	}
+	return end, "", err
+}
+
+// CheckServers says which servers cannot be authenticated with: those that are named by their address, unless
+// a principal is given for all.
+func (k Kerberos) CheckServers(servers []string) error {
+	if k.ServerPrincipal != "" {
+		return nil
+	}
+	for _, server := range servers {
+		if host, _, err := net.SplitHostPort(server); err == nil && net.ParseIP(host) != nil {
+			return fmt.Errorf("%s is an address, which no Kerberos principal has. %s", Quote(host), kerberos.AdviceAddress)
+		}
+	}
+	return nil
+}
+
+// DefaultCache is the credential cache of a user that krb5.conf files name, empty if none does.
+func DefaultCache(configuration, uid, username string) string {
+	return kerberos.DefaultCache(filepath.SplitList(configuration), uid, username)
+}
+
+// ParseCache splits the name of a credential cache. The error comes with advice.
+func ParseCache(name string) (kind, path, advice string, err error) {
+	kind, path, err = kerberos.ParseCache(name)
+	return kind, path, kerberos.AdviceCache, err
+}
+
+// CheckPrincipal says what is wrong with name[/instance][@REALM].
+func CheckPrincipal(text string) error { return kerberos.CheckPrincipal(text) }
+
+// CheckKeytab says what is wrong with the content of a keytab.
+func CheckKeytab(content string) error { return kerberos.CheckKeytab(content) }
+
+// maxIdentity is the most bytes of a name, a path or a password.
+const maxIdentity = 4096
+
+// validate says why k cannot be what a provider has made.
+func (k Kerberos) validate() error {
+	sources := 0
+	for _, set := range []bool{k.Keytab != Secret{}, k.KeytabFile != "", k.Password != Secret{}, k.Cache != ""} {
+		if set {
+			sources++
+		}
+	}
+	paths := filepath.SplitList(k.Configuration)
+	if k.KeytabFile != "" {
+		paths = append(paths, k.KeytabFile)
+	}
+	if k.Cache != "" {
+		_, path, err := kerberos.ParseCache(k.Cache)
+		if err != nil {
+			return fmt.Errorf("zookeeper: %w", err)
+		}
+		paths = append(paths, path)
+	}
+	for _, path := range paths {
+		if !filepath.IsAbs(path) {
+			return errors.New("zookeeper: the path of a file of Kerberos is not absolute")
+		}
+	}
+	names := strings.Join([]string{k.Principal, k.KeytabFile, k.Password.reveal(), k.Cache, k.Configuration, k.ServiceName, k.ServerPrincipal}, "")
+	switch {
+	case sources != 1:
+		return fmt.Errorf("zookeeper: a Kerberos user has %d secrets, not one", sources)
+	case len(names) > maxIdentity*4 || len(k.Keytab.reveal()) > MaxPEM:
+		return errors.New("zookeeper: a Kerberos setting is too long")
+	case k.ServiceName == "" && k.ServerPrincipal == "":
+		return errors.New("zookeeper: the Kerberos service has no name")
+	}
+	return nil
+}
+
+// gatherTickets gets the tickets for all servers, so that the session can move to each of them
+// while no KDC answers.
+func (s *Session) gatherTickets(cfg Config) {
+	if cfg.tickets == nil {
+		return
+	}
+	s.transport.background.Go(func() {
+		for _, server := range cfg.Servers {
+			ctx, cancel := context.WithTimeout(s.transport.ctx, cfg.ConnectTimeout)
+			host, _, err := net.SplitHostPort(server)
+			if err == nil {
+				_, _, err = cfg.tickets.Get(ctx, host)
+			}
+			cancel()
+			if err != nil {
+				s.note(slog.LevelWarn, "no Kerberos ticket for a server yet", "server", server, "cause", err)
+			}
+		}
+	})
+}
