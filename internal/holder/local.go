@@ -29,13 +29,14 @@ var ErrUnconfirmed = errors.New("holder: ZooKeeper did not confirm it within the
 
 // Local holds locks in this process.
 type Local struct {
-	run      run.Run
-	onLoss   func(Loss, bool)
-	pool     zookeeper.Pool
-	log      *slog.Logger
-	sentinel *sentinel // of a holder process
-	teller   *teller   // of the same: nobody else tells the user of a wait
-	pace     pace      // of the teller's lines about that
+	run       run.Run
+	onLoss    func(Loss, bool)
+	pool      zookeeper.Pool
+	log       *slog.Logger
+	sentinel  *sentinel     // of a holder process
+	onOverdue func(Overdue) // of the same; may be nil
+	teller    *teller       // of the same: nobody else tells the user of a wait
+	pace      pace          // of the teller's lines about that
 
 	life    context.Context // ends with Close
 	end     context.CancelCauseFunc

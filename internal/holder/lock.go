@@ -31,6 +31,8 @@ type lock struct {
 	done chan struct{} // closed when the acquire has ended
 	err  error         // how; valid then
 
+	due     time.Time   // when it is held for too long; zero for never
+	overdue *time.Timer // for that; nil for never
 	forget  func() bool // keeps the loss from being reported
 	number  uint64      // of the sentinel's
 	heeded  bool        // the sentinel knows that a loss interrupts the run
@@ -84,6 +86,9 @@ func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 	req := w.req.Lock
 	req.Wait = w.left()
 	req.Data.Run, req.Data.Host, req.Data.PID = l.run.ID, l.run.Host, l.run.PID
+	if !req.Durable {
+		req.Data.MaxHold = int(w.req.MaxHold / time.Second)
+	}
 	req.Others = func() []string { return l.others(k) }
 	req.GiveUp = func(ctx context.Context, err error) { l.giveUp(ctx, k, err) }
 	gaveUp := l.gaveUp
@@ -230,6 +235,7 @@ func (l *Local) grant(k *lock, w *waiter) (Grant, error) {
 	}
 	k.grants[id] = w.req.Interrupt
 	l.heed(k)
+	l.limit(k, w.req.MaxHold)
 	return Grant{ID: id, Znode: k.Znode(), Token: k.Token(), SessionTimeout: k.SessionTimeout()}, nil
 }
 
@@ -302,6 +308,7 @@ func (l *Local) lost(k *lock, cause string) {
 	loss := Loss{LockID: k.req.Lock.LockID, Znode: k.Znode(), At: time.Now(), Cause: cause}
 	l.mu.Lock()
 	k.loss = &loss
+	k.endLimit()
 	interrupt := k.interrupts()
 	l.unlist(k) // who asks for it again does not get what is lost
 	l.mu.Unlock()

@@ -163,6 +163,9 @@ func inFront(e locker.Entry, now time.Time) string {
 	if !e.HeldSince.IsZero() {
 		text = " (holds it since " + clock(e.HeldSince, now)
 	}
+	if until := e.Until(); !until.IsZero() {
+		text += ", until " + minute(until, now) + " at the latest"
+	}
 	if e.Session == 0 {
 		text += ", durable"
 	}
@@ -173,12 +176,19 @@ func inFront(e locker.Entry, now time.Time) string {
 }
 
 // clock is the time of day, with the date where that is not today.
-func clock(at, now time.Time) string {
+func clock(at, now time.Time) string { return timeOfDay(at, now, "15:04:05 MST") }
+
+// minute is clock without seconds, rounded up: it is about an end.
+func minute(at, now time.Time) string {
+	return timeOfDay(at.Add(time.Minute-1).Truncate(time.Minute), now, "15:04 MST")
+}
+
+func timeOfDay(at, now time.Time, layout string) string {
 	at, now = at.UTC(), now.UTC()
-	if at.Truncate(24 * time.Hour).Equal(now.Truncate(24 * time.Hour)) {
-		return at.Format("15:04:05 MST")
+	if !at.Truncate(24 * time.Hour).Equal(now.Truncate(24 * time.Hour)) {
+		layout = "2006-01-02 " + layout
 	}
-	return at.Format("2006-01-02 15:04:05 MST")
+	return at.Format(layout)
 }
 
 // ordinal is a number in words such as 2nd.

@@ -13,6 +13,9 @@ func (l *Local) unwatch(k *lock) {
 	if k.Durable() {
 		return
 	}
+	l.mu.Lock()
+	k.endLimit()
+	l.mu.Unlock()
 	k.release.Do(func() {
 		if k.forget() {
 			l.sentinel.forget(k.number)

@@ -52,6 +52,15 @@ func (e Entry) Joined() time.Time {
 	return e.Created
 }
 
+// Until is when the run that holds the lock is interrupted at the latest, if that was
+// asked for; zero else.
+func (e Entry) Until() time.Time {
+	if e.HeldSince.IsZero() || e.MaxHold <= 0 || e.MaxHold > int(MaxWait/time.Second) {
+		return time.Time{}
+	}
+	return e.HeldSince.Add(time.Duration(e.MaxHold) * time.Second)
+}
+
 // Who is the owner in words.
 func (e Entry) Who() string {
 	switch {
@@ -81,6 +90,9 @@ func (e Entry) String() string {
 		details = append(details, "in the queue since "+e.Joined().UTC().Format(time.RFC3339))
 	} else {
 		details = append(details, "holds it since "+e.HeldSince.UTC().Format(time.RFC3339))
+	}
+	if until := e.Until(); !until.IsZero() {
+		details = append(details, "until "+until.UTC().Format(time.RFC3339)+" at the latest")
 	}
 	if e.Info != "" {
 		details = append(details, fmt.Sprintf("info %q", e.Info))

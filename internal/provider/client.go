@@ -190,6 +190,7 @@ type want struct {
 	required types.Bool   // null for the default
 	onLost   types.String // null for the default
 	info     types.String
+	maxHold  types.Int64 // null for no limit
 	durable  bool
 	waiting  func(locker.Waiting) // nil: only the log is told
 }
@@ -210,6 +211,7 @@ func (c *client) take(ctx context.Context, t target, want want, diags *diag.Diag
 		Ensemble:  t.ensemble,
 		Interrupt: onLost(orElse(want.onLost, string(defaultLoss))) == interrupt,
 		Optional:  optional,
+		MaxHold:   time.Duration(want.maxHold.ValueInt64()) * time.Second,
 		Announce:  want.waiting == nil && holder.ShowsProgress(),
 		Lock: locker.Request{
 			LockID:  t.lockID,

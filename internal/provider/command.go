@@ -99,7 +99,7 @@ func WithoutSecrets(environment []string) []string {
 type Locks struct {
 	ids                           []string
 	zookeeper, mode, onLost, info types.String
-	lockwait, slots               types.Int64
+	lockwait, slots, maxHold      types.Int64
 }
 
 // Flags adds the flags to a set.
@@ -128,6 +128,7 @@ func (l *Locks) Flags(set *flag.FlagSet) {
 	text("mode", fmt.Sprintf("`%s`: nobody else holds the lock; %s: others with that mode may. Default %s.", strings.Join(names(modes), "|"), locker.Shared, defaultMode), &l.mode)
 	number("slots", fmt.Sprintf("At most this `number` (1 to %d) hold the lock at once. Not with --mode.", maxSlots), &l.slots)
 	text("on-lost", fmt.Sprintf("`%s`: what to do if the lock is lost. Default %s.", strings.Join(names(onLosts), "|"), defaultLoss), &l.onLost)
+	number("max-hold", "After how many `seconds` the command is interrupted, if it holds the lock still. Default: no limit.", &l.maxHold)
 	text("info", "Free `text`, shown to whoever waits for the lock. Not for secrets.", &l.info)
 	text("zookeeper", fmt.Sprintf("The `servers` host[:port][,host[:port]...][/chroot]. Default: the environment variable %s.", strings.Join(settingZooKeeper.env, ", then ")), &l.zookeeper)
 }
@@ -162,6 +163,7 @@ func (c *Client) Locate(ctx context.Context, l Locks) ([]Lock, error) {
 	diags.Append(checkString(ctx, "on_lost", l.onLost, oneOf(onLosts))...)
 	diags.Append(checkString(ctx, "info", l.info, infoValidators())...)
 	diags.Append(checkNumber(ctx, "lockwait", l.lockwait, lockwaitValidators())...)
+	diags.Append(checkNumber(ctx, "max_hold", l.maxHold, maxHoldValidators())...)
 	diags.Append(checkNumber(ctx, "slots", l.slots, slotsValidators())...)
 	if !l.mode.IsNull() && !l.slots.IsNull() {
 		diags.AddAttributeError(path.Root("slots"), "Mode And Slots", "A lock has a mode or a number of slots, not both. Leave out one of the two.")
@@ -173,7 +175,7 @@ func (c *Client) Locate(ctx context.Context, l Locks) ([]Lock, error) {
 	for _, id := range l.ids {
 		t, ok := c.locate(place{lockID: types.StringValue(id), zookeeper: l.zookeeper, mode: l.mode, slots: l.slots}, &diags)
 		if ok {
-			locks = append(locks, Lock{t, want{lockwait: l.lockwait, onLost: l.onLost, info: l.info}})
+			locks = append(locks, Lock{t, want{lockwait: l.lockwait, onLost: l.onLost, info: l.info, maxHold: l.maxHold}})
 		}
 	}
 	return locks, c.problems(diags)

@@ -30,6 +30,7 @@ type lockEphemeralModel struct {
 	Hold         types.Bool   `tfsdk:"hold"`
 	Required     types.Bool   `tfsdk:"required"`
 	OnLost       types.String `tfsdk:"on_lost"`
+	MaxHold      types.Int64  `tfsdk:"max_hold"`
 	Info         types.String `tfsdk:"info"`
 	Held         types.Bool   `tfsdk:"held"`
 	Znode        types.String `tfsdk:"znode"`
@@ -106,6 +107,12 @@ func (e *lockEphemeral) Schema(_ context.Context, _ ephemeral.SchemaRequest, res
 				Optional:            true,
 				Validators:          oneOf(onLosts),
 			},
+			"max_hold": schema.Int64Attribute{
+				CustomType:          wholeNumber{},
+				MarkdownDescription: maxHoldText,
+				Optional:            true,
+				Validators:          maxHoldValidators(),
+			},
 			"info": schema.StringAttribute{
 				MarkdownDescription: infoText,
 				Optional:            true,
@@ -139,7 +146,7 @@ func (e *lockEphemeral) Open(ctx context.Context, req ephemeral.OpenRequest, res
 	e.client.warnOfOnLost(m.OnLost, &resp.Diagnostics)
 	m.Held = types.BoolValue(false)
 	if m.Hold.IsNull() || m.Hold.ValueBool() {
-		grant, held := e.client.take(ctx, t, want{lockwait: m.Lockwait, required: m.Required, onLost: m.OnLost, info: m.Info}, &resp.Diagnostics)
+		grant, held := e.client.take(ctx, t, want{lockwait: m.Lockwait, required: m.Required, onLost: m.OnLost, info: m.Info, maxHold: m.MaxHold}, &resp.Diagnostics)
 		if resp.Diagnostics.HasError() {
 			return
 		}

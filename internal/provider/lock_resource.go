@@ -19,10 +19,11 @@ import (
 )
 
 var (
-	_ resource.ResourceWithConfigure   = (*lockResource)(nil)
-	_ resource.ResourceWithModifyPlan  = (*lockResource)(nil)
-	_ resource.ResourceWithImportState = (*lockResource)(nil)
-	_ resource.ResourceWithIdentity    = (*lockResource)(nil)
+	_ resource.ResourceWithConfigure      = (*lockResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*lockResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*lockResource)(nil)
+	_ resource.ResourceWithImportState    = (*lockResource)(nil)
+	_ resource.ResourceWithIdentity       = (*lockResource)(nil)
 )
 
 func newLockResource() resource.Resource { return &lockResource{} }
@@ -39,6 +40,7 @@ type lockResourceModel struct {
 	HoldUntil    types.String `tfsdk:"hold_until"`
 	Required     types.Bool   `tfsdk:"required"`
 	OnLost       types.String `tfsdk:"on_lost"`
+	MaxHold      types.Int64  `tfsdk:"max_hold"`
 	Info         types.String `tfsdk:"info"`
 	Held         types.Bool   `tfsdk:"held"`
 	Znode        types.String `tfsdk:"znode"`
@@ -130,6 +132,12 @@ func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 				Default:             stringdefault.StaticString(string(defaultLoss)),
 				Validators:          oneOf(onLosts),
 			},
+			"max_hold": schema.Int64Attribute{
+				CustomType:          wholeNumber{},
+				MarkdownDescription: maxHoldText + fmt.Sprintf(" Not with `hold_until = %q`.", destroyed),
+				Optional:            true,
+				Validators:          maxHoldValidators(),
+			},
 			"info": schema.StringAttribute{
 				MarkdownDescription: infoText,
 				Optional:            true,
@@ -145,6 +153,16 @@ func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 // Configure takes the provider's data.
 func (r *lockResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
 	r.client = configured(req.ProviderData, &resp.Diagnostics)
+}
+
+// ValidateConfig refuses a limit on a lock that is not let go when the run ends.
+func (r *lockResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config lockResourceModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if !resp.Diagnostics.HasError() && config.durable() && !config.MaxHold.IsNull() {
+		resp.Diagnostics.AddAttributeError(path.Root("max_hold"), "Limit On A Durable Lock",
+			fmt.Sprintf("max_hold interrupts the run that holds the lock, but a lock with hold_until = %q is held when its run has ended. Leave out max_hold, or set hold_until = %q.", destroyed, runEnds))
+	}
 }
 
 // ModifyPlan plans to take the lock unless it is ours. It goes by the run in the

@@ -27,6 +27,7 @@ func (r *lockResource) take(ctx context.Context, m *lockResourceModel, private p
 		required: m.Required,
 		onLost:   m.OnLost,
 		info:     m.Info,
+		maxHold:  m.MaxHold,
 		durable:  m.durable(),
 	}, diags)
 	if !held {
