@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"slices"
 	"syscall"
 	"time"
 )
@@ -28,7 +27,7 @@ func hear() {
 	starter := make(chan struct{}) // closed when that has ended
 	asked := make(chan struct{})
 	if o.Echo {
-		signal.Notify(signals, echoed[1:]...)
+		signal.Notify(signals, syscall.SIGHUP, syscall.SIGQUIT)
 		signal.Ignore(syscall.SIGPIPE) // who is told may have ended
 		go func() {
 			defer close(starter)
@@ -59,8 +58,10 @@ func hear() {
 		if down != nil && (s == os.Interrupt || s == syscall.SIGTERM) {
 			_ = r.send(message{Op: opStopping, Process: o.For})
 		}
-		if number := slices.Index(echoed, s); o.Echo && number >= 0 {
-			_, _ = os.Stdout.Write([]byte{byte(number)}) //nolint:gosec // there are few
+		for code, echo := range echoed {
+			if o.Echo && echo == s {
+				_, _ = os.Stdout.Write([]byte{code})
+			}
 		}
 	}
 	for down != nil || starter != nil {
@@ -93,8 +94,8 @@ type answered int
 func (answered) Signal()        {}
 func (answered) String() string { return "answer" }
 
-// echoed is what a listener with an echo tells of.
-var echoed = []os.Signal{Answer, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
+// echoed is what a listener with an echo tells of, by the byte that says so.
+var echoed = map[byte]os.Signal{'A': Answer, 'I': os.Interrupt, 'T': syscall.SIGTERM, 'H': syscall.SIGHUP, 'Q': syscall.SIGQUIT}
 
 // settleTime is how long a signal can be on its way inside a process.
 const settleTime = 20 * time.Millisecond
@@ -160,7 +161,7 @@ func (p *Process) Listen(env []string, heard func(os.Signal)) (*Listener, error)
 	go func() {
 		defer func() { _ = out.Close() }()
 		for b := make([]byte, 1); ; {
-			if _, err := out.Read(b); err != nil || int(b[0]) >= len(echoed) {
+			if _, err := out.Read(b); err != nil {
 				break
 			}
 			heard(echoed[b[0]])
