@@ -175,7 +175,8 @@ func TestEntryString(t *testing.T) {
 		},
 		"with an end": {
 			Entry{Data: Data{Owner: "anna", HeldSince: at, MaxHold: 90}},
-			[]string{"holds it since 2026-11-23T01:02:03Z, until 2026-11-23T01:03:33Z at the latest"}, nil,
+			[]string{"holds it since 2026-11-23T01:02:03Z, until 2026-11-23T01:03:33Z at the latest"},
+			nil,
 		},
 		"with an end that cannot be": {Entry{Data: Data{Owner: "anna", HeldSince: at, MaxHold: 1 << 60}}, []string{"holds it since"}, []string{"until"}},
 		"that will have an end":      {Entry{Data: Data{Owner: "anna", Since: at, MaxHold: 90}}, []string{"in the queue since"}, []string{"until"}},
