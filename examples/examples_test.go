@@ -10,11 +10,17 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
 func TestMain(m *testing.M) {
-	code := zktest.Run(m)
+	for _, name := range []string{"TF_LOG_PROVIDER_FLEET", "TF_LOG_SDK", "TF_LOG_SDK_FRAMEWORK", "TF_LOG_SDK_PROTO"} {
+		_ = os.Setenv(name, "off") // the witness is served by this process, and would write all of them
+	}
+	// go-plugin leaves these behind each provider that it has served in a test.
+	code := zktest.Run(m, goleak.IgnoreAnyFunction("github.com/hashicorp/go-plugin.copyChan"))
 	if plugin, err := thePlugin(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(plugin))
 	}

@@ -2,8 +2,6 @@ package examples_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +53,8 @@ var guides = []example{
 // guidesElsewhere are those with a test of their own below.
 var guidesElsewhere = []string{
 	"guides/serializing-rollouts/module.tf",
+	"guides/serializing-rollouts/after.tf",
+	"guides/serializing-rollouts/fleet/main.tf",
 	"guides/serializing-rollouts/web/main.tf",
 	"guides/gating/reserved.tf",
 	"guides/fencing/main.tf",
@@ -64,15 +64,18 @@ var guidesElsewhere = []string{
 	"guides/freeze/freeze.tf",
 	"guides/freeze/rollout.tf",
 	"actions/clocker_break/action.tf",
+	"guides/testing/main.tf",
+	"guides/what-is-not-guarded/create-before-destroy.tf",
+	"guides/what-is-not-guarded/provider.tf",
+	"guides/what-is-not-guarded/durable.tf",
+	"guides/what-is-not-guarded/action.tf",
 }
 
 // TestModule guards a whole module.
 func TestModule(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, ephemeralBlocks)
-	if err := os.Mkdir(filepath.Join(w.dir, "web"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	w.mkdir("web")
 	config := read(t, "guides/serializing-rollouts/module.tf")
 	w.write("main.tf", strings.Replace(config, "lockwait = 1800", "lockwait = 0", 1))
 	w.write("web/main.tf", read(t, "guides/serializing-rollouts/web/main.tf"))
@@ -89,6 +92,43 @@ func TestModule(t *testing.T) {
 	w.apply("rolled out")
 	w.plan(noChanges)
 	w.destroy()
+}
+
+// TestTesting runs the tests of the guide, and one of an ephemeral block, which Terraform
+// cannot mock.
+func TestTesting(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, mocks)
+	w.write("main.tf", read(t, "guides/testing/main.tf"))
+	for _, name := range []string{"mocked.tftest.hcl", "bare.tftest.hcl", "real.tftest.hcl"} {
+		w.write(name, read(t, "guides/testing/"+name))
+	}
+	if output := w.must("test"); !strings.Contains(output, "3 passed, 0 failed") {
+		t.Errorf("not all were run:\n%s", output)
+	}
+
+	w = newWorkspace(t, ephemeralBlocks)
+	w.write("main.tf", read(t, "ephemeral-resources/clocker_lock/ephemeral-resource.tf"))
+	w.write("bare.tftest.hcl", `
+mock_provider "clocker" {}
+mock_provider "terraform" {}
+
+run "rollout" {
+  command = plan
+  assert {
+    condition     = terraform_data.rollout.triggers_replace != null
+    error_message = "not planned"
+  }
+}
+`)
+	c, err := theCLI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, code := w.run(w.cli, "test", "-no-color")
+	if refused := code != 0 && strings.Contains(output, "No ephemeral resource types in mock providers"); refused == c.tofu || c.tofu && code != 0 {
+		t.Errorf("exit code %d:\n%s", code, output)
+	}
 }
 
 // TestLookAgain is the precondition of a rollout while somebody works by hand, who

@@ -48,6 +48,7 @@ type versions struct{ terraform, tofu int }
 
 var (
 	importBlocks     = versions{terraform: 5, tofu: 6}
+	mocks            = versions{terraform: 7, tofu: 8}
 	ephemeralBlocks  = versions{terraform: 10, tofu: 11}
 	importByIdentity = versions{terraform: 12, tofu: 12}
 	destroyEvents    = versions{terraform: 16, tofu: never} // of actions
@@ -191,6 +192,13 @@ func (w *workspace) write(name, text string) {
 	}
 }
 
+func (w *workspace) mkdir(name string) {
+	w.t.Helper()
+	if err := os.Mkdir(filepath.Join(w.dir, name), 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func (w *workspace) apply(says string) string {
 	w.t.Helper()
 	output, code := w.run(w.cli, "apply", "-auto-approve", "-no-color", "-input=false")
@@ -254,5 +262,8 @@ func (w *workspace) hold(lockID, owner string) string {
 // join makes another client queue for a lock that is held, and returns its znode.
 func (w *workspace) join(lockID, owner string) string {
 	w.t.Helper()
-	return w.space.Create("/_zklocking/"+lockID+"/"+strings.Repeat("0", 32)+"__lock__", []byte(owner), zktest.EphemeralSequential)
+	return w.space.Create("/_zklocking/"+lockID+"/"+foreign+"__lock__", []byte(owner), zktest.EphemeralSequential)
 }
+
+// foreign is what the names of other clients' contenders begin with.
+var foreign = strings.Repeat("0", 32)

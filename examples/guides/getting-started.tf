@@ -1,6 +1,9 @@
 terraform {
   required_providers {
-    clocker = { source = "clocker/clocker" }
+    clocker = {
+      source  = "clocker/clocker"
+      version = "~> 0.1"
+    }
   }
 }
 

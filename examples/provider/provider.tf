@@ -1,7 +1,8 @@
 terraform {
   required_providers {
     clocker = {
-      source = "clocker/clocker"
+      source  = "clocker/clocker"
+      version = "~> 0.1"
     }
   }
 }

@@ -70,7 +70,7 @@ var answers = map[fault]struct {
 
 func anything(p zktest.Packet) bool {
 	switch p.Op {
-	case zktest.OpCreate, zktest.OpDelete, zktest.OpExists, zktest.OpGetData, zktest.OpChildren, zktest.OpMulti:
+	case zktest.OpCreate, zktest.OpDelete, zktest.OpExists, zktest.OpGetData, zktest.OpSetData, zktest.OpChildren, zktest.OpMulti:
 		return true
 	default:
 		return false

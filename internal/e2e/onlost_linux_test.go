@@ -109,12 +109,28 @@ func TestLossIsToldOnASocket(t *testing.T) {
 	if scope, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && strings.TrimSpace(string(scope)) != "0" {
 		t.Skip("processes share no descriptors here")
 	}
+	l := newLosing(t, zktest.NewSpace(t), "clocker_lock.a")
+	// A shell, which starts with the socket as its descriptor 4.
+	cmd := exec.Command("sh", "-c", `exec "$0" apply -no-color -auto-approve -input=false 2>&4 4>&-`, l.cli)
+	socket, told := openSocket(t)
+	cmd.ExtraFiles = []*os.File{socket}
+	apply := l.startCommand(cmd)
+	_ = socket.Close()
+	l.awaitHeld()
+	l.deleted()
+	apply.fail()
+	l.interrupted(apply, await(t, "the end of the socket", told))
+	deleteEmpty(l.space, lockDir)
+}
+
+// openSocket is a socket, and what was written there in the end.
+func openSocket(t *testing.T) (socket *os.File, written <-chan string) {
+	t.Helper()
 	listener, err := net.Listen("unix", "@"+strings.ReplaceAll(t.TempDir(), "/", "_"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = listener.Close() }()
-	l := newLosing(t, zktest.NewSpace(t), "clocker_lock.a")
+	t.Cleanup(func() { _ = listener.Close() })
 	told := make(chan string, 1)
 	go func() {
 		conn, err := listener.Accept()
@@ -129,19 +145,10 @@ func TestLossIsToldOnASocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket, err := conn.(*net.UnixConn).File()
+	socket, err = conn.(*net.UnixConn).File()
 	_ = conn.Close()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A shell, which starts with the socket as its descriptor 4.
-	cmd := exec.Command("sh", "-c", `exec "$0" apply -no-color -auto-approve -input=false 2>&4 4>&-`, l.cli)
-	cmd.ExtraFiles = []*os.File{socket}
-	apply := l.startCommand(cmd)
-	_ = socket.Close()
-	l.awaitHeld()
-	l.deleted()
-	apply.fail()
-	l.interrupted(apply, await(t, "the end of the socket", told))
-	deleteEmpty(l.space, lockDir)
+	return socket, told
 }

@@ -88,28 +88,43 @@ func TestRunThatCannotBeFound(t *testing.T) {
 // process, so that the next file has it.
 func TestTerraformTestWithTwoFiles(t *testing.T) {
 	t.Parallel()
-	space := zktest.NewSpace(t)
-	w := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, "true"))
-	for _, name := range []string{"first", "second"} {
-		write(t, filepath.Join(w.dir, name+".tftest.hcl"), `
-run "apply" {
+	for name, kind := range map[string]struct {
+		needs func(*testing.T)
+		lock  string
+		after string
+		twice bool
+	}{
+		"until the run ends": {lock: lock("a"), after: "clocker_lock.a", twice: true},
+		"durable":            {lock: durableLock("a"), after: "clocker_lock.a"},
+		"ephemeral":          {lock: ephemeralLock("a"), after: "ephemeral.clocker_lock.a", needs: needsEphemeral},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if kind.needs != nil {
+				kind.needs(t)
+			}
+			space := zktest.NewSpace(t)
+			w := newWorkspace(t, provider(space), kind.lock, after(kind.after, "work", "true"))
+			assert := ""
+			if kind.needs == nil {
+				assert = `
   assert {
     condition     = clocker_lock.a.held
     error_message = "not held"
-  }
-}
-
-run "again" {
-  assert {
-    condition     = clocker_lock.a.held
-    error_message = "not held"
-  }
-}
-`)
+  }`
+			}
+			file := "run \"apply\" {" + assert + "\n}\n"
+			if kind.twice {
+				file += strings.Replace(file, "apply", "again", 1)
+			}
+			for _, name := range []string{"first", "second"} {
+				write(t, filepath.Join(w.dir, name+".tftest.hcl"), file)
+			}
+			w.start("test", "-no-color").succeed()
+			space.WaitGone(lockDir)
+			w.awaitNoProcess()
+		})
 	}
-	w.start("test", "-no-color").succeed()
-	space.WaitGone(lockDir)
-	w.awaitNoProcess()
 }
 
 // Ctrl-C ends the run though its holder is stopped, and the user is told what to do.

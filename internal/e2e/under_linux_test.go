@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"os"
+	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -37,5 +40,65 @@ func TestUnderATerminal(t *testing.T) {
 		t.Errorf("the command got %s, want INT once", got)
 	}
 	space.WaitGone(lockDir)
+	w.awaitNoProcess()
+}
+
+// Where `run` is process 1 of a container, its end kills every process there, the holder
+// among them. The lock is released before that. A signal is passed on, as to any `run`.
+func TestUnderAsProcessOne(t *testing.T) {
+	t.Parallel()
+	if err := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "true").Run(); err != nil {
+		t.Skip("no pid namespace can be made here:", err)
+	}
+	space := zktest.NewSpace(t)
+	work := newCounting(t)
+	w := newUnder(t, space)
+	args := append([]string{"--pid", "--fork", "--mount-proc"}, w.under("--lockid", "e2e", "--", "sh", "-c", work.script()).Args...)
+	c := w.startCommand(exec.Command("unshare", args...))
+	work.awaitBegun()
+	w.awaitListener()
+	space.WaitChildren(lockDir, 1)
+	for command, found := range w.copies() {
+		if strings.HasPrefix(command, "run ") {
+			if err := found[0].SendSignal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	eventually(t, "the signal to the command", func() bool { return work.got() != "" })
+	space.WaitChildren(lockDir, 1)
+	work.end()
+	c.succeed()
+	if got := work.got(); got != "TERM" {
+		t.Errorf("the command got %s, want TERM once", got)
+	}
+	space.WaitGone(lockDir)
+	w.awaitNoProcess()
+}
+
+// The reason of a loss reaches a standard error that is a socket, as below programs that
+// run on Node, whatever the kernel lets other processes do with it.
+func TestUnderALostLockIsToldOnASocket(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	work := newCounting(t)
+	w := newUnder(t, space)
+	cmd := exec.Command("sh", append([]string{"-c", `exec "$0" "$@" 2>&4 4>&-`}, w.under("--lockid", "e2e", "--", "sh", work.file()).Args...)...)
+	socket, told := openSocket(t)
+	cmd.ExtraFiles = []*os.File{socket}
+	c := w.startCommand(cmd)
+	_ = socket.Close()
+	work.process()
+	held := space.WaitChildren(lockDir, 1)
+	space.Delete(lockDir + "/" + held[0])
+	eventually(t, "the interrupt of the command", func() bool { return work.got() != "" })
+	work.end()
+	if code := c.wait(); code != 74 {
+		t.Errorf("exit code %d, want 74", code)
+	}
+	if text := await(t, "the end of the socket", told); !strings.Contains(text, "somebody deleted its znode. Interrupting this run.") {
+		t.Errorf("the user was told %q", text)
+	}
+	deleteEmpty(space, lockDir)
 	w.awaitNoProcess()
 }

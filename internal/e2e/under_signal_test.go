@@ -48,8 +48,14 @@ func TestUnderASignal(t *testing.T) {
 		"TERM alone":   {alone(TERM), "TERM"},
 		"HUP alone":    {alone(HUP), "HUP"},
 		"INT to group": {group(INT), "INT"},
-		"TERM to all":  {all(TERM), "TERM"},
-		"HUP to all":   {all(HUP), "HUP"},
+		// What GitHub Actions sends to a job that is cancelled, in seven seconds and a half.
+		"INT and then TERM alone": {func(t *testing.T, _ *workspace, c *command, work *counting) {
+			c.signal(INT)
+			eventually(t, "the first signal", func() bool { return work.got() != "" })
+			c.signal(TERM)
+		}, "INT"},
+		"TERM to all": {all(TERM), "TERM"},
+		"HUP to all":  {all(HUP), "HUP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

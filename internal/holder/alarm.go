@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
@@ -125,18 +126,32 @@ func (a *alarm) notes() []string {
 func (a *alarm) lost(loss Loss, interrupt bool) {
 	var to *told
 	consequence := "on_lost is \"continue\", so the run goes on unguarded."
-	switch {
-	case interrupt && a.first():
-		opened := a.teller.prepare()
-		to, consequence = &opened, "Interrupting this run."
-		if a.refuse != nil {
-			a.refuse(&InterruptedError{loss})
-		}
-		if err := a.interrupt(); err != nil && !errors.Is(err, run.ErrEnded) {
-			consequence = fmt.Sprintf("This run could not be interrupted (%v) and goes on unguarded.", err)
-		}
-	case a.isStopping():
-		consequence = "This run is stopping already."
+	if interrupt || a.isStopping() {
+		to, consequence = a.interruptFor(&InterruptedError{loss}, "goes on unguarded")
 	}
 	a.teller.say(to, fmt.Sprintf("\nclocker: %v. %s\n", &LostError{loss}, consequence))
+}
+
+// overdue interrupts the run in the same way, because it has held a lock for as long as
+// it may. The lock stays held until it has ended.
+func (a *alarm) overdue(o Overdue) {
+	why := fmt.Sprintf("lock %q (%s) has been held for max_hold = %d seconds", o.LockID, o.Znode, int64(o.MaxHold.Seconds()))
+	to, consequence := a.interruptFor(&InterruptedError{Loss{Znode: o.Znode, At: time.Now(), Cause: why}}, "goes on")
+	a.teller.say(to, fmt.Sprintf("\nclocker: %s. %s The lock is held until the run has ended.\n", why, consequence))
+}
+
+// interruptFor interrupts the run unless that was done before, and says in a sentence what
+// has become of it. to is a way to tell the user that was opened before.
+func (a *alarm) interruptFor(why *InterruptedError, otherwise string) (to *told, consequence string) {
+	if !a.first() {
+		return nil, "This run is stopping already."
+	}
+	opened := a.teller.prepare()
+	if a.refuse != nil {
+		a.refuse(why)
+	}
+	if err := a.interrupt(); err != nil && !errors.Is(err, run.ErrEnded) {
+		return &opened, fmt.Sprintf("This run could not be interrupted (%v) and %s.", err, otherwise)
+	}
+	return &opened, "Interrupting this run."
 }

@@ -16,17 +16,17 @@ import (
 const whyTime = time.Second
 
 // whyLost is why a lock is lost.
-func whyLost(lock *locker.Lock) string {
+func whyLost(ctx context.Context, lock *locker.Lock) string {
 	if err := lock.Err(); !errors.Is(err, locker.ErrNodeGone) {
 		return err.Error()
 	}
-	return whyGone(lock)
+	return whyGone(ctx, lock)
 }
 
 // whyGone is why a lock is lost whose znode is gone: who broke it and for what reason, if
 // that was left to be read.
-func whyGone(lock *locker.Lock) string {
-	ctx, cancel := context.WithTimeout(context.Background(), whyTime)
+func whyGone(ctx context.Context, lock *locker.Lock) string {
+	ctx, cancel := context.WithTimeout(ctx, whyTime)
 	defer cancel()
 	by, reason, ok := lock.Note(ctx)
 	if !ok {

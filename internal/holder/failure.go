@@ -17,6 +17,7 @@ type Failure struct {
 	Interrupted *InterruptedError
 	Conflict    *ConflictError
 	Busy        *locker.BusyError
+	Deadlock    *locker.DeadlockError
 	Disagree    *locker.DisagreeError
 	Connect     *connectFailure
 	Left        *leftFailure
@@ -38,7 +39,7 @@ type connectFailure struct {
 // kinds are the errors without content by which callers tell errors apart. Both
 // ends have the same protocol version, so an index will do.
 var kinds = []error{
-	context.Canceled, ErrEnded,
+	context.Canceled, ErrEnded, ErrUnconfirmed,
 	zookeeper.ErrNoAuth, zookeeper.ErrAuthRequired, zookeeper.ErrLocalSession, zookeeper.ErrInvalidACL, zookeeper.ErrEphemeralParent, zookeeper.ErrQuotaExceeded,
 	locker.ErrNotDurable, locker.ErrNotReserved, locker.ErrRequest, locker.ErrUsedUp,
 }
@@ -60,6 +61,7 @@ func newFailure(err error) *Failure {
 	errors.As(err, &f.Interrupted)
 	errors.As(err, &f.Conflict)
 	errors.As(err, &f.Busy)
+	errors.As(err, &f.Deadlock)
 	errors.As(err, &f.Disagree)
 	if connect := (*zookeeper.ConnectError)(nil); errors.As(err, &connect) {
 		f.Connect = &connectFailure{connect.Servers, connect.Cause.Error(), connect.Hint}
@@ -86,6 +88,7 @@ func (f *Failure) err() error {
 	add(e, f.Interrupted, f.Interrupted != nil)
 	add(e, f.Conflict, f.Conflict != nil)
 	add(e, f.Busy, f.Busy != nil)
+	add(e, f.Deadlock, f.Deadlock != nil)
 	add(e, f.Disagree, f.Disagree != nil)
 	if f.Connect != nil {
 		e.kinds = append(e.kinds, &zookeeper.ConnectError{Servers: f.Connect.Servers, Cause: errors.New(f.Connect.Cause), Hint: f.Connect.Hint})

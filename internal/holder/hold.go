@@ -163,6 +163,7 @@ func newHolding(o order) (*holding, error) {
 		return nil, err
 	}
 	h.local = NewLocal(o.Run, h.alarm.lost)
+	h.local.onOverdue = h.alarm.overdue
 	h.local.sentinel, h.local.teller = h.sentinel, h.alarm.teller
 	h.local.logTo(log)
 	h.alarm.stops = h.sentinel.runStops

@@ -49,6 +49,14 @@ type Request struct {
 	// Interrupt asks to interrupt the run if the lock is lost before this grant is
 	// released. A loss is reported in any case.
 	Interrupt bool
+	// MaxHold, if not 0, is after how long the run is interrupted if it holds the lock
+	// still. It does not let the lock go by that: it has ended then. Of several requests
+	// that share a lock the one whose time is over first counts, until the run lets the
+	// lock go. Not for a durable lock, which does not end with the run.
+	MaxHold time.Duration
+	// Optional says that the run goes on without the lock. Else it is expected to fail: if
+	// waiting for the lock is a deadlock, it gives up all that it waits for.
+	Optional bool
 	// Announce asks to tell the user of the run, on its standard error, how a wait for
 	// the lock goes, if it is long. Not for one who tells the user itself.
 	Announce bool
@@ -79,6 +87,13 @@ type Loss struct {
 	Znode  string
 	At     time.Time
 	Cause  string
+}
+
+// Overdue says which lock has been held for as long as it may be.
+type Overdue struct {
+	LockID  string
+	Znode   string
+	MaxHold time.Duration
 }
 
 // causeEnded is why locks are lost whose holder process was killed.

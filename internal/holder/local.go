@@ -24,18 +24,19 @@ const (
 	releasers = 64
 )
 
-// errUnconfirmed says that a request may have been carried out, or not.
-var errUnconfirmed = errors.New("holder: ZooKeeper did not confirm it within the connect timeout")
+// ErrUnconfirmed says that a request may have been carried out, or not.
+var ErrUnconfirmed = errors.New("holder: ZooKeeper did not confirm it within the connect timeout")
 
 // Local holds locks in this process.
 type Local struct {
-	run      run.Run
-	onLoss   func(Loss, bool)
-	pool     zookeeper.Pool
-	log      *slog.Logger
-	sentinel *sentinel // of a holder process
-	teller   *teller   // of the same: nobody else tells the user of a wait
-	pace     pace      // of the teller's lines about that
+	run       run.Run
+	onLoss    func(Loss, bool)
+	pool      zookeeper.Pool
+	log       *slog.Logger
+	sentinel  *sentinel     // of a holder process
+	onOverdue func(Overdue) // of the same; may be nil
+	teller    *teller       // of the same: nobody else tells the user of a wait
+	pace      pace          // of the teller's lines about that
 
 	life    context.Context // ends with Close
 	end     context.CancelCauseFunc
@@ -43,6 +44,7 @@ type Local struct {
 
 	mu      sync.Mutex
 	refusal error               // of every acquire, if not nil
+	gaveUp  error               // a deadlock, after which the run waits for no lock any more
 	locks   map[lockKey][]*lock // asked for or held, and not lost
 	grants  map[string]*lock    // by their ids, also of lost locks
 	held    map[*lock]struct{}  // also the lost ones that have grants
@@ -131,11 +133,21 @@ func (l *Local) while(ctx context.Context) (context.Context, context.CancelFunc)
 // for itself.
 func (l *Local) patiently(ctx context.Context, ensemble zookeeper.Config) (context.Context, context.CancelFunc) {
 	ctx, stop := l.while(ctx)
-	ctx, cancel := context.WithTimeoutCause(ctx, ensemble.ConnectTimeout, errUnconfirmed)
+	ctx, cancel := context.WithTimeoutCause(ctx, ensemble.ConnectTimeout, ErrUnconfirmed)
 	return ctx, func() {
 		cancel()
 		stop()
 	}
+}
+
+// connect waits for a session. That has a bound of its own, and an error that says
+// more than that of a request which is not answered.
+func (l *Local) connect(ctx context.Context, ensemble zookeeper.Config) error {
+	if err := valid(ensemble); err != nil {
+		return err
+	}
+	_, err := l.pool.Session(ctx, ensemble)
+	return err
 }
 
 func (l *Local) sessions(ensemble zookeeper.Config) locker.Sessions {
@@ -150,7 +162,10 @@ func (l *Local) sessions(ensemble zookeeper.Config) locker.Sessions {
 func (l *Local) Release(ctx context.Context, znode Znode) error {
 	if znode.Durable {
 		// Also when this holder is about to end: no other would be asked.
-		ctx, cancel := context.WithTimeoutCause(ctx, znode.Ensemble.ConnectTimeout, errUnconfirmed)
+		if err := l.connect(ctx, znode.Ensemble); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeoutCause(ctx, znode.Ensemble.ConnectTimeout, ErrUnconfirmed)
 		defer cancel()
 		return l.releaseDurable(ctx, znode)
 	}
@@ -161,7 +176,7 @@ func (l *Local) Release(ctx context.Context, znode Znode) error {
 
 // Describe implements [Holder].
 func (l *Local) Describe(ctx context.Context, znode Znode, info string) error {
-	if err := valid(znode.Ensemble); err != nil {
+	if err := l.connect(ctx, znode.Ensemble); err != nil {
 		return err
 	}
 	ctx, cancel := l.patiently(ctx, znode.Ensemble)

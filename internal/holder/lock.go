@@ -31,6 +31,8 @@ type lock struct {
 	done chan struct{} // closed when the acquire has ended
 	err  error         // how; valid then
 
+	due     time.Time   // when it is held for too long; zero for never
+	overdue *time.Timer // for that; nil for never
 	forget  func() bool // keeps the loss from being reported
 	number  uint64      // of the sentinel's
 	heeded  bool        // the sentinel knows that a loss interrupts the run
@@ -65,7 +67,7 @@ func (l *Local) join(ctx context.Context, w *waiter) (k *lock, leaving <-chan st
 	case k.leaving != nil:
 		return nil, k.leaving, nil
 	case k.released:
-		return nil, nil, errUnconfirmed
+		return nil, nil, ErrUnconfirmed
 	}
 	w.joins(k, first)
 	return k, nil, nil
@@ -84,6 +86,15 @@ func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 	req := w.req.Lock
 	req.Wait = w.left()
 	req.Data.Run, req.Data.Host, req.Data.PID = l.run.ID, l.run.Host, l.run.PID
+	if !req.Durable {
+		req.Data.MaxHold = int(w.req.MaxHold / time.Second)
+	}
+	req.Others = func() []string { return l.others(k) }
+	req.GiveUp = func(ctx context.Context, err error) { l.giveUp(ctx, k, err) }
+	gaveUp := l.gaveUp
+	if gaveUp != nil {
+		req.Wait = 0
+	}
 	progress, over := l.follow(ctx, k)
 	req.Waiting = func(waiting locker.Waiting) {
 		l.stands(k, waiting)
@@ -93,6 +104,9 @@ func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 	l.pending.Go(func() {
 		defer stop()
 		lock, err := locker.Acquire(ctx, l.sessions(k.req.Ensemble), req)
+		if gaveUp != nil && errors.Is(err, locker.ErrBusy) {
+			err = gaveUp
+		}
 		if err == nil {
 			if err = l.keep(ctx, k, lock); err != nil {
 				letGo(context.WithoutCancel(ctx), lock)
@@ -145,7 +159,8 @@ func (l *Local) keep(ctx context.Context, k *lock, lock *locker.Lock) error {
 	}
 	k.Lock = lock // before its loss can be told of
 	if !lock.Durable() {
-		k.forget = lock.OnLost(func() { l.lost(k, whyLost(lock)) })
+		later := context.WithoutCancel(ctx)
+		k.forget = lock.OnLost(func() { l.lost(k, whyLost(later, lock)) })
 	}
 	l.held[k] = struct{}{}
 	return nil
@@ -170,7 +185,7 @@ func (l *Local) check(ctx context.Context, k *lock) (held bool) {
 		return false
 	}
 	if k.forget() {
-		l.lost(k, whyGone(k.Lock))
+		l.lost(k, whyGone(ctx, k.Lock))
 	}
 	return false
 }
@@ -220,6 +235,7 @@ func (l *Local) grant(k *lock, w *waiter) (Grant, error) {
 	}
 	k.grants[id] = w.req.Interrupt
 	l.heed(k)
+	l.limit(k, w.req.MaxHold)
 	return Grant{ID: id, Znode: k.Znode(), Token: k.Token(), SessionTimeout: k.SessionTimeout()}, nil
 }
 
@@ -292,6 +308,7 @@ func (l *Local) lost(k *lock, cause string) {
 	loss := Loss{LockID: k.req.Lock.LockID, Znode: k.Znode(), At: time.Now(), Cause: cause}
 	l.mu.Lock()
 	k.loss = &loss
+	k.endLimit()
 	interrupt := k.interrupts()
 	l.unlist(k) // who asks for it again does not get what is lost
 	l.mu.Unlock()

@@ -159,16 +159,12 @@ func Progress(lockID string, w locker.Waiting, now time.Time) string {
 
 // inFront says who that is, since when it holds the lock, and what it says.
 func inFront(e locker.Entry, now time.Time) string {
-	who := e.Owner
-	switch {
-	case e.Unreadable:
-		who = "a client whose znode this user may not read"
-	case who == "":
-		who = "an unnamed client"
-	}
 	text := " (in the queue since " + clock(e.Joined(), now)
 	if !e.HeldSince.IsZero() {
 		text = " (holds it since " + clock(e.HeldSince, now)
+	}
+	if until := e.Until(); !until.IsZero() {
+		text += ", until " + minute(until, now) + " at the latest"
 	}
 	if e.Session == 0 {
 		text += ", durable"
@@ -176,16 +172,23 @@ func inFront(e locker.Entry, now time.Time) string {
 	if e.Info != "" {
 		text += fmt.Sprintf(", %q", e.Info)
 	}
-	return who + text + ")"
+	return e.Who() + text + ")"
 }
 
 // clock is the time of day, with the date where that is not today.
-func clock(at, now time.Time) string {
+func clock(at, now time.Time) string { return timeOfDay(at, now, "15:04:05 MST") }
+
+// minute is clock without seconds, rounded up: it is about an end.
+func minute(at, now time.Time) string {
+	return timeOfDay(at.Add(time.Minute-1).Truncate(time.Minute), now, "15:04 MST")
+}
+
+func timeOfDay(at, now time.Time, layout string) string {
 	at, now = at.UTC(), now.UTC()
-	if at.Truncate(24 * time.Hour).Equal(now.Truncate(24 * time.Hour)) {
-		return at.Format("15:04:05 MST")
+	if !at.Truncate(24 * time.Hour).Equal(now.Truncate(24 * time.Hour)) {
+		layout = "2006-01-02 " + layout
 	}
-	return at.Format("2006-01-02 15:04:05 MST")
+	return at.Format(layout)
 }
 
 // ordinal is a number in words such as 2nd.

@@ -24,6 +24,10 @@ func TestProgressInWords(t *testing.T) {
 			locker.Waiting{Place: 2, Holders: 1, Next: locker.Entry{Data: held, Session: 1}},
 			`waiting for lock "web": 2nd in line, behind alice@build1 (holds it since 02:01:00 UTC, "release 1.4.2")`,
 		},
+		"behind one with an end": {
+			locker.Waiting{Place: 1, Holders: 1, Next: locker.Entry{Data: locker.Data{Owner: "bob", HeldSince: now.Add(time.Second), MaxHold: 3600, Info: "i"}, Session: 1}},
+			`waiting for lock "web": 1st in line, behind bob (holds it since 03:00:01 UTC, until 04:01 UTC at the latest, "i")`,
+		},
 		"behind two": {
 			locker.Waiting{Place: 1, Holders: 2, Next: locker.Entry{Data: locker.Data{Owner: "bob", HeldSince: now}, Session: 1}},
 			`waiting for lock "web": 1st in line, behind bob (holds it since 03:00:00 UTC) and another holder`,

@@ -13,6 +13,9 @@ func (l *Local) unwatch(k *lock) {
 	if k.Durable() {
 		return
 	}
+	l.mu.Lock()
+	k.endLimit()
+	l.mu.Unlock()
 	k.release.Do(func() {
 		if k.forget() {
 			l.sentinel.forget(k.number)
@@ -88,9 +91,6 @@ func (l *Local) stays(k *lock) {
 
 // releaseDurable releases a durable lock, whoever took it.
 func (l *Local) releaseDurable(ctx context.Context, znode Znode) error {
-	if err := valid(znode.Ensemble); err != nil {
-		return err
-	}
 	l.mu.Lock()
 	var ours *lock
 	for k := range l.held {

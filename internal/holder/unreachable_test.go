@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
 // away is a space behind a proxy, by which its server can be gone.
@@ -51,6 +52,26 @@ func TestReleaseWithoutAServer(t *testing.T) {
 				t.Error("the lock was left")
 			}
 		})
+	}
+}
+
+// A durable lock whose servers are gone: each release says so, and not only that its time
+// was over.
+func TestReleaseOfADurableLockWithoutASession(t *testing.T) {
+	t.Parallel()
+	_, proxy, req := away(t)
+	proxy.Refuse()
+	local := newLocal(t, self(t))
+	ensemble := req("held").Ensemble
+	ensemble.ConnectTimeout = 50 * time.Millisecond
+	for range 20 {
+		err := local.Release(t.Context(), Znode{Ensemble: ensemble, Path: dir("held") + "/ex-__lock__0000000000", Durable: true})
+		if connect := (*zookeeper.ConnectError)(nil); !errors.As(err, &connect) {
+			t.Errorf("released without a server: %v", err)
+		}
+		if err := local.Describe(t.Context(), Znode{Ensemble: ensemble, Path: "/x", Durable: true}, "info"); !errors.As(err, new(*zookeeper.ConnectError)) {
+			t.Errorf("described without a server: %v", err)
+		}
 	}
 }
 

@@ -39,6 +39,14 @@ type Request struct {
 	// Durable asks for a lock that outlives its session: see [Lock.Durable].
 	Durable bool
 	Data    Data
+	// Others tells the directories of the other locks that the run has in the same ensemble
+	// or waits for. With it a wait for a lock that would never end, as each run of a circle
+	// waits for the next one, ends in a [*DeadlockError]. It needs [Data.Run].
+	Others func() []string
+	// GiveUp, if not nil, is called with a [*DeadlockError] before our contender leaves for
+	// it. When it returns the run should wait for nothing else: who sees our contender gone,
+	// and another one of the run wait, could take that for a deadlock that it has to end.
+	GiveUp func(context.Context, error)
 	// Waiting, if not nil, is told each time our place in the queue was looked at
 	// and is none that holds the lock. It must not block.
 	Waiting func(Waiting)
@@ -59,6 +67,7 @@ type Sessions func(context.Context) (*zookeeper.Session, error)
 // Acquire queues for the lock and returns it once it is held. Otherwise nothing
 // of ours stays in the queue, and the error is
 //   - a [*BusyError] when req.Wait was over,
+//   - a [*DeadlockError] if we would wait for a run that waits for ours,
 //   - a [*DisagreeError] if another contender takes it for another kind of lock,
 //   - an [ErrRequest] if there can be no such lock,
 //   - an [ErrNotReserved] if the lock is to be the session's user's alone, but its
@@ -103,7 +112,7 @@ func Acquire(ctx context.Context, sessions Sessions, req Request) (*Lock, error)
 	if a.former != nil {
 		err = errors.Join(err, a.former.withdraw(ctx))
 	}
-	if errors.Is(err, ErrBusy) || errors.Is(err, ErrDisagree) {
+	if errors.Is(err, ErrBusy) || errors.Is(err, ErrDeadlock) || errors.Is(err, ErrDisagree) {
 		return nil, err
 	}
 	return nil, fmt.Errorf("locker: lock %q: %w", req.LockID, err)
@@ -159,7 +168,7 @@ func (a *attempt) contend(ctx context.Context, s *zookeeper.Session) (*candidate
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	a.Data.Since, a.Data.HeldSince = time.Now(), time.Time{}
+	a.Data.Since, a.Data.HeldSince, a.Data.Once = time.Now(), time.Time{}, a.Wait == 0
 	c := &candidate{
 		attempt: a,
 		node:    &node{session: s, sessions: a.sessions, dir: a.Dir, prefix: newPrefix(a.Request), done: s.Use()},

@@ -250,9 +250,9 @@ func (b *breaking) finish(ctx context.Context, s *zookeeper.Session) Broken {
 	defer cancel()
 	done.Told = b.awaitReader(wait, s)
 	if !done.Told {
-		clear, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTime)
+		tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTime)
 		defer cancel()
-		_ = s.Delete(clear, notePath(b.Znode)) // else it goes with the session
+		_ = s.Delete(tidy, notePath(b.Znode)) // else it goes with the session
 	}
 	return done
 }

@@ -113,3 +113,29 @@ func TestBreakRespectsACLs(t *testing.T) {
 		})
 	}
 }
+
+// A lock that is its owner's alone is broken by its owner, and by nobody else.
+func TestBreakOfAReservedLock(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	alice := owner(t, s.Addr())
+	reserve(t, alice, s.Path(DefaultRoot))
+	alice.data.Run = newRunID()
+	l := alice.lock(dirOf(s.Space))
+	told := noted(t, l)
+	for who, other := range others(t, s.Addr()) {
+		if done, err := Break(bounded(t), other.sessions, s.breaking(l.Znode())); !errors.Is(err, zookeeper.ErrNoAuth) {
+			t.Errorf("%s breaks it: %+v, %v", who, done, err)
+		}
+	}
+	if l.Err() != nil {
+		t.Errorf("it is lost by %v", l.Err())
+	}
+	if done := owner(t, s.Addr()).breaks(s.breaking(l.Znode())); !done.Told {
+		t.Errorf("it was %+v", done)
+	}
+	if got := <-told; got != "carol@ops incident 4711" {
+		t.Errorf("the holder is told %q", got)
+	}
+	release(t, l)
+}

@@ -175,7 +175,7 @@ func TestBreakRefusesWhatHasChanged(t *testing.T) {
 			if s.Exists(znode) != test.stays {
 				t.Errorf("the znode is there: %t", !test.stays)
 			}
-			clear(s.Space)
+			clearAll(s.Space)
 		})
 	}
 }
@@ -216,4 +216,23 @@ func TestBreakOfAHolderThatDoesNotListen(t *testing.T) {
 		t.Error("there is a note")
 	}
 	release(t, l)
+}
+
+// What was done is told in full sentences, whoever the holder was.
+func TestBrokenString(t *testing.T) {
+	t.Parallel()
+	ours := Entry{Data: Data{Owner: "alice", Run: "0123456789abcdef"}, Session: 1, Znode: "/l/ex-1"}
+	durable, foreign := ours, ours
+	durable.Session, foreign.Run = 0, ""
+	for want, done := range map[string]Broken{
+		"was told who did it and why":         {Entry: ours, Told: true},
+		"It is not known that the run":        {Entry: ours},
+		"No run watches a durable lock":       {Entry: durable},
+		"another client's, which is not told": {Entry: foreign},
+		"or somebody else":                    {Entry: ours, Unsure: true},
+	} {
+		if got := done.String(); !strings.Contains(got, want) || !strings.Contains(got, "alice") || !strings.Contains(got, "/l/ex-1") {
+			t.Errorf("%q does not say %q of the holder", got, want)
+		}
+	}
 }

@@ -34,8 +34,13 @@ type Data struct {
 	Since   time.Time `json:"since,omitzero"` // when it joined the queue, by its own clock
 	// HeldSince is since when it holds the lock, by its own clock. Zero while it waits.
 	HeldSince time.Time `json:"held_since,omitzero"`
-	Durable   bool      `json:"durable,omitempty"`
-	Token     int64     `json:"token,omitempty"`
+	// MaxHold is after how many seconds of holding the lock its run is interrupted; 0 for
+	// never.
+	MaxHold int `json:"max_hold,omitempty"`
+	// Once says that it does not wait for the lock: it takes it at once, or leaves.
+	Once    bool  `json:"once,omitempty"`
+	Durable bool  `json:"durable,omitempty"`
+	Token   int64 `json:"token,omitempty"`
 }
 
 // encode gives the znode's bytes, at most [MaxData]: what is too long is cut.

@@ -67,7 +67,7 @@ func (c *candidate) gemBehind(ctx context.Context) (bool, error) {
 // move replaces our znode by a persistent one, in its place or at the tail of the queue.
 func (c *candidate) move(ctx context.Context, toTail bool) error {
 	data, path, kind := c.Data, c.path(), int32(zookeeper.Persistent)
-	data.Durable = true
+	data.Durable, data.Once = true, false
 	if toTail {
 		path, kind = c.dir+"/"+c.prefix, zookeeper.PersistentSequential
 		data.HeldSince = time.Time{} // others come first

@@ -12,6 +12,8 @@ import (
 var (
 	// ErrBusy says that others hold the lock: see [BusyError].
 	ErrBusy = errors.New("locker: lock is held")
+	// ErrDeadlock says that waiting would never end: see [DeadlockError].
+	ErrDeadlock = errors.New("locker: deadlock")
 	// ErrDisagree says that another contender takes the lock for another kind: see
 	// [DisagreeError].
 	ErrDisagree = errors.New("locker: contenders disagree about the lock")
@@ -55,6 +57,52 @@ func (e *BusyError) Error() string {
 
 // Is makes a BusyError an [ErrBusy].
 func (e *BusyError) Is(target error) bool { return target == ErrBusy }
+
+// Link is a part of a circle of runs that wait for each other: a run waits for the lock in
+// Dir, behind the contender of the next run.
+type Link struct {
+	Dir    string
+	Before Entry
+	Holds  bool // it holds the lock; else it waits, too, and comes first
+}
+
+// Lock is the lock's name, as it is in the path.
+func (l Link) Lock() string { return nameOf(l.Dir) }
+
+// DeadlockError says that our wait would never end: each run of the circle waits for a lock
+// until the next one lets it go, and the last one is ours. It was our contender that closed
+// the circle, so the others go on when it has left.
+type DeadlockError struct {
+	LockID string
+	Circle []Link // the first is our wait; the last one's Before is ours
+}
+
+// Error tells the circle, lock by lock.
+func (e *DeadlockError) Error() string {
+	return fmt.Sprintf("locker: lock %q: waiting would never end: %s", e.LockID, strings.Join(e.Tell(), "; "))
+}
+
+// Tell says of each run of the circle in one line what it waits for, and behind whom.
+func (e *DeadlockError) Tell() []string {
+	lines := make([]string, 0, len(e.Circle))
+	who := "this run"
+	for i, link := range e.Circle {
+		next := "this run"
+		if i < len(e.Circle)-1 {
+			next = link.Before.Who()
+		}
+		does := "holds"
+		if !link.Holds {
+			does = "waits for before it"
+		}
+		lines = append(lines, fmt.Sprintf("%s waits for lock %q, which %s %s", who, link.Lock(), next, does))
+		who = next
+	}
+	return lines
+}
+
+// Is makes a DeadlockError an [ErrDeadlock].
+func (e *DeadlockError) Is(target error) bool { return target == ErrDeadlock }
 
 // NotReservedError says who may change the lock's directory, or what is in it.
 type NotReservedError struct {

@@ -13,7 +13,7 @@ import (
 // can have come before.
 func (n *node) join(ctx context.Context, data Data) (first bool, err error) {
 	holding := data
-	holding.HeldSince = data.Since
+	holding.HeldSince, holding.Once = data.Since, false
 	for {
 		first, err = n.create(ctx, data.encode(), holding.encode())
 		switch {

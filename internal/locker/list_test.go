@@ -60,8 +60,8 @@ func mkdirs(space *zktest.Space, dirs ...string) {
 	}
 }
 
-// clear deletes all that the test has made.
-func clear(space *zktest.Space) {
+// clearAll deletes all that the test has made.
+func clearAll(space *zktest.Space) {
 	tree := space.Tree()
 	slices.Reverse(tree)
 	for some := range slices.Chunk(tree, 500) {
@@ -80,7 +80,7 @@ func TestListOfNothing(t *testing.T) {
 	if got := c.list(space, ""); len(got) > 0 {
 		t.Errorf("beside an empty directory there is %q", got)
 	}
-	clear(space)
+	clearAll(space)
 }
 
 // All layouts, both roots, directories that other clients nest, and what is no lock.
@@ -103,6 +103,7 @@ func TestList(t *testing.T) {
 	contenders(DefaultRoot+"/gem", "ex", "sh")
 	contenders(DefaultRoot+"/readers", "sh", "sh", "ex", "sh")
 	contenders(DefaultRoot+"/web-0000000001", "lock-")
+	contenders(DefaultRoot+"/cafe\u0301", "lock-") // which no id reaches, as é is one character in ids
 	contenders(DefaultRoot+"/team/deploy/app", "mutex-")
 	contenders(DefaultRoot+"/curator/leases", "_c_1-lease-")
 	mkdirs(space, DefaultRoot+"/curator/locks", DefaultRoot+"/gem/readme", DefaultRoot+"/a/b/c/d/e/f")
@@ -110,6 +111,7 @@ func TestList(t *testing.T) {
 	space.Create(DefaultRoot+"/ex0000000000", nil, zktest.Ephemeral) // no directory, whatever its name
 
 	want := []string{
+		"cafe\u0301 lock without an id +0",
 		"curator/leases _c_1-lease without an id +0",
 		"gem ex +1",
 		"readers sh sh +2",
@@ -123,6 +125,7 @@ func TestList(t *testing.T) {
 	}
 	for prefix, want := range map[string][]string{
 		"web":              {"web anna +0", "web-0000000001 lock +0"},
+		"caf\u00e9":        {"cafe\u0301 lock without an id +0"},
 		"team/":            {"team/deploy/app mutex without an id +0", "team__web anna +1"},
 		"team/deploy/app":  {"team/deploy/app mutex without an id +0"},
 		"team/deploy/app/": {},
@@ -135,7 +138,7 @@ func TestList(t *testing.T) {
 	w.leave()
 	release(t, l)
 	release(t, s)
-	clear(space)
+	clearAll(space)
 }
 
 // A directory that may not be listed is an entry; a root is an error.
@@ -164,7 +167,7 @@ func TestListOfWhatMayNotBeRead(t *testing.T) {
 	}
 	hide(DefaultRoot, zk.PermAll)
 	release(t, l)
-	clear(space)
+	clearAll(space)
 }
 
 // A holder that leaves between the look at its directory and that at its znode: the next
@@ -190,7 +193,7 @@ func TestListWhileHoldersLeave(t *testing.T) {
 			if got := <-listed; !slices.Equal(got, want) {
 				t.Errorf("there is %q, want %q", got, want)
 			}
-			clear(s.Space)
+			clearAll(s.Space)
 		})
 	}
 }
@@ -253,7 +256,7 @@ func TestListOfAThousandLocks(t *testing.T) {
 	if trips := before + (sent-before+listRequests-1)/listRequests + 1; trips > 20 {
 		t.Errorf("it takes %d round trips", trips)
 	}
-	clear(s.Space)
+	clearAll(s.Space)
 }
 
 // inFlight counts requests that have no answer yet. From the first look at a lock on it

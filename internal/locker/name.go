@@ -65,6 +65,22 @@ func newPrefix(req Request) string {
 	}
 }
 
+// run is the id of the run that a contender of ours belongs to; "" for another client's.
+func (c Contender) run() string {
+	for _, prefix := range []string{exclusivePrefix, sharedPrefix, semaphorePrefix} {
+		digits, ok := strings.CutPrefix(c.Name, prefix)
+		if !ok || len(digits) < hexDigits {
+			continue
+		}
+		_, err := hex.DecodeString(digits[:hexDigits])
+		rest := digits[hexDigits:]
+		if err == nil && (strings.HasPrefix(rest, "__lock__") || strings.HasPrefix(rest, "__rlock__") || strings.HasPrefix(rest, curatorMarker)) {
+			return digits[:runIDLength]
+		}
+	}
+	return ""
+}
+
 // slotsOf is the number of slots that a semaphore's contender of ours has in its name; 0
 // for other names.
 func slotsOf(name string) int {

@@ -35,10 +35,11 @@ func ValidateLockID(id string) error {
 	return zookeeper.ValidateVisible(id)
 }
 
-// RootPath is the absolute path of a lock root below the chroot.
+// RootPath is the absolute path of a lock root below the chroot, in normalization form C
+// as that of [Directory].
 func RootPath(chroot, root string) string {
 	if path := chroot + strings.TrimSuffix(root, "/"); path != "" {
-		return path
+		return norm.NFC.String(path)
 	}
 	return "/"
 }

@@ -91,6 +91,9 @@ func TestDirectory(t *testing.T) {
 			if err := zookeeper.ValidatePath(got); err != nil {
 				t.Error(err)
 			}
+			if root := RootPath(test.chroot, test.root); strings.TrimSuffix(root, "/") != got[:strings.LastIndexByte(got, '/')] {
+				t.Errorf("the root is %q", root)
+			}
 		})
 	}
 }

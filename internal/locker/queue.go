@@ -52,15 +52,30 @@ func (e Entry) Joined() time.Time {
 	return e.Created
 }
 
-// String tells a person who this is.
-func (e Entry) String() string {
-	who := e.Owner
+// Until is when the run that holds the lock is interrupted at the latest, if that was
+// asked for; zero else.
+func (e Entry) Until() time.Time {
+	if e.HeldSince.IsZero() || e.MaxHold <= 0 || e.MaxHold > int(MaxWait/time.Second) {
+		return time.Time{}
+	}
+	return e.HeldSince.Add(time.Duration(e.MaxHold) * time.Second)
+}
+
+// Who is the owner in words.
+func (e Entry) Who() string {
 	switch {
 	case e.Unreadable:
-		who = "a client whose znode this user may not read"
-	case who == "":
-		who = "an unnamed client"
+		return "a client whose znode this user may not read"
+	case e.Owner == "":
+		return "an unnamed client"
+	default:
+		return e.Owner
 	}
+}
+
+// String tells a person who this is.
+func (e Entry) String() string {
+	who := e.Who()
 	details := []string{}
 	if e.Host != "" && !strings.HasSuffix(who, "@"+e.Host) {
 		details = append(details, "on host "+e.Host)
@@ -75,6 +90,9 @@ func (e Entry) String() string {
 		details = append(details, "in the queue since "+e.Joined().UTC().Format(time.RFC3339))
 	} else {
 		details = append(details, "holds it since "+e.HeldSince.UTC().Format(time.RFC3339))
+	}
+	if until := e.Until(); !until.IsZero() {
+		details = append(details, "until "+until.UTC().Format(time.RFC3339)+" at the latest")
 	}
 	if e.Info != "" {
 		details = append(details, fmt.Sprintf("info %q", e.Info))

@@ -29,7 +29,9 @@ func (c *candidate) wait(ctx context.Context) error {
 	if err := c.reserved(ctx); err != nil {
 		return err
 	}
-	over, waited := !c.deadline.IsZero() && !time.Now().Before(c.deadline), false
+	var deadlock <-chan error // that we have closed one
+	waits := false
+	over := !c.deadline.IsZero() && !time.Now().Before(c.deadline)
 	for {
 		// Taken before the look: a connection that breaks after it wakes us.
 		changed := c.session.Changed()
@@ -42,7 +44,7 @@ func (c *candidate) wait(ctx context.Context) error {
 		}
 		before := blockers(queue, place, c.Slots)
 		if len(before) == 0 {
-			if waited {
+			if waits {
 				if err := c.reserved(ctx); err != nil {
 					return err
 				}
@@ -67,7 +69,12 @@ func (c *candidate) wait(ctx context.Context) error {
 		if c.Waiting != nil {
 			c.Waiting(standing(c.path(), queue, place, c.Slots, next))
 		}
-		waited = true
+		if !waits {
+			waits = true
+			var stop func()
+			deadlock, stop = c.suspect(ctx)
+			defer stop()
+		}
 		select {
 		case name := <-watches.fired:
 			watches.drop(name)
@@ -77,6 +84,8 @@ func (c *candidate) wait(ctx context.Context) error {
 		case <-c.session.Lost():
 		case <-retired:
 			return errRetired
+		case err := <-deadlock:
+			return err
 		case <-timer:
 			over = true // and look a last time
 		case <-ctx.Done():
@@ -187,7 +196,7 @@ func (c *candidate) agree(ctx context.Context) error {
 		return c.session.Check(ctx, c.path())
 	}
 	data := c.Data
-	data.HeldSince, data.Durable = time.Now(), c.persistent
+	data.HeldSince, data.Once, data.Durable = time.Now(), false, c.persistent
 	err := c.session.Overwrite(ctx, c.path(), data.encode())
 	switch {
 	case err == nil:
@@ -249,54 +258,3 @@ func (c *candidate) busy(ctx context.Context, queue []Contender, place int) erro
 	}
 	return busy
 }
-
-// watches are those of one waiter over the contenders that keep it from the lock. A
-// watch that has not fired is kept from one look to the next: setting it anew would pile
-// up in the client library.
-type watches struct {
-	session *zookeeper.Session
-	set     map[string]Entry
-	fired   chan string // the names of those whose watch has fired
-	stopped chan struct{}
-}
-
-func newWatches(s *zookeeper.Session) *watches {
-	return &watches{session: s, set: make(map[string]Entry), fired: make(chan string), stopped: make(chan struct{})}
-}
-
-// add watches those contenders that are not watched yet, and returns the last of
-// them all. It fails with ErrNoNode if one of them has left.
-func (w *watches) add(ctx context.Context, dir string, contenders []Contender) (last Entry, err error) {
-	for _, c := range contenders {
-		known, ok := w.set[c.Name]
-		if !ok {
-			watch, err := w.session.Watch(ctx, dir+"/"+c.Name)
-			if err != nil {
-				return Entry{}, err
-			}
-			known = entryOf(dir, c, watch.Node)
-			w.set[c.Name] = known
-			go w.forward(c.Name, watch.Event)
-		}
-		last = known
-	}
-	return last, nil
-}
-
-func (w *watches) forward(name string, event <-chan zookeeper.Event) {
-	select {
-	case <-event:
-	case <-w.stopped:
-		return
-	}
-	select {
-	case w.fired <- name:
-	case <-w.stopped:
-	}
-}
-
-// drop forgets a watch that has fired.
-func (w *watches) drop(name string) { delete(w.set, name) }
-
-// stop ends the listening.
-func (w *watches) stop() { close(w.stopped) }

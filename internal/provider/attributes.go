@@ -80,6 +80,10 @@ func lockwaitValidators() []validator.Int64 {
 	return []validator.Int64{int64validator.Between(-1, maxLockwait)}
 }
 
+func maxHoldValidators() []validator.Int64 {
+	return []validator.Int64{int64validator.Between(1, maxLockwait)}
+}
+
 func infoValidators() []validator.String {
 	return []validator.String{stringvalidator.LengthAtMost(locker.MaxInfo)}
 }
@@ -110,6 +114,8 @@ var (
 	slotsText  = fmt.Sprintf("Makes the lock a semaphore: at most this many (1 to %d) hold it at once. All who share it must say the same number. Not with `mode`.", maxSlots)
 	layoutText = fmt.Sprintf("How the lock's znode is named. `%s`, the default, is what the Ruby `zk` gem, Kazoo and go-zookeeper read; "+
 		"`%s` is for directories shared with Curator's `InterProcessMutex`, for exclusive locks only. All who share a lock must recognize each other's names.", locker.Standard, locker.Curator)
+	maxHoldText = "Seconds after which the run is interrupted, as Ctrl-C does, if it holds the lock still: a run that hangs does not keep others out for good. " +
+		"Whoever waits sees until when. The lock is held until the run has ended. Without it there is no limit. On Windows no process can be interrupted."
 	infoText  = "Free text, shown to whoever waits for the lock. Not for secrets: everyone who can read ZooKeeper can read it."
 	heldText  = "Whether this run holds the lock."
 	znodeText = "Absolute path of the lock's znode. Null while it is not held."

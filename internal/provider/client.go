@@ -57,6 +57,7 @@ type target struct {
 	mode     locker.Mode
 	slots    int
 	layout   locker.Layout
+	durable  bool // it is held, and in the state, until it is destroyed
 }
 
 // locate finds out which lock a block means: its own zookeeper argument goes
@@ -120,7 +121,7 @@ func (c *client) servers(own types.String, diags *diag.Diagnostics) (servers typ
 	if servers.IsNull() {
 		diags.AddAttributeError(path.Root(settingZooKeeper.attribute), "No ZooKeeper Named",
 			"Neither this block nor the provider says where ZooKeeper is. Set zookeeper here or in the provider block, or the environment variable "+
-				settingZooKeeper.env[0]+", to a connect string such as zk1.example.com:2181.")
+				settingZooKeeper.env[0]+", to a connect string such as zk1.example.com:2181. "+c.settings.unusable)
 	}
 	return servers, !servers.IsNull()
 }
@@ -189,6 +190,7 @@ type want struct {
 	required types.Bool   // null for the default
 	onLost   types.String // null for the default
 	info     types.String
+	maxHold  types.Int64 // null for no limit
 	durable  bool
 	waiting  func(locker.Waiting) // nil: only the log is told
 }
@@ -201,12 +203,15 @@ func (c *client) take(ctx context.Context, t target, want want, diags *diag.Diag
 	if seconds < 0 {
 		wait = locker.NoLimit
 	}
+	optional := !want.required.IsNull() && !want.required.ValueBool()
 	c.warnOfTicket(wait, diags)
 	start, queued := time.Now(), false
 	tflog.Info(ctx, "taking lock", map[string]any{"lockid": t.lockID, "directory": t.dir, "lockwait": seconds})
 	grant, err := c.runtime.Holder.Acquire(ctx, holder.Request{
 		Ensemble:  t.ensemble,
 		Interrupt: onLost(orElse(want.onLost, string(defaultLoss))) == interrupt,
+		Optional:  optional,
+		MaxHold:   time.Duration(want.maxHold.ValueInt64()) * time.Second,
 		Announce:  want.waiting == nil && holder.ShowsProgress(),
 		Lock: locker.Request{
 			LockID:  t.lockID,
@@ -233,6 +238,7 @@ func (c *client) take(ctx context.Context, t target, want want, diags *diag.Diag
 	})
 	c.notes(diags)
 	var busy *locker.BusyError
+	var deadlock *locker.DeadlockError
 	switch {
 	case err == nil:
 		if grant.SessionTimeout != t.ensemble.SessionTimeout {
@@ -242,7 +248,9 @@ func (c *client) take(ctx context.Context, t target, want want, diags *diag.Diag
 		}
 		tflog.Info(ctx, "lock held", map[string]any{"lockid": t.lockID, "znode": grant.Znode, "fencing_token": grant.Token, "waited": holder.Waited(start)})
 		return grant, true
-	case errors.As(err, &busy) && !want.required.IsNull() && !want.required.ValueBool():
+	case errors.As(err, &deadlock) && optional:
+		diags.AddAttributeWarning(path.Root("lockid"), "Lock Not Held", deadlockDetail(t.lockID, deadlock)+"\n\nrequired is false, so the run goes on with held = false.")
+	case errors.As(err, &busy) && optional:
 		diags.AddAttributeWarning(path.Root("lockid"), "Lock Not Held", busyDetail(busy)+"\n\nrequired is false, so the run goes on with held = false.")
 	default:
 		diags.Append(explain(taking, t, err))

@@ -9,10 +9,10 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// alone is the client with sessions of its own, which close ends.
-func (c *Client) alone() (own *client, close func()) {
+// alone is the client with sessions of its own, which closeSessions ends.
+func (c *Client) alone() (own *client, closeSessions func()) {
 	pool := &zookeeper.Pool{}
-	own = &client{runtime: c.client.runtime, version: c.client.version, settings: c.client.settings}
+	own = &client{runtime: c.runtime, version: c.version, settings: c.settings}
 	own.runtime.Sessions = pool
 	return own, pool.Close
 }

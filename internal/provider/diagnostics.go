@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -29,7 +30,11 @@ const (
 // explain turns an error about a lock into a diagnostic that says what failed,
 // what to do, and the original error. Nothing in it can garble a terminal.
 func explain(what string, t target, err error) diag.Diagnostic {
-	d := explanation(what, t, err)
+	return clean(explanation(what, t, err))
+}
+
+// clean is an error without what garbles a terminal.
+func clean(d diag.Diagnostic) diag.Diagnostic {
 	detail := zookeeper.Clean(d.Detail())
 	if at, ok := d.(diag.DiagnosticWithPath); ok {
 		return diag.NewAttributeErrorDiagnostic(at.Path(), d.Summary(), detail)
@@ -40,12 +45,14 @@ func explain(what string, t target, err error) diag.Diagnostic {
 func explanation(what string, t target, err error) diag.Diagnostic {
 	var (
 		busy        *locker.BusyError
+		deadlock    *locker.DeadlockError
 		differ      *locker.DisagreeError
 		connect     *zookeeper.ConnectError
 		lost        *holder.LostError
 		conflict    *holder.ConflictError
 		interrupted *holder.InterruptedError
 		silent      *holder.SilentError
+		elsewhere   *elsewhereError
 		noRun       *runError
 		lockID      = path.Root("lockid")
 		origin      = fmt.Sprintf("\n\nError: %v", err)
@@ -53,6 +60,8 @@ func explanation(what string, t target, err error) diag.Diagnostic {
 	switch {
 	case errors.As(err, &busy):
 		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Is Held", busyDetail(busy)+leftDetail(err))
+	case errors.As(err, &deadlock):
+		return diag.NewAttributeErrorDiagnostic(lockID, "Deadlock", deadlockDetail(t.lockID, deadlock)+leftDetail(err))
 	case errors.As(err, &conflict):
 		return diag.NewAttributeErrorDiagnostic(lockID, "Lock Held In Another Way By This Run",
 			fmt.Sprintf("Another block of this run has lock %q, or waits for it, as %s. It cannot be had as %s at the same time.\n\n"+
@@ -76,8 +85,20 @@ func explanation(what string, t target, err error) diag.Diagnostic {
 			fmt.Sprintf("%v\n\nAll who share a lock must ask for the same number of slots, or for none.", err))
 	case errors.As(err, &connect):
 		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "ZooKeeper Cannot Be Reached",
-			fmt.Sprintf("%s of lock %q failed: no session could be had with %s.\n\n%s\n\nCause: %v",
-				what, t.lockID, strings.Join(connect.Servers, ", "), cmp.Or(connect.Hint, checkConnection), connect.Cause))
+			fmt.Sprintf("%s of lock %q failed: no session could be had with %s.\n\n%s%s\n\nCause: %v",
+				what, t.lockID, strings.Join(connect.Servers, ", "), cmp.Or(connect.Hint, checkConnection), goneForGood(t), connect.Cause))
+	case errors.Is(err, holder.ErrUnconfirmed):
+		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "ZooKeeper Does Not Answer",
+			fmt.Sprintf("%s of lock %q failed: none of %s has confirmed it within %v, and it may have been done or not. Check that a quorum of the servers is up, then run again.%s",
+				what, t.lockID, strings.Join(t.ensemble.Servers, ", "), t.ensemble.ConnectTimeout, goneForGood(t)))
+	case errors.As(err, &elsewhere):
+		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "Lock Is In Another Ensemble",
+			fmt.Sprintf("%s of lock %q failed. It was taken from the ZooKeeper at %s, as %s. The configuration now names %s, and there is no such znode there. Unless somebody has freed it, the lock is still held.\n\n"+
+				"  - If all of these are servers of one ensemble, and the lock is gone: name one of the former servers as well, and run again.\n"+
+				"  - To move the lock, or to free it: name the former servers, destroy this resource (terraform destroy -target=ADDRESS, or remove its block and apply), and then name the new servers.\n"+
+				"  - If the former ensemble is gone for good: terraform state rm ADDRESS. The next apply takes the lock from the ensemble that is named now.\n\n"+
+				"ADDRESS is the address of this resource, such as clocker_lock.NAME.",
+				what, t.lockID, strings.Join(elsewhere.then, ", "), elsewhere.znode, strings.Join(elsewhere.now, ", ")))
 	case errors.As(err, &lost):
 		return diag.NewErrorDiagnostic("Lock Was Lost",
 			fmt.Sprintf("Lock %q was lost at %s, while this run should have held it: %s\n\n"+
@@ -148,11 +169,25 @@ func leftDetail(err error) string {
 	return fmt.Sprintf("\n\nBesides, %v. Delete it, or others will wait for it.", left)
 }
 
+// goneForGood says what to do about a durable lock of servers that will not come back:
+// without them it can be neither read nor destroyed.
+func goneForGood(t target) string {
+	if !t.durable {
+		return ""
+	}
+	return "\n\nIf this ZooKeeper is gone for good, so is the lock. Then remove the block from the state, which asks no server: " +
+		"terraform state rm ADDRESS, where ADDRESS is the address of this resource, such as clocker_lock.NAME."
+}
+
 func busyDetail(busy *locker.BusyError) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Lock %q is held by:\n", busy.LockID)
+	var durable []locker.Entry
 	for _, h := range busy.Holders {
 		fmt.Fprintf(&b, "  - %s\n", h)
+		if isDurable(h) {
+			durable = append(durable, h)
+		}
 	}
 	if busy.More > 0 {
 		fmt.Fprintf(&b, "  - and %d more\n", busy.More)
@@ -162,10 +197,57 @@ func busyDetail(busy *locker.BusyError) string {
 	} else {
 		fmt.Fprintf(&b, "\nlockwait is 0, so this was the only try; we would have been at place %d of the queue.", busy.Place)
 	}
+	if len(durable) > 0 {
+		b.WriteString(durableDetail(busy.LockID, durable[0]))
+		return b.String()
+	}
 	b.WriteString(" Run again later, or set lockwait to the number of seconds to queue (-1: without limit).")
 	b.WriteString("\n\nIf that run has ended and was the main process of a container, nothing was left to release its lock: it is free when its session times out. " +
 		"The ephemeral block releases its lock before the run ends.")
 	return b.String()
+}
+
+func deadlockDetail(lockID string, deadlock *locker.DeadlockError) string {
+	var b strings.Builder
+	it := "it"
+	if deadlock.LockID != lockID { // this run has given up all that it waited for
+		it = fmt.Sprintf("lock %q", deadlock.LockID)
+	}
+	fmt.Fprintf(&b, "Lock %q was not taken, because waiting for %s would never end:\n", lockID, it)
+	for _, line := range deadlock.Tell() {
+		fmt.Fprintf(&b, "  - %s\n", line)
+	}
+	b.WriteString("\nThis run was the last one to queue. It gave up all that it waited for, so that the others can go on when it has ended. Run it again then.\n\n" +
+		"To keep this from happening, have all configurations take these locks in the same order: let each lock's block depend on the one before it (depends_on).")
+	return b.String()
+}
+
+// durableDetail says how a durable lock becomes free. It does not by waiting.
+func durableDetail(lockID string, e locker.Entry) string {
+	by := cmp.Or(e.Owner, "an unnamed client")
+	if e.Host != "" {
+		by += " on host " + e.Host
+	}
+	if e.Info != "" {
+		by += fmt.Sprintf(" (%q)", e.Info)
+	}
+	return fmt.Sprintf(" Waiting may not help: the lock is durable (hold_until = %q), so it stays until it is destroyed, though the run that took it has ended.\n\n"+
+		"It was taken by the configuration of %s. To free it:\n"+
+		"  - There, run terraform destroy, or remove the block of the lock and apply.\n"+
+		"  - If that configuration has no state any more: import the lock by its id %q into a configuration, and destroy it with that.\n"+
+		"  - If it is this resource's own, and marked as tainted: terraform untaint.\n"+
+		"  - Or, with the provider's settings in the environment: terraform-provider-clocker break %s --znode %s --reason 'WHY'",
+		destroyed, by, lockID, shellWord(lockID), shellWord(e.Znode))
+}
+
+// shellWord is s as one word of a shell's command line.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-./:@", r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // checkConnection is the advice where the cause asks for no other.

@@ -26,6 +26,7 @@ type lockActionModel struct {
 	Slots     types.Int64  `tfsdk:"slots"`
 	Layout    types.String `tfsdk:"layout"`
 	OnLost    types.String `tfsdk:"on_lost"`
+	MaxHold   types.Int64  `tfsdk:"max_hold"`
 	Info      types.String `tfsdk:"info"`
 }
 
@@ -82,6 +83,12 @@ func (a *lockAction) Schema(_ context.Context, _ action.SchemaRequest, resp *act
 				Optional:            true,
 				Validators:          oneOf(onLosts),
 			},
+			"max_hold": schema.Int64Attribute{
+				CustomType:          wholeNumber{},
+				MarkdownDescription: maxHoldText,
+				Optional:            true,
+				Validators:          maxHoldValidators(),
+			},
 			"info": schema.StringAttribute{
 				MarkdownDescription: infoText,
 				Optional:            true,
@@ -110,7 +117,7 @@ func (a *lockAction) Invoke(ctx context.Context, req action.InvokeRequest, resp 
 		return
 	}
 	a.client.warnOfOnLost(m.OnLost, &resp.Diagnostics)
-	a.client.take(ctx, t, want{lockwait: m.Lockwait, onLost: m.OnLost, info: m.Info, waiting: func(w locker.Waiting) {
+	a.client.take(ctx, t, want{lockwait: m.Lockwait, onLost: m.OnLost, info: m.Info, maxHold: m.MaxHold, waiting: func(w locker.Waiting) {
 		resp.SendProgress(action.InvokeProgressEvent{Message: holder.Progress(t.lockID, w, time.Now())})
 	}}, &resp.Diagnostics)
 }

@@ -46,6 +46,7 @@ type entryModel struct {
 	PID       types.Int64  `tfsdk:"pid"`
 	Since     types.String `tfsdk:"since"`
 	HeldSince types.String `tfsdk:"held_since"`
+	Until     types.String `tfsdk:"until"`
 }
 
 // Metadata names the data source.
@@ -67,6 +68,7 @@ func entryObject() schema.NestedAttributeObject {
 		"pid":        schema.Int64Attribute{Computed: true, MarkdownDescription: "Process id of its Terraform on that machine. Null for another client."},
 		"since":      schema.StringAttribute{Computed: true, MarkdownDescription: "When it joined the queue, in RFC 3339: by its own clock, for another client by the server's."},
 		"held_since": schema.StringAttribute{Computed: true, MarkdownDescription: "Since when it holds the lock, in RFC 3339, by its own clock. Null while it waits, and for another client, which does not say."},
+		"until":      schema.StringAttribute{Computed: true, MarkdownDescription: "When its run is interrupted at the latest (`max_hold`), in RFC 3339. Null if there is no such limit, and while it waits."},
 	}}
 }
 
@@ -168,6 +170,9 @@ func entryModels(entries []locker.Entry) []entryModel {
 		}
 		if !e.HeldSince.IsZero() {
 			m.HeldSince = types.StringValue(e.HeldSince.UTC().Format(time.RFC3339))
+		}
+		if until := e.Until(); !until.IsZero() {
+			m.Until = types.StringValue(until.UTC().Format(time.RFC3339))
 		}
 		models = append(models, m)
 	}

@@ -69,6 +69,7 @@ func TestAccDataOfAHeldLock(t *testing.T) {
 				"pid":        knownvalue.NotNull(),
 				"since":      instant,
 				"held_since": instant,
+				"until":      instant,
 			})}),
 			"waiters":      knownvalue.ListExact(nil),
 			"unrecognized": knownvalue.ListExact(nil),
@@ -77,7 +78,7 @@ func TestAccDataOfAHeldLock(t *testing.T) {
 	resource.ParallelTest(t, resource.TestCase{
 		ProtoV6ProviderFactories: r.factories(),
 		Steps: []resource.TestStep{{
-			Config:            r.config(lock(`info = "why"`), data("depends_on = [clocker_lock.a]")),
+			Config:            r.config(lock(`info = "why"`, "max_hold = 3600"), data("depends_on = [clocker_lock.a]")),
 			ConfigStateChecks: dataCheck(byThisRun(true)),
 		}, {
 			// Removing the resource lets nothing go that another run has.
@@ -109,6 +110,7 @@ func TestAccDataOfAForeignQueue(t *testing.T) {
 			"pid":        pid,
 			"since":      since,
 			"held_since": heldSince,
+			"until":      knownvalue.Null(),
 		})
 	}
 	null, sometime := knownvalue.Null(), knownvalue.NotNull()

@@ -142,13 +142,14 @@ func TestAccLockOfARunIsNotImported(t *testing.T) {
 }
 
 // The old lock is let go and the new one taken.
-func TestAccDurableLockIsReplaced(t *testing.T) {
+func TestAccDurableLockIsTakenAnew(t *testing.T) {
 	for name, change := range map[string]struct {
 		arguments []string
 		dir       string
+		action    plancheck.ResourceActionType
 	}{
-		"lockid":     {[]string{durable, `lockid = "other"`}, "/_zklocking/other"},
-		"hold_until": {[]string{`hold_until = "run_ends"`}, lockDir},
+		"lockid":     {[]string{durable, `lockid = "other"`}, "/_zklocking/other", plancheck.ResourceActionReplace},
+		"hold_until": {[]string{`hold_until = "run_ends"`}, lockDir, plancheck.ResourceActionUpdate},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -161,7 +162,7 @@ func TestAccDurableLockIsReplaced(t *testing.T) {
 					Check:             r.there(lockDir),
 				}, {
 					Config:            r.config(lock(change.arguments...)),
-					ConfigPlanChecks:  planAction(plancheck.ResourceActionReplace),
+					ConfigPlanChecks:  planAction(change.action),
 					ConfigStateChecks: []statecheck.StateCheck{znodes.AddStateValue(theLock, znode)},
 					Check: func(s *terraform.State) error {
 						if change.dir != lockDir {

@@ -30,6 +30,7 @@ type lockEphemeralModel struct {
 	Hold         types.Bool   `tfsdk:"hold"`
 	Required     types.Bool   `tfsdk:"required"`
 	OnLost       types.String `tfsdk:"on_lost"`
+	MaxHold      types.Int64  `tfsdk:"max_hold"`
 	Info         types.String `tfsdk:"info"`
 	Held         types.Bool   `tfsdk:"held"`
 	Znode        types.String `tfsdk:"znode"`
@@ -57,9 +58,9 @@ func (e *lockEphemeral) Metadata(_ context.Context, req ephemeral.MetadataReques
 // Schema describes the ephemeral resource.
 func (e *lockEphemeral) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Holds a lock from the moment it is opened until everything in this run that depends on it is done. It is not kept in the state and never shows in a plan.\n\n" +
+		MarkdownDescription: "Holds a lock from the moment it is opened until everything in this run that depends on it is created, or changed in place. It is not kept in the state and never shows in a plan.\n\n" +
 			"Terraform opens ephemeral blocks while it plans too. With `hold = terraform.applying` the lock is taken only to apply. " +
-			"Terraform does not open ephemeral blocks while it applies a `destroy`: to guard that, use the resource.",
+			"`terraform.applying` is `false` in a `terraform destroy`, in which Terraform opens an ephemeral block only if a provider configuration refers to it.",
 		Attributes: map[string]schema.Attribute{
 			"lockid": schema.StringAttribute{
 				MarkdownDescription: lockIDText,
@@ -106,6 +107,12 @@ func (e *lockEphemeral) Schema(_ context.Context, _ ephemeral.SchemaRequest, res
 				Optional:            true,
 				Validators:          oneOf(onLosts),
 			},
+			"max_hold": schema.Int64Attribute{
+				CustomType:          wholeNumber{},
+				MarkdownDescription: maxHoldText,
+				Optional:            true,
+				Validators:          maxHoldValidators(),
+			},
 			"info": schema.StringAttribute{
 				MarkdownDescription: infoText,
 				Optional:            true,
@@ -139,7 +146,7 @@ func (e *lockEphemeral) Open(ctx context.Context, req ephemeral.OpenRequest, res
 	e.client.warnOfOnLost(m.OnLost, &resp.Diagnostics)
 	m.Held = types.BoolValue(false)
 	if m.Hold.IsNull() || m.Hold.ValueBool() {
-		grant, held := e.client.take(ctx, t, want{lockwait: m.Lockwait, required: m.Required, onLost: m.OnLost, info: m.Info}, &resp.Diagnostics)
+		grant, held := e.client.take(ctx, t, want{lockwait: m.Lockwait, required: m.Required, onLost: m.OnLost, info: m.Info, maxHold: m.MaxHold}, &resp.Diagnostics)
 		if resp.Diagnostics.HasError() {
 			return
 		}

@@ -192,7 +192,7 @@ func TestAccLayout(t *testing.T) {
 				{Config: r.config(lock(`layout = "curator"`)), ConfigStateChecks: named("a", curatorName)},
 				{
 					Config:            r.config(lock(`layout = "standard"`)),
-					ConfigPlanChecks:  planAction(plancheck.ResourceActionReplace),
+					ConfigPlanChecks:  planAction(plancheck.ResourceActionUpdate),
 					ConfigStateChecks: named("a", standardName),
 				},
 			},

@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
@@ -20,10 +19,11 @@ import (
 )
 
 var (
-	_ resource.ResourceWithConfigure   = (*lockResource)(nil)
-	_ resource.ResourceWithModifyPlan  = (*lockResource)(nil)
-	_ resource.ResourceWithImportState = (*lockResource)(nil)
-	_ resource.ResourceWithIdentity    = (*lockResource)(nil)
+	_ resource.ResourceWithConfigure      = (*lockResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*lockResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*lockResource)(nil)
+	_ resource.ResourceWithImportState    = (*lockResource)(nil)
+	_ resource.ResourceWithIdentity       = (*lockResource)(nil)
 )
 
 func newLockResource() resource.Resource { return &lockResource{} }
@@ -40,6 +40,7 @@ type lockResourceModel struct {
 	HoldUntil    types.String `tfsdk:"hold_until"`
 	Required     types.Bool   `tfsdk:"required"`
 	OnLost       types.String `tfsdk:"on_lost"`
+	MaxHold      types.Int64  `tfsdk:"max_hold"`
 	Info         types.String `tfsdk:"info"`
 	Held         types.Bool   `tfsdk:"held"`
 	Znode        types.String `tfsdk:"znode"`
@@ -70,9 +71,8 @@ func (r *lockResource) Metadata(_ context.Context, req resource.MetadataRequest,
 
 // Schema describes the resource.
 func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	replace := []planmodifier.String{stringplanmodifier.RequiresReplace()}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Takes a lock. Whatever depends on this resource is created and changed while the lock is held.\n\n" +
+		MarkdownDescription: "Takes a lock. Whatever depends on this resource is created, and changed in place, while the lock is held.\n\n" +
 			fmt.Sprintf("With `hold_until = %q`, the default, the lock ends with the run that took it, however that ends. "+
 				"Each apply takes it again, so each plan shows an update `held: false -> true`. ", runEnds) +
 			fmt.Sprintf("With `hold_until = %q` the lock outlives runs and machines, and is let go when this resource is destroyed.", destroyed),
@@ -80,7 +80,7 @@ func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 			"lockid": schema.StringAttribute{
 				MarkdownDescription: lockIDText,
 				Required:            true,
-				PlanModifiers:       replace,
+				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				Validators:          lockIDValidators(),
 			},
 			"lockwait": schema.Int64Attribute{
@@ -94,26 +94,22 @@ func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 			"zookeeper": schema.StringAttribute{
 				MarkdownDescription: zookeeperText,
 				Optional:            true,
-				PlanModifiers:       replace,
 				Validators:          connectStringValidators(),
 			},
 			"mode": schema.StringAttribute{
 				MarkdownDescription: modeText,
 				Optional:            true,
-				PlanModifiers:       replace,
 				Validators:          modeValidators(),
 			},
 			"slots": schema.Int64Attribute{
 				CustomType:          wholeNumber{},
 				MarkdownDescription: slotsText,
 				Optional:            true,
-				PlanModifiers:       []planmodifier.Int64{int64planmodifier.RequiresReplace()},
 				Validators:          slotsValidators(),
 			},
 			"layout": schema.StringAttribute{
 				MarkdownDescription: layoutText + " Default: the provider's.",
 				Optional:            true,
-				PlanModifiers:       replace,
 				Validators:          oneOf(layouts),
 			},
 			"hold_until": schema.StringAttribute{
@@ -121,7 +117,6 @@ func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 				Optional:            true,
 				Computed:            true,
 				Default:             stringdefault.StaticString(string(defaultHoldUntil)),
-				PlanModifiers:       replace,
 				Validators:          oneOf(holdUntils),
 			},
 			"required": schema.BoolAttribute{
@@ -136,6 +131,12 @@ func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 				Computed:            true,
 				Default:             stringdefault.StaticString(string(defaultLoss)),
 				Validators:          oneOf(onLosts),
+			},
+			"max_hold": schema.Int64Attribute{
+				CustomType:          wholeNumber{},
+				MarkdownDescription: maxHoldText + fmt.Sprintf(" Not with `hold_until = %q`.", destroyed),
+				Optional:            true,
+				Validators:          maxHoldValidators(),
 			},
 			"info": schema.StringAttribute{
 				MarkdownDescription: infoText,
@@ -152,6 +153,16 @@ func (r *lockResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 // Configure takes the provider's data.
 func (r *lockResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
 	r.client = configured(req.ProviderData, &resp.Diagnostics)
+}
+
+// ValidateConfig refuses a limit on a lock that is not let go when the run ends.
+func (r *lockResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config lockResourceModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if !resp.Diagnostics.HasError() && config.durable() && !config.MaxHold.IsNull() {
+		resp.Diagnostics.AddAttributeError(path.Root("max_hold"), "Limit On A Durable Lock",
+			fmt.Sprintf("max_hold interrupts the run that holds the lock, but a lock with hold_until = %q is held when its run has ended. Leave out max_hold, or set hold_until = %q.", destroyed, runEnds))
+	}
 }
 
 // ModifyPlan plans to take the lock unless it is ours. It goes by the run in the
@@ -172,11 +183,17 @@ func (r *lockResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	if _, ok := r.client.locate(plan.place(), &resp.Diagnostics); !ok && resp.Diagnostics.HasError() {
 		return
 	}
+	switch {
+	case req.State.Raw.IsNull():
+		r.replacesItself(ctx, plan, req.Private, &resp.Diagnostics)
+	case r.isElsewhere(plan, state):
+		resp.RequiresReplace = append(resp.RequiresReplace, path.Root(settingZooKeeper.attribute))
+	}
 	if !plan.durable() {
 		r.client.warnOfOnLost(plan.OnLost, &resp.Diagnostics)
 	}
 	switch {
-	case r.ours(ctx, req.Private, state, &resp.Diagnostics):
+	case r.ours(ctx, req.Private, state, &resp.Diagnostics) && !r.movesOn(plan, state):
 		plan.Held, plan.Znode, plan.FencingToken = state.Held, state.Znode, state.FencingToken
 	case plan.Required.ValueBool():
 		plan.Held, plan.Znode, plan.FencingToken = types.BoolValue(true), types.StringUnknown(), types.Int64Unknown()
@@ -217,6 +234,11 @@ func (r *lockResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 			unknownZooKeeper(&resp.Diagnostics)
 			return
 		}
+		t.durable = state.durable()
+		if err := r.elsewhere(ctx, req.Private, state, t, &resp.Diagnostics); err != nil {
+			resp.Diagnostics.Append(explain(reading, t, err))
+			return
+		}
 		if !t.has(state.Znode, reading, &resp.Diagnostics) {
 			return
 		}
@@ -226,10 +248,12 @@ func (r *lockResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 			return
 		}
 		if held {
+			r.remember(ctx, req.Private, resp.Private, state, t, &resp.Diagnostics)
 			return
 		}
 		tflog.Warn(ctx, "lock lost", map[string]any{"lockid": t.lockID, "znode": state.Znode.ValueString(), "cause": "its znode is gone"})
 		if state.durable() {
+			resp.Diagnostics.Append(setPrivate(ctx, resp.Private, privatePlace, takenAt{})...) // a new one does not replace it
 			resp.State.RemoveResource(ctx)
 			return
 		}
@@ -238,7 +262,8 @@ func (r *lockResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 }
 
-// Update takes the lock unless it is ours; then it lets nothing go.
+// Update takes the lock unless it is ours. If it is, and is to be another one, it is
+// released first.
 func (r *lockResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state lockResourceModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -246,8 +271,18 @@ func (r *lockResource) Update(ctx context.Context, req resource.UpdateRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	ours := r.ours(ctx, req.Private, state, &resp.Diagnostics)
+	if ours && r.movesOn(plan, state) {
+		r.release(ctx, state, req.Private, &resp.Diagnostics)
+		if resp.Diagnostics.HasError() {
+			return
+		}
+		ours = false
+		state.setFree() // should it not be had again
+		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+	}
 	switch {
-	case !r.ours(ctx, req.Private, state, &resp.Diagnostics):
+	case !ours:
 		r.take(ctx, &plan, resp.Private, &resp.Diagnostics)
 	case plan.durable() && !plan.Info.Equal(state.Info):
 		r.withLock(ctx, state, req.Private, describing, &resp.Diagnostics, func(_ target, z holder.Znode) error {
@@ -269,58 +304,5 @@ func (r *lockResource) Delete(ctx context.Context, req resource.DeleteRequest, r
 	if resp.Diagnostics.HasError() || !r.ours(ctx, req.Private, state, &resp.Diagnostics) {
 		return
 	}
-	r.withLock(ctx, state, req.Private, releasing, &resp.Diagnostics, func(t target, z holder.Znode) error {
-		return r.client.release(ctx, t, z, &resp.Diagnostics)
-	})
-}
-
-// take acquires the lock for the model.
-func (r *lockResource) take(ctx context.Context, m *lockResourceModel, private privateWriter, diags *diag.Diagnostics) {
-	t, ok := r.client.locate(m.place(), diags)
-	if !ok {
-		unknownZooKeeper(diags)
-		return
-	}
-	grant, held := r.client.take(ctx, t, want{
-		lockwait: m.Lockwait,
-		required: m.Required,
-		onLost:   m.OnLost,
-		info:     m.Info,
-		durable:  m.durable(),
-	}, diags)
-	if !held {
-		m.setFree()
-		return
-	}
-	m.setHeld(grant)
-	diags.Append(setPrivate(ctx, private, privateRun, r.client.runtime.Run.ID)...)
-	diags.Append(setPrivate(ctx, private, privateGrant, grant.ID)...)
-}
-
-// ours tells whether the lock in the state is ours to keep and to release: a
-// durable one is this resource's, any other is the run's that took it.
-func (r *lockResource) ours(ctx context.Context, private privateReader, state lockResourceModel, diags *diag.Diagnostics) bool {
-	if state.durable() || !state.Held.ValueBool() {
-		return state.Held.ValueBool()
-	}
-	var taker string
-	diags.Append(getPrivate(ctx, private, privateRun, &taker)...)
-	return taker != "" && taker == r.client.runtime.Run.ID
-}
-
-// withLock does something to the lock in the state.
-func (r *lockResource) withLock(ctx context.Context, state lockResourceModel, private privateReader, what string, diags *diag.Diagnostics, do func(target, holder.Znode) error) {
-	t, ok := r.client.locate(state.place(), diags)
-	if !ok {
-		unknownZooKeeper(diags)
-		return
-	}
-	if !t.has(state.Znode, what, diags) {
-		return
-	}
-	znode := holder.Znode{Ensemble: t.ensemble, Path: state.Znode.ValueString(), Durable: state.durable()}
-	diags.Append(getPrivate(ctx, private, privateGrant, &znode.Grant)...)
-	if err := do(t, znode); err != nil {
-		diags.Append(explain(what, t, err))
-	}
+	r.release(ctx, state, req.Private, &resp.Diagnostics)
 }

@@ -79,7 +79,7 @@ func (r *lockResource) ImportState(ctx context.Context, req resource.ImportState
 	if !ok {
 		return
 	}
-	if len(queue.Holders) != 1 || !queue.Holders[0].Durable || queue.Holders[0].Session != 0 {
+	if len(queue.Holders) != 1 || !isDurable(queue.Holders[0]) {
 		resp.Diagnostics.AddError("No Durable Lock To Import", notDurable(t, queue))
 		return
 	}
@@ -88,6 +88,7 @@ func (r *lockResource) ImportState(ctx context.Context, req resource.ImportState
 	m.Info = said(entry.Info)
 	r.describe(&m, entry)
 	r.identify(ctx, m, resp.Identity, &resp.Diagnostics)
+	resp.Diagnostics.Append(setPrivate(ctx, resp.Private, privatePlace, takenAt{t.ensemble.Servers, entry.Znode, true})...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
 

@@ -161,14 +161,19 @@ func TestAccLockIsKeptWhileArgumentsChange(t *testing.T) {
 	})
 }
 
-// What makes it another lock replaces it, and lets the old one go.
-func TestAccLockIsReplaced(t *testing.T) {
-	for name, change := range map[string]struct{ argument, dir string }{
-		"lockid":     {`lockid = "other"`, "/_zklocking/other"},
-		"zookeeper":  {`zookeeper = "ELSEWHERE"`, lockDir},
-		"hold_until": {`hold_until = "destroyed"`, lockDir},
-		"mode":       {`mode = "shared"`, lockDir},
-		"slots":      {`slots = 2`, "/_zksemaphore/l"},
+// What makes it another lock replaces it, another way to take it does not; both let the
+// old one go.
+func TestAccLockIsTakenAnew(t *testing.T) {
+	const replace, update = plancheck.ResourceActionReplace, plancheck.ResourceActionUpdate
+	for name, change := range map[string]struct {
+		argument, dir string
+		action        plancheck.ResourceActionType
+	}{
+		"lockid":     {`lockid = "other"`, "/_zklocking/other", replace},
+		"zookeeper":  {`zookeeper = "ELSEWHERE"`, lockDir, replace},
+		"hold_until": {`hold_until = "destroyed"`, lockDir, update},
+		"mode":       {`mode = "shared"`, lockDir, update},
+		"slots":      {`slots = 2`, "/_zksemaphore/l", update},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -186,7 +191,7 @@ func TestAccLockIsReplaced(t *testing.T) {
 					Check:             r.there(lockDir),
 				}, {
 					Config:           r.config(lock(change.argument)),
-					ConfigPlanChecks: planAction(plancheck.ResourceActionReplace),
+					ConfigPlanChecks: planAction(change.action),
 					ConfigStateChecks: []statecheck.StateCheck{
 						statecheck.ExpectKnownValue(theLock, held, knownvalue.Bool(true)),
 						znodes.AddStateValue(theLock, znode),

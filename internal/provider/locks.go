@@ -42,6 +42,7 @@ func (c *client) roots(own types.String, diags *diag.Diagnostics) (r lockRoots, 
 		return r, false
 	}
 	r.ensemble = c.ensemble(connect.Servers)
+	c.warnOfPlainText(connect.Servers, diags)
 	roots := []string{locker.DefaultRoot, locker.DefaultSemaphoreRoot}
 	if !c.settings.lockRoot.IsNull() {
 		roots = []string{c.settings.lockRoot.ValueString()}
@@ -63,6 +64,10 @@ func (c *client) list(ctx context.Context, r lockRoots, prefix string) (locks []
 
 // explainList turns an error about a list of locks into a diagnostic.
 func explainList(r lockRoots, err error) diag.Diagnostic {
+	return clean(listExplanation(r, err))
+}
+
+func listExplanation(r lockRoots, err error) diag.Diagnostic {
 	var connect *zookeeper.ConnectError
 	where, origin := strings.Join(r.paths, " and "), fmt.Sprintf("\n\nError: %v", err)
 	switch {

@@ -59,7 +59,7 @@ func runTests(m *testing.M) int {
 	}
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		if name == "ZOOKEEPER_SERVERS" || strings.HasPrefix(name, "CLOCKER_") && !strings.HasPrefix(name, "CLOCKER_TEST_") {
+		if strings.HasPrefix(name, "ZOOKEEPER_") && name != "ZOOKEEPER_HOME" || strings.HasPrefix(name, "CLOCKER_") && !strings.HasPrefix(name, "CLOCKER_TEST_") {
 			_ = os.Unsetenv(name)
 		}
 	}

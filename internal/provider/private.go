@@ -12,6 +12,7 @@ import (
 const (
 	privateRun   = "run"   // id of the run that took a resource's lock
 	privateGrant = "grant" // id of the grant that it was given
+	privatePlace = "place" // takenAt of a resource's lock
 	privateLock  = "lock"  // openLock of an ephemeral block
 )
 

@@ -63,6 +63,21 @@ func TestAccProviderFromTheCommonVariable(t *testing.T) {
 	})
 }
 
+// What another program means by that variable matters only where nothing else says where
+// ZooKeeper is.
+func TestAccProviderWithServersOfAnotherProgram(t *testing.T) {
+	r := newRig(t)
+	t.Setenv("ZOOKEEPER_SERVERS", "zk://zk1:2181,zk2:2181/kafka")
+	own := fmt.Sprintf("zookeeper = %q", r.space.ConnectString())
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: r.factories(),
+		Steps: []resource.TestStep{
+			{Config: lock(), ExpectError: regexp.MustCompile(`(?s)No ZooKeeper Named.*ZOOKEEPER_SERVERS,\s+which\s+other\s+programs\s+use`)},
+			{Config: lock(own), ConfigStateChecks: stateHeld(), Check: r.there(lockDir)},
+		},
+	})
+}
+
 // Without a ZooKeeper on the block, the provider or in the environment there is
 // none; one on the block will do.
 func TestAccProviderWithoutZooKeeper(t *testing.T) {

@@ -35,8 +35,8 @@ const maxCredential = 1024
 var acls = []acl{aclOpen, aclCreator}
 
 var (
-	settingUsername = setting{"username", []string{"CLOCKER_USERNAME"}}
-	settingPassword = setting{"password", []string{"CLOCKER_PASSWORD"}}
+	settingUsername = setting{"username", []string{"CLOCKER_USERNAME", "ZOOKEEPER_USERNAME"}}
+	settingPassword = setting{"password", []string{"CLOCKER_PASSWORD", "ZOOKEEPER_PASSWORD"}}
 	settingACL      = setting{"acl", []string{"CLOCKER_ACL"}}
 
 	settingCA         = setting{"ca_file", []string{"CLOCKER_TLS_CA_FILE"}}
@@ -109,6 +109,13 @@ type security struct {
 func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnostics) security {
 	username := resolveString(ctx, m.Username, settingUsername, usernameValidator{}, diags)
 	password := resolveString(ctx, m.Password, settingPassword, stringvalidator.LengthBetween(1, maxCredential), diags)
+	// Of what other programs use as well, one without the other says nothing.
+	if password.IsNull() && settingUsername.ofOthers(m.Username) {
+		username = types.StringNull()
+	}
+	if username.IsNull() && settingPassword.ofOthers(m.Password) {
+		password = types.StringNull()
+	}
 	who := acl(orElse(resolveString(ctx, m.ACL, settingACL, oneOf(acls)[0], diags), string(aclOpen)))
 	for _, pair := range []struct {
 		given, missing types.String

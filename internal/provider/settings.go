@@ -77,6 +77,7 @@ func (s setting) isEmpty(at path.Path, diags *diag.Diagnostics) bool {
 // environment or their defaults.
 type settings struct {
 	zookeeper      types.String // null if there is none, unknown before apply
+	unusable       string       // why a variable of other programs' names no ensemble
 	sessionTimeout time.Duration
 	connectTimeout time.Duration
 	lockRoot       types.String // null for the default, which depends on the lock
@@ -89,7 +90,9 @@ type settings struct {
 // reports a variable's bad value on the argument that it stands in for.
 func resolve(ctx context.Context, m providerModel, diags *diag.Diagnostics) settings {
 	var s settings
-	s.zookeeper = resolveString(ctx, m.ZooKeeper, settingZooKeeper, connectStringValidator{}, diags)
+	if s.unusable = unusableServers(m.ZooKeeper); s.unusable == "" {
+		s.zookeeper = resolveString(ctx, m.ZooKeeper, settingZooKeeper, connectStringValidator{}, diags)
+	}
 	s.lockRoot = resolveString(ctx, m.LockRoot, settingLockRoot, pathValidator{}, diags)
 	s.layout = resolveString(ctx, m.Layout, settingLayout, oneOf(layouts)[0], diags)
 	s.owner = orElse(resolveString(ctx, m.Owner, settingOwner, stringvalidator.LengthAtMost(locker.MaxOwner), diags), defaultOwner())
@@ -97,6 +100,26 @@ func resolve(ctx context.Context, m providerModel, diags *diag.Diagnostics) sett
 	s.sessionTimeout = resolveSeconds(m.SessionTimeout, settingSessionTimeout, defaultSessionTimeout, diags)
 	s.connectTimeout = resolveSeconds(m.ConnectTimeout, settingConnectTimeout, defaultConnectTimeout, diags)
 	return s
+}
+
+// ofOthers tells whether a value comes from a variable that other programs use as well.
+func (s setting) ofOthers(value types.String) bool {
+	name, _ := s.fallback()
+	return value.IsNull() && name != "" && !strings.HasPrefix(name, ownPrefix)
+}
+
+// unusableServers says why the variable that stands in for zookeeper cannot be used. It
+// is empty if it can, or is this provider's own. What other programs mean by theirs is no
+// mistake, and matters only where nothing else says where ZooKeeper is.
+func unusableServers(value types.String) string {
+	name, env := settingZooKeeper.fallback()
+	if !settingZooKeeper.ofOthers(value) {
+		return ""
+	}
+	if _, err := zookeeper.ParseConnectString(env); err != nil {
+		return fmt.Sprintf("The environment variable %s, which other programs use too, cannot be used: %v.", name, err)
+	}
+	return ""
 }
 
 func resolveString(ctx context.Context, value types.String, s setting, check validator.String, diags *diag.Diagnostics) types.String {

@@ -65,8 +65,13 @@ func TestResolve(t *testing.T) {
 			env:  map[string]string{"CLOCKER_ZOOKEEPER": "z", "CLOCKER_SESSION_TIMEOUT": "8", "CLOCKER_LOCK_ROOT": "/z", "CLOCKER_OWNER": "z"},
 			want: func(s *settings) { s.zookeeper, s.lockRoot = types.StringUnknown(), types.StringUnknown() },
 		},
-		"bad connect string":         {env: map[string]string{"CLOCKER_ZOOKEEPER": "z:port"}, err: "zookeeper", says: "CLOCKER_ZOOKEEPER"},
-		"bad second connect string":  {env: map[string]string{"ZOOKEEPER_SERVERS": "z,"}, err: "zookeeper", says: "ZOOKEEPER_SERVERS"},
+		"bad connect string": {env: map[string]string{"CLOCKER_ZOOKEEPER": "z:port"}, err: "zookeeper", says: "CLOCKER_ZOOKEEPER"},
+		"servers of another program": {
+			env: map[string]string{"ZOOKEEPER_SERVERS": "z,"},
+			want: func(s *settings) {
+				s.zookeeper, s.unusable = types.String{}, unusableServers(types.StringNull())
+			},
+		},
 		"timeout that is no number":  {env: map[string]string{"CLOCKER_SESSION_TIMEOUT": "15s"}, err: "session_timeout", says: `"15s"`},
 		"timeout of nothing":         {env: map[string]string{"CLOCKER_SESSION_TIMEOUT": "0"}, err: "session_timeout", says: "1 to 3600"},
 		"timeout that is too long":   {env: map[string]string{"CLOCKER_CONNECT_TIMEOUT": "3601"}, err: "connect_timeout", says: "CLOCKER_CONNECT_TIMEOUT"},
@@ -144,6 +149,7 @@ func TestPlainTextIsWarnedOfOnce(t *testing.T) {
 		"a password to this host":        {alice, "localhost,127.0.0.1:2182,[::1]:2181", false},
 		"a password over TLS":            {security{auth: alice.auth, tls: &zookeeper.TLS{}}, "zk1:2181", false},
 		"Kerberos to another host":       {security{sasl: sasl{kerberos: &zookeeper.Kerberos{ServiceName: "zookeeper"}}}, "zk1:2181", true},
+		"DIGEST-MD5 to another host":     {security{sasl: sasl{md5: zookeeper.SASLUser{Username: "alice"}}}, "zk1:2181", true},
 		"creator without a password":     {security{creator: true}, "zk1:2181", true},
 		"nobody":                         {security{}, "zk1:2181", false},
 		"a password and an unknown host": {alice, "", false},

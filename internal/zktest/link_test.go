@@ -1,6 +1,7 @@
 package zktest
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -121,7 +122,10 @@ func TestEmptiedServerLearnsFromTheOthers(t *testing.T) {
 		}
 	}
 	s.Create("/a", []byte("kept"), Persistent)
-	if err := e.Restart(bounded(t), follower); err != nil {
+	// Two elections one after the other take a loaded machine long.
+	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
+	defer cancel()
+	if err := e.Restart(ctx, follower); err != nil {
 		t.Fatal(err)
 	}
 	if data, _ := s.Get("/a"); string(data) != "kept" {

@@ -1,0 +1,24 @@
+variable "image" {
+  default = "web-1.4.2"
+}
+
+action "clocker_lock" "rollout" {
+  config {
+    lockid   = "web-rollout"
+    lockwait = 600 # seconds to queue
+  }
+}
+
+resource "fleet_server" "web" {
+  count = 2
+
+  name  = "web-${count.index}"
+  image = var.image
+
+  lifecycle {
+    action_trigger {
+      events  = [before_create, before_update, before_destroy]
+      actions = [action.clocker_lock.rollout]
+    }
+  }
+}
