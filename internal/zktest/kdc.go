@@ -14,12 +14,13 @@ import (
 	"testing"
 )
 
-// Realm is that of every KDC here.
+// Realm is that of a KDC where a test does not say another.
 const Realm = "CLOCKER.TEST"
 
 // KDC is a Kerberos server, MIT's, with its database in a directory of its own. It listens on a loopback port
 // and is a child process, as a [Server] is.
 type KDC struct {
+	realm string
 	dir   string
 	addr  string
 	shift []string // variables that shift its clock
@@ -29,7 +30,13 @@ type KDC struct {
 // NewKDC starts a KDC for one test, which is skipped where none is installed.
 func NewKDC(tb testing.TB) *KDC {
 	tb.Helper()
-	k, err := startKDC(tb.Context())
+	return NewKDCOf(tb, Realm)
+}
+
+// NewKDCOf is NewKDC for a realm of its own.
+func NewKDCOf(tb testing.TB, realm string) *KDC {
+	tb.Helper()
+	k, err := startKDC(tb.Context(), realm)
 	skipWithoutKDC(tb, err)
 	if err != nil {
 		tb.Fatal(err)
@@ -43,7 +50,7 @@ func NewKDC(tb testing.TB) *KDC {
 func SharedKDC(tb testing.TB) *KDC {
 	tb.Helper()
 	sharedKDC.Do(func() {
-		sharedKDC.kdc, sharedKDC.err = startKDC(context.Background())
+		sharedKDC.kdc, sharedKDC.err = startKDC(context.Background(), Realm)
 	})
 	skipWithoutKDC(tb, sharedKDC.err)
 	if sharedKDC.err != nil {
@@ -82,7 +89,7 @@ func program(name string) (string, error) {
 	return "", errNoKDC{name}
 }
 
-func startKDC(ctx context.Context) (*KDC, error) {
+func startKDC(ctx context.Context, realm string) (*KDC, error) {
 	for _, name := range []string{"krb5kdc", "kdb5_util", "kadmin.local", "kinit"} {
 		if _, err := program(name); err != nil {
 			return nil, err
@@ -96,7 +103,7 @@ func startKDC(ctx context.Context) (*KDC, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &KDC{dir: dir, addr: net.JoinHostPort(loopback, strconv.Itoa(port))}
+	k := &KDC{realm: realm, dir: dir, addr: net.JoinHostPort(loopback, strconv.Itoa(port))}
 	if err := k.create(ctx); err != nil {
 		k.remove()
 		return nil, err
@@ -108,16 +115,17 @@ func startKDC(ctx context.Context) (*KDC, error) {
 func (k *KDC) create(ctx context.Context) error {
 	for name, text := range map[string]string{
 		"krb5.conf": fmt.Sprintf("[libdefaults]\n  default_realm = %s\n  dns_lookup_kdc = false\n  dns_lookup_realm = false\n  rdns = false\n  udp_preference_limit = 1\n"+
-			"[realms]\n  %[1]s = {\n    kdc = %s\n  }\n", Realm, k.addr),
+			"[realms]\n  %[1]s = {\n    kdc = %s\n  }\n"+
+			"[domain_realm]\n  .example.com = %s\n", k.realm, k.addr, Realm),
 		"kdc.conf": fmt.Sprintf("[kdcdefaults]\n  kdc_listen = %s\n  kdc_tcp_listen = %[1]s\n[realms]\n  %s = {\n    database_name = %s\n    key_stash_file = %s\n"+
 			"    supported_enctypes = aes256-cts-hmac-sha1-96:normal aes128-cts-hmac-sha1-96:normal\n    default_principal_flags = +preauth\n  }\n"+
-			"[logging]\n  kdc = FILE:%s\n", k.addr, Realm, k.Path("principal"), k.Path("stash"), k.Path("kdc.log")),
+			"[logging]\n  kdc = FILE:%s\n", k.addr, k.realm, k.Path("principal"), k.Path("stash"), k.Path("kdc.log")),
 	} {
 		if err := os.WriteFile(k.Path(name), []byte(text), 0o600); err != nil {
 			return err
 		}
 	}
-	if err := k.run(ctx, "", "kdb5_util", "create", "-s", "-r", Realm, "-P", "master"); err != nil {
+	if err := k.run(ctx, "", "kdb5_util", "create", "-s", "-r", k.realm, "-P", "master"); err != nil {
 		return err
 	}
 	return k.Start(ctx)
@@ -148,7 +156,7 @@ func (k *KDC) Start(ctx context.Context) error {
 	}
 	defer func() { _ = log.Close() }()
 	args := append(k.environment(), k.shift...)
-	if k.child, err = start(log, "env", append(args, path, "-n", "-r", Realm)...); err != nil {
+	if k.child, err = start(log, "env", append(args, path, "-n", "-r", k.realm)...); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -223,7 +231,7 @@ func (k *KDC) run(ctx context.Context, input, name string, args ...string) error
 // Admin gives commands to kadmin.
 func (k *KDC) Admin(tb testing.TB, commands ...string) {
 	tb.Helper()
-	if err := k.run(tb.Context(), strings.Join(commands, "\n")+"\n", "kadmin.local", "-r", Realm); err != nil {
+	if err := k.run(tb.Context(), strings.Join(commands, "\n")+"\n", "kadmin.local", "-r", k.realm); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -243,7 +251,7 @@ func (k *KDC) keytab(ctx context.Context, path string, names ...string) error {
 	for _, name := range names {
 		fmt.Fprintf(&commands, "addprinc -randkey %s\nktadd -norandkey -k %s %[1]s\n", name, path)
 	}
-	if err := k.run(ctx, commands.String(), "kadmin.local", "-r", Realm); err != nil {
+	if err := k.run(ctx, commands.String(), "kadmin.local", "-r", k.realm); err != nil {
 		return err
 	}
 	_, err := os.Stat(path) // kadmin succeeds in any case

@@ -1,6 +1,8 @@
 package zookeeper
 
 import (
+	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -48,5 +50,15 @@ func TestDigestMD5WithoutJAAS(t *testing.T) {
 	s, err := Open(bounded(t), cfg)
 	if failed := connectError(t, s, err); !strings.Contains(failed.Hint, "leave out the digest_md5 block") {
 		t.Errorf("the error is %v, the advice %q", err, failed.Hint)
+	}
+}
+
+// A server of 3.4 hangs up on a login that it refuses. That may be something else, so it is tried again.
+func TestServerThatHangsUpOnALogin(t *testing.T) {
+	t.Parallel()
+	against := &refusals{servers: []string{"a:1"}, by: map[string]bool{}}
+	err := byPassword(SASLUser{"alice", NewSecret("wonderland")}, "a:1", against)(func([]byte) ([]byte, error) { return nil, ended(io.EOF) })
+	if permanent(err) || !errors.Is(err, errHungUp) || !strings.Contains(hint(err, nil), "ZooKeeper 3.4") || !strings.Contains(hint(err, nil), "digest_md5") {
+		t.Errorf("the error is %v, the advice %q", err, hint(err, nil))
 	}
 }

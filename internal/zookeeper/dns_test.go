@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,11 +28,14 @@ func init() {
 	}}
 }
 
-// dns has the names that exist, each with its addresses.
+// dns has the names that exist, each with its addresses, or a service's port on this machine. Those in aliases are
+// other names of localhost.
 var dns = struct {
 	sync.Mutex
 	addresses map[string][]string
-}{addresses: map[string][]string{}}
+	services  map[string]uint16
+	aliases   map[string]bool
+}{addresses: map[string][]string{}, services: map[string]uint16{}, aliases: map[string]bool{}}
 
 // newName makes a DNS name of the test's own.
 func newName(t *testing.T, addresses ...string) string {
@@ -70,11 +74,27 @@ func answerDNS(conn net.Conn) error {
 	end += 1 + question
 	kind := binary.BigEndian.Uint16(query[end-question:])
 
+	name := strings.ToLower(strings.Join(labels, "."))
 	dns.Lock()
-	addresses, known := dns.addresses[strings.ToLower(strings.Join(labels, "."))]
+	addresses, known := dns.addresses[name]
+	service, alias := dns.services[name], dns.aliases[name]
 	dns.Unlock()
 	var records []byte
 	var count uint16
+	const localhost, cname, srv = "\x09localhost\x00", 5, 33
+	switch {
+	case alias:
+		known, count = true, 1
+		records = append([]byte{0xc0, header, 0, cname, 0, 1, 0, 0, 0, 0, 0, byte(len(localhost))}, localhost...)
+		if kind == 1 {
+			count++
+			records = append(records, 0xc0, byte(end+header), 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1)
+		}
+	case service != 0 && kind == srv:
+		known, count = true, 1
+		records = append([]byte{0xc0, header, 0, srv, 0, 1, 0, 0, 0, 0, 0, byte(6 + len(localhost)), 0, 0, 0, 0}, localhost...)
+		records = slices.Insert(records, len(records)-len(localhost), binary.BigEndian.AppendUint16(nil, service)...)
+	}
 	for _, address := range addresses {
 		ip, record := net.ParseIP(address), uint16(28) // AAAA
 		if ip.To4() != nil {

@@ -2,9 +2,7 @@ package zookeeper
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +14,6 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
-	"github.com/clocker/terraform-provider-clocker/internal/zookeeper/sasl"
 )
 
 // by is a config for a user of Kerberos, who keeps what she creates to herself.
@@ -198,7 +195,7 @@ func TestKerberosLoginsThatFail(t *testing.T) {
 func TestKerberosClocksThatDiffer(t *testing.T) {
 	t.Parallel()
 	kdc := zktest.NewKDC(t)
-	server := zktest.OwnKerberos(t, kdc, zktest.Options{})
+	_, server := zktest.SharedKerberos(t) // which is not asked
 	cfg := by(kdc, server, Kerberos{KeytabFile: kdc.Keytab(t, "alice")})
 	for _, shift := range []string{"+1h", "-1h"} {
 		kdc.Shift(t, shift)
@@ -308,50 +305,4 @@ func TestKerberosCacheIsReadAgain(t *testing.T) {
 	proxy.Cut()
 	await(t, "the connection to break", broken)
 	keeps(t, s, id, path)
-}
-
-func TestKerberosOverTLS(t *testing.T) {
-	t.Parallel()
-	kdc := zktest.SharedKDC(t)
-	authority := zktest.NewAuthority(t)
-	server, secure := zktest.OwnSecureKerberos(t, kdc, authority.Server(t, "localhost"))
-	cfg := by(kdc, server, Kerberos{KeytabFile: kdc.Keytab(t, "tess")})
-	_, port, err := net.SplitHostPort(secure)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.Servers, cfg.TLS = []string{net.JoinHostPort("localhost", port)}, &TLS{CA: authority.CA}
-	works(t, open(t, cfg), "tess@"+zktest.Realm)
-}
-
-// Servers that cannot prove who they are, or do not accept us.
-func TestServersWithoutKerberos(t *testing.T) {
-	t.Parallel()
-	kdc := zktest.SharedKDC(t)
-	user := Kerberos{KeytabFile: kdc.Keytab(t, "alice")}
-	kdc.Admin(t, "addprinc -randkey zookeeper/localhost")
-	for name, test := range map[string]struct {
-		server func(*testing.T) *zktest.Server
-		want   error
-		how    string
-	}{
-		"no JAAS": {func(t *testing.T) *zktest.Server { return zktest.Own(t, zktest.Options{}) }, nil, "leave out the kerberos block"},
-		"another mechanism": {func(t *testing.T) *zktest.Server {
-			return zktest.OwnJAAS(t, md5Module, noFIPS)
-		}, sasl.ErrMechanism, "Krb5LoginModule"},
-		"no SASL, but it is required": {func(t *testing.T) *zktest.Server {
-			return zktest.Own(t, zktest.Options{Config: map[string]string{
-				"sessionRequireClientSASLAuth": "true", "authProvider.1": "org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
-			}})
-		}, nil, "leave out the kerberos block"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, err := Open(bounded(t), by(kdc, test.server(t), user))
-			failed := connectError(t, s, err)
-			if !strings.Contains(failed.Hint, test.how) || test.want != nil && !errors.Is(err, test.want) || strings.Contains(err.Error(), "after") {
-				t.Errorf("the error is %v, the advice %q, want %q", err, failed.Hint, test.how)
-			}
-		})
-	}
 }

@@ -81,10 +81,10 @@ func byTicket(ctx context.Context, tickets *kerberos.Tickets, server string, aga
 			return against.judge(server, false, nil)
 		}
 		err = fmt.Errorf("Kerberos authentication as %s with %s: %w", Quote(ticket.User()), ticket.Server, err)
-		if kept && refusedLogin(err) {
+		if kept && (refusedLogin(err) || errors.Is(err, errHungUp)) {
 			// The server's key may have been changed since we got the ticket. The next attempt is with
 			// a new one.
-			tickets.Drop(host)
+			tickets.Doubt(host)
 			return transient{err}
 		}
 		return against.judge(server, final(err), refused(err, adviceTicket))
@@ -128,6 +128,8 @@ func (e *refusedError) Remedy() string { return e.advice }
 // refused says what to do about a failed authentication. One whose connection broke is tried again.
 func refused(err error, advice string) error {
 	switch {
+	case errors.Is(err, errHungUp):
+		return transient{&refusedError{err, "The server closed the connection, as ZooKeeper 3.4 does when it refuses a login. " + advice}}
 	case !final(err):
 		return err
 	case errors.Is(err, sasl.ErrNoSASL) && advice == adviceMD5:

@@ -21,8 +21,9 @@ type Tickets struct {
 	user    User
 	service Service
 
-	mu   sync.Mutex
-	kept map[string]Ticket // by host
+	mu      sync.Mutex
+	kept    map[string]Ticket // by host
+	doubted map[string]bool   // of those kept
 
 	turn   chan struct{} // holds one token: who takes it may ask the KDCs, and use what follows
 	tgt    *grant        // of keytab or password
@@ -40,7 +41,7 @@ type Service struct {
 
 // NewTickets returns the tickets of a user, none yet.
 func NewTickets(user User, service Service) *Tickets {
-	t := &Tickets{user: user, service: service, turn: make(chan struct{}, 1), kept: map[string]Ticket{}}
+	t := &Tickets{user: user, service: service, turn: make(chan struct{}, 1), kept: map[string]Ticket{}, doubted: map[string]bool{}}
 	t.turn <- struct{}{}
 	return t
 }
@@ -92,24 +93,25 @@ func (t *Tickets) renew(ctx context.Context, host string) (ticket Ticket, kept b
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.kept[host] = ticket
+	delete(t.doubted, host)
 	return ticket, false, nil
 }
 
-// look finds a ticket that is there. In the last fifth of its life it is aging: it is better to have a new
-// one, if that can be had.
+// look finds a ticket that is there. In the last fifth of its life, and when a server did not take it, it is aging: it
+// is better to have a new one, if that can be had.
 func (t *Tickets) look(host string) (ticket Ticket, valid, aging bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	ticket, ok := t.kept[host]
 	left := time.Until(ticket.End)
-	return ticket, ok && left > 0, left <= ticket.End.Sub(ticket.Start)/5
+	return ticket, ok && left > 0, t.doubted[host] || left <= ticket.End.Sub(ticket.Start)/5
 }
 
-// Drop forgets a ticket that a server did not accept.
-func (t *Tickets) Drop(host string) {
+// Doubt has the next ticket for a host be a new one, if a KDC answers: the server did not take this one.
+func (t *Tickets) Doubt(host string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.kept, plain(host))
+	t.doubted[plain(host)] = true
 }
 
 // plain is a host's name as principals have it.
