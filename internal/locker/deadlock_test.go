@@ -16,7 +16,7 @@ func queueOf(t *testing.T, dir, text string) (queue []claim) {
 		if _, err := fmt.Sscanf(strings.NewReplacer("x", " x ", "s", " s ", "1of", " 1 ", "2of", " 2 ", "/", "").Replace(word), "%s %s %d", &run, &kind, &zxid); err != nil {
 			t.Fatalf("%q: %v", word, err)
 		}
-		c := claim{Contender: Contender{Name: word, Sequence: int32(i), Mode: Exclusive}, dir: dir, run: run, czxid: zxid} //nolint:gosec // few
+		c := claim{Contender: Contender{Name: word, Sequence: int32(i), Mode: Exclusive}, dir: dir, run: run, czxid: zxid}
 		c.entry.Owner = run
 		switch kind {
 		case "s":
