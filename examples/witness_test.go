@@ -168,7 +168,7 @@ func (s *fleetServer) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 func (s *fleetServer) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var m fleetServerModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
-	s.see("create", m.Name)
+	s.see("create", m.Name) //nolint:contextcheck // the look is the test's
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
 
@@ -177,14 +177,14 @@ func (s *fleetServer) Read(context.Context, resource.ReadRequest, *resource.Read
 func (s *fleetServer) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var m fleetServerModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
-	s.see("update", m.Name)
+	s.see("update", m.Name) //nolint:contextcheck // the look is the test's
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
 
 func (s *fleetServer) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var m fleetServerModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
-	s.see("delete", m.Name)
+	s.see("delete", m.Name) //nolint:contextcheck // the look is the test's
 }
 
 // fleetImage is a data source whose value never changes.

@@ -47,9 +47,6 @@ func Main(ctx context.Context, p Program, args []string) (code int, ok bool) {
 	if len(args) == 0 {
 		return 0, false
 	}
-	if args[0] == gateArgument {
-		return gate(p, args[1:]), true
-	}
 	i := slices.IndexFunc(Commands, func(c Command) bool { return c.Name == args[0] })
 	if i < 0 {
 		return 0, false

@@ -3,49 +3,18 @@
 package command
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/clocker/terraform-provider-clocker/internal/gate"
 	"github.com/clocker/terraform-provider-clocker/internal/holder"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
-
-// gate waits until its starter opens it, and then becomes the command. If that ends
-// before, so does this process. Its arguments are the descriptor of a pipe, the path of
-// the command's program, and the command.
-func gate(p Program, args []string) int {
-	if len(args) < 3 {
-		return exitUsage
-	}
-	fd, err := strconv.Atoi(args[0])
-	if err != nil {
-		return exitUsage
-	}
-	pipe := os.NewFile(uintptr(fd), "gate")
-	token, err := io.ReadAll(pipe)
-	if err != nil || !strings.HasSuffix(string(token), "\n") {
-		return exitNotHeld
-	}
-	_ = pipe.Close()
-	path, argv := args[1], args[2:]
-	environment := slices.DeleteFunc(os.Environ(), func(assignment string) bool { return strings.HasPrefix(assignment, run.EnvRun+"=") })
-	environment = append(environment, run.EnvRun+"="+strings.TrimSpace(string(token)))
-	err = syscall.Exec(path, argv, environment) //nolint:gosec // the user's command
-	if errors.Is(err, syscall.ENOEXEC) {
-		// A script without a first line that says what runs it.
-		err = syscall.Exec("/bin/sh", append([]string{"sh", path}, argv[1:]...), environment) //nolint:gosec // likewise
-	}
-	return p.fail(cannotRun(err), fmt.Errorf("%s: %w", path, err))
-}
 
 // opening is the starter's side of a gate.
 type opening struct {
@@ -70,7 +39,7 @@ func (r *running) startGate() (*opening, error) {
 	theirs, ours := os.NewFile(uintptr(fds[0]), "gate"), os.NewFile(uintptr(fds[1]), "gate")
 	defer func() { _ = theirs.Close() }()
 	g := &opening{
-		Cmd:   exec.Command(self, append([]string{gateArgument, strconv.Itoa(fds[0]), r.path}, r.args...)...), //nolint:gosec // our own executable
+		Cmd:   exec.Command(self, append([]string{gate.Argument, strconv.Itoa(fds[0]), r.path}, r.args...)...), //nolint:gosec // our own executable
 		pipe:  ours,
 		ended: make(chan struct{}),
 	}
@@ -90,7 +59,7 @@ func (r *running) startGate() (*opening, error) {
 // open lets the command begin.
 func (g *opening) open(token string) error {
 	defer func() { _ = g.pipe.Close() }()
-	_, err := g.pipe.WriteString(token + "\n")
+	_, err := g.pipe.WriteString(run.EnvRun + "=" + token + "\n")
 	return err
 }
 

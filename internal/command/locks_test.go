@@ -25,14 +25,18 @@ func someLocks() []locker.Listed {
 	alice.Info, alice.Run, alice.Host, alice.PID = "release 1.4.2", "136b2cbfac5ff389", "build1", 20490
 	hidden := holder("", "/_zklocking/hidden/ex-2", 1)
 	hidden.Unreadable = true
-	return []locker.Listed{
+	locks := []locker.Listed{
 		{Name: "empty", Waiters: 2},
 		{Name: "hidden", Holders: []locker.Entry{hidden}},
 		{Name: "secret", Unreadable: true},
 		{Name: "staging", Holders: []locker.Entry{holder("carol@ops", "/_zklocking/staging/ex-3", 0)}},
 		{Name: "team/\u202edeploy", Holders: []locker.Entry{holder("", "/_zklocking/team/\u202edeploy/lock-4", 2)}},
-		{Name: "web-rollout", Dir: "/_zklocking/web-rollout", Holders: []locker.Entry{alice, holder("bob@build2", "/_zklocking/web-rollout/ex-5", 3)}, Waiters: 7},
+		{Name: "web-rollout", Holders: []locker.Entry{alice, holder("bob@build2", "/_zklocking/web-rollout/ex-5", 3)}, Waiters: 7},
 	}
+	for i := range locks {
+		locks[i].Root, locks[i].Dir = "/_zklocking", "/_zklocking/"+locks[i].Name
+	}
+	return locks
 }
 
 func printed(t *testing.T, l lockPrinter, locks []locker.Listed) string {

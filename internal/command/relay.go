@@ -8,9 +8,14 @@ import (
 	"time"
 )
 
-// lookTime is how long a signal waits for word that the command has got it, too. What
-// ends the processes of a group or a job one by one takes less.
-const lookTime = 500 * time.Millisecond
+const (
+	// lookTime is how long a signal waits for word that the command has got it, too. What
+	// ends the processes of a group or a job one by one takes less.
+	lookTime = 500 * time.Millisecond
+	// answerTime bounds the wait for the listener's answer after that, which says that it
+	// has got no signal meanwhile. A busy machine lets it wait.
+	answerTime = 5 * time.Second
+)
 
 // relay decides which signals to this process are passed on to the command. A terminal,
 // and what ends all processes of a job, sends them to both, and a second interrupt would
@@ -18,13 +23,19 @@ const lookTime = 500 * time.Millisecond
 // this one that gets what is sent to all: what it gets, the command has got.
 type relay struct {
 	listening bool                    // there is a listener, or it is being started
-	pending   map[os.Signal]time.Time // until when to wait for the listener's word
+	pending   map[os.Signal]*look     // what this process got
 	early     map[os.Signal]time.Time // until when a word of the listener is about a signal yet to come
 	stopped   os.Signal               // the first one that stopped the command, or is to
 }
 
+// look is the wait for the listener's word.
+type look struct {
+	until time.Time
+	asked bool // the listener, at the end of lookTime
+}
+
 func newRelay() *relay {
-	return &relay{pending: make(map[os.Signal]time.Time), early: make(map[os.Signal]time.Time)}
+	return &relay{pending: make(map[os.Signal]*look), early: make(map[os.Signal]time.Time)}
 }
 
 // stops tells whether a signal asks a program to end in good order. Terraform takes a
@@ -41,9 +52,9 @@ func (r *relay) got(s os.Signal, now time.Time) {
 	case heard && now.Before(until):
 		r.reached(s)
 	case !r.listening:
-		r.pending[s] = now
-	case r.pending[s].IsZero():
-		r.pending[s] = now.Add(lookTime)
+		r.pending[s] = &look{until: now}
+	case r.pending[s] == nil:
+		r.pending[s] = &look{until: now.Add(lookTime)}
 	}
 }
 
@@ -68,17 +79,33 @@ func (r *relay) next() time.Time {
 	if len(r.pending) == 0 {
 		return time.Time{}
 	}
-	return slices.MinFunc(slices.Collect(maps.Values(r.pending)), time.Time.Compare)
+	first := slices.MinFunc(slices.Collect(maps.Values(r.pending)), func(a, b *look) int { return a.until.Compare(b.until) })
+	return first.until
+}
+
+// answered takes note that the listener has told of all signals that it got.
+func (r *relay) answered(now time.Time) {
+	for _, l := range r.pending {
+		if l.asked {
+			l.until = now
+		}
+	}
 }
 
 // due are the signals that the command has not got, and is to get now. Of those that
 // stop it, that is the first one, and that one again if somebody insists. Another one is
-// what a platform sends to a job that does not end soon, and is left out.
-func (r *relay) due(now time.Time) (pass, leave []os.Signal) {
-	inOrder := slices.SortedFunc(maps.Keys(r.pending), func(a, b os.Signal) int { return r.pending[a].Compare(r.pending[b]) })
+// what a platform sends to a job that does not end soon, and is left out. ask says to ask
+// the listener before.
+func (r *relay) due(now time.Time) (pass, leave []os.Signal, ask bool) {
+	inOrder := slices.SortedFunc(maps.Keys(r.pending), func(a, b os.Signal) int { return r.pending[a].until.Compare(r.pending[b].until) })
 	for _, s := range inOrder {
-		if now.Before(r.pending[s]) {
+		l := r.pending[s]
+		if now.Before(l.until) {
 			break
+		}
+		if r.listening && !l.asked {
+			l.asked, l.until, ask = true, now.Add(answerTime), true
+			continue
 		}
 		delete(r.pending, s)
 		if stops(s) && r.stopped != nil && r.stopped != s {
@@ -87,5 +114,5 @@ func (r *relay) due(now time.Time) (pass, leave []os.Signal) {
 		}
 		pass = append(pass, s)
 	}
-	return pass, leave
+	return pass, leave, ask
 }

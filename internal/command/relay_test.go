@@ -36,6 +36,8 @@ func TestRelay(t *testing.T) {
 		"the same again":                     {"listen got:TERM wait got:TERM wait", []os.Signal{TERM, TERM}, nil},
 		"the listener alone, long before":    {"listen heard:TERM wait got:TERM wait", []os.Signal{TERM}, nil},
 		"after the end of the listener":      {"listen deaf got:TERM now", []os.Signal{TERM}, nil},
+		"the listener answers late":          {"listen got:INT silence heard:INT wait", nil, nil},
+		"the listener never answers":         {"listen got:INT silence long", []os.Signal{INT}, nil},
 		"too soon to decide":                 {"listen got:INT now", nil, nil},
 		"two kinds to all":                   {"listen got:TERM heard:HUP heard:TERM got:HUP wait", nil, nil},
 		"what does not stop":                 {"listen got:USR1 wait got:USR1 wait got:INT wait", []os.Signal{USR1, USR1, INT}, nil},
@@ -55,11 +57,23 @@ func TestRelay(t *testing.T) {
 					r.got(signals[s], now)
 				case "heard":
 					r.heard(signals[s], now)
+				case "silence":
+					now = now.Add(lookTime)
+					if p, l, ask := r.due(now); len(p)+len(l) > 0 || !ask {
+						t.Errorf("passed on %v and left out %v without asking", p, l)
+					}
+				case "long":
+					now = now.Add(answerTime)
+					p, _, _ := r.due(now)
+					pass = append(pass, p...)
 				case "wait":
 					now = now.Add(lookTime)
+					if _, _, ask := r.due(now); ask {
+						r.answered(now)
+					}
 					fallthrough
 				case "now":
-					p, l := r.due(now)
+					p, l, _ := r.due(now)
 					pass, leave = append(pass, p...), append(leave, l...)
 					if !r.next().IsZero() && !r.next().After(now) {
 						t.Error("something is due still")

@@ -42,10 +42,6 @@ the command ended with 0; 75 if a lock was not had, and the command was not star
 Example: %s run --lockid web-rollout --lockwait 600 -- terraform apply`
 )
 
-// gateArgument makes this program the process that becomes the command, once the locks
-// are held: so it is known, and under watch, before it does anything.
-const gateArgument = "gate"
-
 var runCommand = Command{
 	Name:    "run",
 	Summary: "hold locks while a command runs",

@@ -185,8 +185,12 @@ func (r *running) outlast(ctx context.Context, signals <-chan os.Signal) {
 // attend passes signals on to the command until that has ended.
 func (r *running) attend(ctx context.Context, h *holder.Process, g *opening, signals <-chan os.Signal) {
 	echoes := make(chan os.Signal, len(passedOn))
-	endListener := func() {}
-	defer func() { endListener() }()
+	var listener *holder.Listener
+	defer func() {
+		if listener != nil {
+			listener.End()
+		}
+	}()
 	start := time.After(listenAfter)
 	relay := newRelay()
 	defer func() {
@@ -204,20 +208,26 @@ func (r *running) attend(ctx context.Context, h *holder.Process, g *opening, sig
 		case <-g.ended:
 			return
 		case <-start:
-			end, err := h.Listen(listenerEnvironment(os.Environ()), func(s os.Signal) { echoes <- s })
-			if err == nil {
-				endListener, relay.listening = end, true
-			}
+			var err error
+			listener, err = h.Listen(listenerEnvironment(os.Environ()), func(s os.Signal) { echoes <- s })
+			relay.listening = err == nil
 		case s := <-signals:
 			relay.got(s, time.Now())
 		case s := <-echoes:
-			if s == nil {
+			switch s {
+			case nil:
 				relay.listening = false
-			} else {
+				relay.answered(time.Now())
+			case holder.Answer:
+				relay.answered(time.Now())
+			default:
 				relay.heard(s, time.Now())
 			}
 		case <-due:
-			pass, leave := relay.due(time.Now())
+			pass, leave, ask := relay.due(time.Now())
+			if ask {
+				listener.Ask()
+			}
 			for _, s := range pass {
 				r.pass(ctx, h, g, relay, s)
 			}

@@ -9,6 +9,3 @@ import (
 func (r *running) run(context.Context) int {
 	return r.fail(exitCannotRun, errors.New("run is not supported on Windows. Use a clocker_lock block, or run it in WSL"))
 }
-
-// gate is never started.
-func gate(Program, []string) int { return exitCannotRun }

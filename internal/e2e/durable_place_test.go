@@ -23,12 +23,12 @@ func TestDurableLockInAnotherEnsemble(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	renamed := zktest.NewProxy(t, space.Server())
-	other := zktest.NewSpaceOn(t, zktest.Own(t, zktest.Options{}))
+	other := zktest.Own(t, zktest.Options{})
 	w := newWorkspace(t, at(space, space.Addr()), durableLock("a"))
 	w.apply().succeed()
 	name := wantDurable(t, space, lockDir)
 
-	w.configure(at(other, other.Addr()), durableLock("a"))
+	w.configure(at(space, other.Addr()), durableLock("a"))
 	for what, start := range map[string]func() *command{
 		"plan":                   func() *command { return w.start("plan", "-json", "-input=false") },
 		"destroy":                func() *command { return w.destroy() },
@@ -169,29 +169,52 @@ func TestDurableLockThatIsNotHadAgain(t *testing.T) {
 // destroys it.
 func TestDurableLockOutOfTheState(t *testing.T) {
 	t.Parallel()
-	needs(t, "removed blocks", map[string]int{"Terraform": 7, "OpenTofu": 7})
-	space := zktest.NewSpace(t)
-	w := newWorkspace(t, provider(space), durableLock("a"))
-	w.apply().succeed()
-	name := wantDurable(t, space, lockDir)
-	w.configure(provider(space), `
+	forgotten := `
 removed {
   from = clocker_lock.a
   lifecycle { destroy = false }
 }
-`)
-	w.apply().succeed()
-	if list := w.start("state", "list"); list.wait() != 0 || list.stdout() != "" {
-		t.Errorf("the state has %q", list.stdout())
+`
+	for name, way := range map[string]struct {
+		needs  map[string]int
+		lock   string
+		forget func(w *workspace, space *zktest.Space) *command
+	}{
+		"by a removed block": {
+			needs: map[string]int{"Terraform": 7, "OpenTofu": 7},
+			lock:  durableLock("a"),
+			forget: func(w *workspace, space *zktest.Space) *command {
+				w.configure(provider(space), forgotten)
+				return w.apply()
+			},
+		},
+		"by its lifecycle": {
+			needs:  map[string]int{"Terraform": 16, "OpenTofu": 12},
+			lock:   durableLock("a", "lifecycle { destroy = false }"),
+			forget: func(w *workspace, _ *zktest.Space) *command { return w.destroy() },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			needs(t, "destroy = false "+name, way.needs)
+			space := zktest.NewSpace(t)
+			w := newWorkspace(t, provider(space), way.lock)
+			w.apply().succeed()
+			held := wantDurable(t, space, lockDir)
+			way.forget(w, space).wait() // not all call it a success to have forgotten something
+			if list := w.start("state", "list"); list.wait() != 0 || list.stdout() != "" {
+				t.Errorf("the state has %q", list.stdout())
+			}
+			if now := wantDurable(t, space, lockDir); now != held {
+				t.Errorf("%s has become %s", held, now)
+			}
+			w.configure(provider(space), durableLock("a"))
+			w.start("import", "-input=false", "clocker_lock.a", "e2e").succeed()
+			w.unchanged()
+			w.destroy().succeed()
+			space.WaitGone(lockDir)
+		})
 	}
-	if now := wantDurable(t, space, lockDir); now != name {
-		t.Errorf("%s has become %s", name, now)
-	}
-	w.configure(provider(space), durableLock("a"))
-	w.start("import", "-input=false", "clocker_lock.a", "e2e").succeed()
-	w.unchanged()
-	w.destroy().succeed()
-	space.WaitGone(lockDir)
 }
 
 // When ZooKeeper is gone for good, the destroy of a durable lock says how to do

@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -103,8 +104,10 @@ func TestDurableLockIsHeldAgainstOthers(t *testing.T) {
 			apply := w.apply()
 			apply.fail()
 			d := apply.err()
-			for _, want := range []string{"the release team", "durable", "until the freeze ends", space.Path(lockDir + "/" + name), "lockwait = 1 seconds",
-				"stays until it is destroyed", `"e2e" into a configuration`, "terraform-provider-clocker break e2e --znode " + name + " --reason"} {
+			for _, want := range []string{
+				"the release team", "durable", "until the freeze ends", space.Path(lockDir + "/" + name), "lockwait = 1 seconds",
+				"stays until it is destroyed", `"e2e" into a configuration`, "terraform-provider-clocker break e2e --znode " + space.Path(lockDir+"/"+name) + " --reason 'WHY'",
+			} {
 				if !strings.Contains(d.Detail, want) {
 					t.Errorf("the error does not say %q: %v", want, d)
 				}
@@ -118,8 +121,17 @@ func TestDurableLockIsHeldAgainstOthers(t *testing.T) {
 			}
 		})
 	}
+	// What the error says can be pasted.
+	w := newWorkspace(t, provider(space), lock("b"))
+	refused := w.apply()
+	refused.fail()
+	_, line, _ := strings.Cut(refused.err().Detail, "in the environment: ")
+	line, _, _ = strings.Cut(line, "\n")
+	w.setenv("CLOCKER_ZOOKEEPER", space.ConnectString())
+	w.startCommand(exec.Command("sh", "-c", "'"+w.plugins+"'/"+line)).succeed()
+	w.apply().succeed()
 	holding.destroy().succeed()
-	space.WaitGone(lockDir)
+	deleteEmpty(space, lockDir)
 }
 
 // destroy lets the lock go last: what depends on it is gone then.

@@ -128,7 +128,7 @@ var losses = map[string]struct {
 	mend func(*losing)
 }{
 	"deleted by an operator": {why: "somebody deleted its znode", lose: (*losing).deleted},
-	"session expired":        {why: "session has been expired", lose: func(l *losing) { l.proxy.Expire() }},
+	"session closed":         {why: "somebody else closed its session", lose: func(l *losing) { l.proxy.Expire() }},
 	"connection cut": {
 		why:  "no quorum of the servers has answered for too long",
 		lose: func(l *losing) { l.proxy.Refuse() },

@@ -97,7 +97,7 @@ func (w *workspace) checkRaces(top string) {
 
 func write(t *testing.T, file, text string) {
 	t.Helper()
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil { //nolint:gosec // below a test's own directory
 		t.Fatal(err)
 	}
 }

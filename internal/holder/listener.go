@@ -1,12 +1,12 @@
 package holder
 
 import (
+	"bufio"
 	"encoding/gob"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
-	"slices"
 	"syscall"
 	"time"
 )
@@ -20,17 +20,23 @@ func hear() {
 	signals := make(chan os.Signal, len(echoed))
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	var o order
-	input := gob.NewDecoder(os.Stdin)
-	if err := input.Decode(&o); err != nil {
+	input := bufio.NewReader(os.Stdin)
+	if err := gob.NewDecoder(input).Decode(&o); err != nil {
 		return
 	}
 	starter := make(chan struct{}) // closed when that has ended
+	asked := make(chan struct{})
 	if o.Echo {
-		signal.Notify(signals, echoed...)
+		signal.Notify(signals, syscall.SIGHUP, syscall.SIGQUIT)
 		signal.Ignore(syscall.SIGPIPE) // who is told may have ended
 		go func() {
 			defer close(starter)
-			_, _ = io.Copy(io.Discard, os.Stdin)
+			for {
+				if _, err := input.ReadByte(); err != nil {
+					return
+				}
+				asked <- struct{}{}
+			}
 		}()
 	} else {
 		_ = os.Stdin.Close()
@@ -48,15 +54,30 @@ func hear() {
 	if err == nil {
 		down = r.down
 	}
+	tell := func(s os.Signal) {
+		if down != nil && (s == os.Interrupt || s == syscall.SIGTERM) {
+			_ = r.send(message{Op: opStopping, Process: o.For})
+		}
+		for code, echo := range echoed {
+			if o.Echo && echo == s {
+				_, _ = os.Stdout.Write([]byte{code})
+			}
+		}
+	}
 	for down != nil || starter != nil {
 		select {
 		case s := <-signals:
-			if down != nil && (s == os.Interrupt || s == syscall.SIGTERM) {
-				_ = r.send(message{Op: opStopping, Process: o.For})
+			tell(s)
+		case <-asked:
+			for quiet := time.After(settleTime); quiet != nil; {
+				select {
+				case s := <-signals: // which can be on its way inside this process
+					tell(s)
+				case <-quiet:
+					quiet = nil
+				}
 			}
-			if number := slices.Index(echoed, s); o.Echo && number >= 0 {
-				_, _ = os.Stdout.Write([]byte{byte(number)}) //nolint:gosec // there are few
-			}
+			tell(Answer)
 		case <-down:
 			down = nil
 		case <-starter:
@@ -65,8 +86,19 @@ func hear() {
 	}
 }
 
-// echoed are the signals that a listener with an echo tells of.
-var echoed = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
+// Answer is what a listener tells when it was asked, after all signals that it got.
+const Answer = answered(0)
+
+type answered int
+
+func (answered) Signal()        {}
+func (answered) String() string { return "answer" }
+
+// echoed is what a listener with an echo tells of, by the byte that says so.
+var echoed = map[byte]os.Signal{'A': Answer, 'I': os.Interrupt, 'T': syscall.SIGTERM, 'H': syscall.SIGHUP, 'Q': syscall.SIGQUIT}
+
+// settleTime is how long a signal can be on its way inside a process.
+const settleTime = 20 * time.Millisecond
 
 // startListener starts the listener process, and returns when it listens: until then
 // this process, which stays for that, is told of an interrupt by Terraform. Without a
@@ -84,7 +116,7 @@ func (p *Process) startListener() {
 }
 
 // listener starts a listener process. in is to be closed.
-func (p *Process) listener(echo bool, env ...string) (cmd *exec.Cmd, out *os.File, in io.Closer, err error) {
+func (p *Process) listener(echo bool, env ...string) (cmd *exec.Cmd, out *os.File, in io.WriteCloser, err error) {
 	cmd, err = ourselves(ListenerCommand)
 	if err != nil {
 		return nil, nil, nil, err
@@ -118,10 +150,10 @@ func (p *Process) listener(echo bool, env ...string) (cmd *exec.Cmd, out *os.Fil
 
 // Listen starts a listener process, which gets what is sent to the whole process group
 // of this process, or to all processes of a job. heard is called for each signal that it
-// gets, and in the end with nil, when it has ended. end ends it.
+// gets, with [Answer] when it was asked, and in the end with nil, when it has ended.
 //
 // It has env as its environment: what ends the processes of a job finds them by that.
-func (p *Process) Listen(env []string, heard func(os.Signal)) (end func(), err error) {
+func (p *Process) Listen(env []string, heard func(os.Signal)) (*Listener, error) {
 	cmd, out, in, err := p.listener(true, env...)
 	if err != nil {
 		return nil, err
@@ -129,7 +161,7 @@ func (p *Process) Listen(env []string, heard func(os.Signal)) (end func(), err e
 	go func() {
 		defer func() { _ = out.Close() }()
 		for b := make([]byte, 1); ; {
-			if _, err := out.Read(b); err != nil || int(b[0]) >= len(echoed) {
+			if _, err := out.Read(b); err != nil {
 				break
 			}
 			heard(echoed[b[0]])
@@ -141,8 +173,20 @@ func (p *Process) Listen(env []string, heard func(os.Signal)) (end func(), err e
 		}
 		heard(nil)
 	}()
-	return func() {
-		_ = cmd.Process.Kill()
-		_ = in.Close()
-	}, nil
+	return &Listener{cmd.Process, in}, nil
+}
+
+// Listener is a listener process.
+type Listener struct {
+	process *os.Process
+	in      io.WriteCloser
+}
+
+// Ask has it tell of all signals that it got, and then [Answer].
+func (l *Listener) Ask() { _, _ = l.in.Write([]byte{0}) }
+
+// End ends it.
+func (l *Listener) End() {
+	_ = l.process.Kill()
+	_ = l.in.Close()
 }

@@ -35,9 +35,10 @@ type Process struct {
 	connecting sync.Mutex
 	listeners  sync.WaitGroup // that are being started
 
-	mu     sync.Mutex
-	remote *remote // nil before the first request
-	notes  []string
+	mu      sync.Mutex
+	remote  *remote // nil before the first request
+	notes   []string
+	closing bool // no more listeners are started
 }
 
 var _ Holder = (*Process)(nil)
@@ -99,7 +100,7 @@ func (p *Process) Acquire(ctx context.Context, req Request) (Grant, error) {
 				_ = r.send(message{ID: id, Op: opTaken}) // else it is undone
 			}
 			if a.Listener && p.tell == nil {
-				p.listeners.Go(func() { p.startListener() })
+				p.beginListener()
 			}
 			return a.Grant, nil
 		case <-r.down:
@@ -200,11 +201,24 @@ func (p *Process) note(notes []string) {
 // Close leaves the holder process to itself: it cancels what is pending, and stays
 // until the run ends if it holds a lock.
 func (p *Process) Close() error {
+	p.mu.Lock()
+	p.closing = true
+	p.mu.Unlock()
 	p.listeners.Wait()
 	if r := p.connected(nil); r != nil {
 		r.fail(ErrEnded)
 	}
 	return nil
+}
+
+// beginListener starts a listener, for which Close waits. Once that has begun, there is
+// none to start.
+func (p *Process) beginListener() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closing {
+		p.listeners.Go(p.startListener)
+	}
 }
 
 // connected returns the living connection, nil if there is none, after it has become

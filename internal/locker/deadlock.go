@@ -9,7 +9,7 @@ import (
 type claim struct {
 	Contender
 	dir   string // of its lock
-	run   string // the run that it belongs to
+	run   string // the run that it belongs to, by its name, and once it was read by its session, too
 	czxid int64  // of the transaction that created it
 	first bool   // it holds its lock, or is about to
 	entry Entry

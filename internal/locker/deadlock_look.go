@@ -3,6 +3,7 @@ package locker
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -96,8 +97,16 @@ func (s suspicion) look(ctx context.Context) (circle []Link, stuck bool) {
 	if !suspects.has(s.own) {
 		return nil, false
 	}
-	return suspects.closedBy(s.own)
+	own := s.own
+	own.run = ofSession(own.run, s.session.ID())
+	return suspects.closedBy(own)
 }
+
+// ofSession is a run as far as one session is concerned. Anybody can write the id of a run
+// into a name, and so make a circle of what is none. The session is the server's word. That
+// two sessions are of one run nobody can tell who is not of it: a circle over two sessions
+// of one run is not seen.
+func ofSession(run string, session int64) string { return fmt.Sprintf("%s of %#x", run, session) }
 
 // waitedFor tells whether another run waits for one of the run's other locks.
 func (s suspicion) waitedFor(ctx context.Context, others []string) bool {
@@ -149,7 +158,7 @@ func listAll(ctx context.Context, s *zookeeper.Session, dirs []string) snapshot 
 	return queues.only(func(claim) bool { return true })
 }
 
-// read reads the znodes of all contenders, and leaves out those that have left, that outlive
+// read reads the znodes of all contenders, which tell the sessions, and leaves out those that have left, that outlive
 // their run, or that do not wait for a lock which they do not get at once.
 func (s snapshot) read(ctx context.Context, session *zookeeper.Session) snapshot {
 	all := slices.Concat(s...)
@@ -161,7 +170,7 @@ func (s snapshot) read(ctx context.Context, session *zookeeper.Session) snapshot
 		if err != nil || entry == nil || entry.Session == 0 || entry.Once && !c.first {
 			return
 		}
-		c.entry, c.czxid = *entry, entry.Czxid
+		c.entry, c.czxid, c.run = *entry, entry.Czxid, ofSession(c.run, entry.Session)
 		mu.Lock()
 		defer mu.Unlock()
 		there[c.path()] = c

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
@@ -41,7 +43,7 @@ type Listed struct {
 
 // LockID is the id that leads to the lock below its root; "" if no id does.
 func (l Listed) LockID() string {
-	if strings.Contains(l.Name, "/") || ValidateLockID(l.Name) != nil {
+	if ValidateLockID(l.Name) != nil || Directory("", l.Root, l.Name) != l.Dir {
 		return ""
 	}
 	return l.Name
@@ -81,7 +83,7 @@ type survey struct {
 func newSurvey(s *zookeeper.Session, prefix string) *survey {
 	return &survey{
 		session:  s,
-		prefix:   directoryName(prefix),
+		prefix:   inOurForm(prefix),
 		requests: make(chan struct{}, listRequests),
 		locks:    make(map[*site]Listed),
 	}
@@ -186,13 +188,16 @@ func (v *survey) dissect(at *site, listing zookeeper.Listing) (lock Listed, hold
 
 // matches tells whether a lock of that name is asked for.
 func (v *survey) matches(name string) bool {
-	return strings.HasPrefix(directoryName(name), v.prefix)
+	return strings.HasPrefix(inOurForm(name), v.prefix)
 }
 
 // leads tells whether a lock that is asked for can be there or below.
 func (v *survey) leads(name string) bool {
-	return v.matches(name) || strings.HasPrefix(v.prefix, directoryName(name+"/"))
+	return v.matches(name) || strings.HasPrefix(v.prefix, inOurForm(name+"/"))
 }
+
+// inOurForm is the name as a directory of ours would have it.
+func inOurForm(name string) string { return norm.NFC.String(directoryName(name)) }
 
 // readHolders reads the holders' znodes. all is false if one of them has left.
 func (v *survey) readHolders(ctx context.Context, dir string, holding []Contender) (entries []Entry, all bool, err error) {

@@ -103,6 +103,7 @@ func TestList(t *testing.T) {
 	contenders(DefaultRoot+"/gem", "ex", "sh")
 	contenders(DefaultRoot+"/readers", "sh", "sh", "ex", "sh")
 	contenders(DefaultRoot+"/web-0000000001", "lock-")
+	contenders(DefaultRoot+"/cafe\u0301", "lock-") // which no id reaches, as é is one character in ids
 	contenders(DefaultRoot+"/team/deploy/app", "mutex-")
 	contenders(DefaultRoot+"/curator/leases", "_c_1-lease-")
 	mkdirs(space, DefaultRoot+"/curator/locks", DefaultRoot+"/gem/readme", DefaultRoot+"/a/b/c/d/e/f")
@@ -110,6 +111,7 @@ func TestList(t *testing.T) {
 	space.Create(DefaultRoot+"/ex0000000000", nil, zktest.Ephemeral) // no directory, whatever its name
 
 	want := []string{
+		"cafe\u0301 lock without an id +0",
 		"curator/leases _c_1-lease without an id +0",
 		"gem ex +1",
 		"readers sh sh +2",
@@ -123,6 +125,7 @@ func TestList(t *testing.T) {
 	}
 	for prefix, want := range map[string][]string{
 		"web":              {"web anna +0", "web-0000000001 lock +0"},
+		"caf\u00e9":        {"cafe\u0301 lock without an id +0"},
 		"team/":            {"team/deploy/app mutex without an id +0", "team__web anna +1"},
 		"team/deploy/app":  {"team/deploy/app mutex without an id +0"},
 		"team/deploy/app/": {},

@@ -57,11 +57,21 @@ func (e *ProblemsError) Error() string {
 	return strings.Join(all, "\n\n")
 }
 
+// environmentOnly are the arguments that no command has a flag for. What is wrong with
+// them names the environment variable.
+var environmentOnly = []string{
+	settingSessionTimeout.attribute, settingConnectTimeout.attribute, settingLockRoot.attribute, settingLayout.attribute, settingOwner.attribute,
+	settingUsername.attribute, settingPassword.attribute, settingACL.attribute, "tls",
+}
+
 // inWords is a diagnostic with the flag that it is about.
 func inWords(d diag.Diagnostic) string {
 	about := ""
 	if at, ok := d.(diag.DiagnosticWithPath); ok {
-		about = fmt.Sprintf(" (--%s)", strings.ReplaceAll(at.Path().String(), "_", "-"))
+		attribute, _, _ := strings.Cut(at.Path().String(), ".")
+		if !slices.Contains(environmentOnly, attribute) {
+			about = fmt.Sprintf(" (--%s)", strings.ReplaceAll(attribute, "_", "-"))
+		}
 	}
 	return fmt.Sprintf("%s%s\n\n%s", d.Summary(), about, strings.TrimSpace(d.Detail()))
 }
@@ -125,9 +135,9 @@ func (l *Locks) Flags(set *flag.FlagSet) {
 		})
 	}
 	number("lockwait", fmt.Sprintf("How many `seconds` to queue for each lock: 0 tries once, -1 waits without limit. Default %d.", defaultLockwait), &l.lockwait)
-	text("mode", fmt.Sprintf("`%s`: nobody else holds the lock; %s: others with that mode may. Default %s.", strings.Join(names(modes), "|"), locker.Shared, defaultMode), &l.mode)
+	text("mode", fmt.Sprintf("How to hold the lock, `%s`: %s admits others with that mode. Default %s.", strings.Join(names(modes), "|"), locker.Shared, defaultMode), &l.mode)
 	number("slots", fmt.Sprintf("At most this `number` (1 to %d) hold the lock at once. Not with --mode.", maxSlots), &l.slots)
-	text("on-lost", fmt.Sprintf("`%s`: what to do if the lock is lost. Default %s.", strings.Join(names(onLosts), "|"), defaultLoss), &l.onLost)
+	text("on-lost", fmt.Sprintf("What to do if a lock is lost, `%s`. Default %s.", strings.Join(names(onLosts), "|"), defaultLoss), &l.onLost)
 	number("max-hold", "After how many `seconds` the command is interrupted, if it holds the lock still. Default: no limit.", &l.maxHold)
 	text("info", "Free `text`, shown to whoever waits for the lock. Not for secrets.", &l.info)
 	text("zookeeper", fmt.Sprintf("The `servers` host[:port][,host[:port]...][/chroot]. Default: the environment variable %s.", strings.Join(settingZooKeeper.env, ", then ")), &l.zookeeper)

@@ -12,7 +12,7 @@ import (
 // alone is the client with sessions of its own, which closeSessions ends.
 func (c *Client) alone() (own *client, closeSessions func()) {
 	pool := &zookeeper.Pool{}
-	own = &client{runtime: c.client.runtime, version: c.client.version, settings: c.client.settings}
+	own = &client{runtime: c.runtime, version: c.version, settings: c.settings}
 	own.runtime.Sessions = pool
 	return own, pool.Close
 }

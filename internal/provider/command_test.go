@@ -2,8 +2,24 @@ package provider
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
+
+func TestProblemsNameTheFlag(t *testing.T) {
+	t.Setenv("CLOCKER_ZOOKEEPER", "a:b")
+	t.Setenv("CLOCKER_OWNER", strings.Repeat("x", 1000))
+	t.Setenv("CLOCKER_TLS_CA_FILE", "/no/such/file")
+	_, err := NewClient(t.Context(), "test", nil)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for text, want := range map[string]bool{"(--zookeeper)": true, "CLOCKER_OWNER": true, "CLOCKER_TLS_CA_FILE": true, "(--owner)": false, "(--tls": false} {
+		if strings.Contains(err.Error(), text) != want {
+			t.Errorf("%q is in it: %t\n%v", text, !want, err)
+		}
+	}
+}
 
 func TestWithoutSecrets(t *testing.T) {
 	environment := []string{"PATH=/bin", "CLOCKER_PASSWORD=secret", "CLOCKER_USERNAME=user", "CLOCKER_TLS_KEY_FILE=-----BEGIN", "BUILD_ID=1", "CLOCKER_PASSWORD"}

@@ -235,6 +235,10 @@ func (r *lockResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 			return
 		}
 		t.durable = state.durable()
+		if err := r.elsewhere(ctx, req.Private, state, t, &resp.Diagnostics); err != nil {
+			resp.Diagnostics.Append(explain(reading, t, err))
+			return
+		}
 		if !t.has(state.Znode, reading, &resp.Diagnostics) {
 			return
 		}
@@ -245,10 +249,6 @@ func (r *lockResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 		}
 		if held {
 			r.remember(ctx, req.Private, resp.Private, state, t, &resp.Diagnostics)
-			return
-		}
-		if err := r.elsewhere(ctx, req.Private, state, t, &resp.Diagnostics); err != nil {
-			resp.Diagnostics.Append(explain(reading, t, err))
 			return
 		}
 		tflog.Warn(ctx, "lock lost", map[string]any{"lockid": t.lockID, "znode": state.Znode.ValueString(), "cause": "its znode is gone"})

@@ -59,13 +59,13 @@ func (r *lockResource) withLock(ctx context.Context, state lockResourceModel, pr
 		return
 	}
 	t.durable = state.durable()
-	if !t.has(state.Znode, what, diags) {
-		return
-	}
 	znode := holder.Znode{Ensemble: t.ensemble, Path: state.Znode.ValueString(), Durable: t.durable}
 	diags.Append(getPrivate(ctx, private, privateGrant, &znode.Grant)...)
 	err := r.elsewhere(ctx, private, state, t, diags)
 	if err == nil {
+		if !t.has(state.Znode, what, diags) {
+			return
+		}
 		err = do(t, znode)
 	}
 	if err != nil {

@@ -69,20 +69,13 @@ func (r *lockResource) remember(ctx context.Context, from privateReader, to priv
 	}
 }
 
-// movesOn tells whether a lock that is ours has to be released, and taken again as
-// the plan wants it: in another way, or below another znode. What the plan leaves out,
-// or calls by another name, is no change.
+// movesOn tells whether a lock that is ours has to be released, and taken again in
+// another way. What the plan leaves out is no change.
 func (r *lockResource) movesOn(plan, state lockResourceModel) bool {
 	var ignored diag.Diagnostics // ModifyPlan has them, and so has what comes next
 	now, ok := r.client.locate(plan.place(), &ignored)
-	if !ok {
-		return true
-	}
-	then, ok := r.client.locate(state.place(), &ignored)
-	if !ok || plan.durable() != state.durable() || now.mode != then.mode || now.slots != then.slots || now.layout != then.layout {
-		return true
-	}
-	return now.dir != path.Dir(state.Znode.ValueString())
+	then, known := r.client.locate(state.place(), &ignored)
+	return !ok || !known || plan.durable() != state.durable() || now.mode != then.mode || now.slots != then.slots || now.layout != then.layout
 }
 
 // isElsewhere tells whether the block's zookeeper argument means another ensemble, or

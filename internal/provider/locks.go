@@ -42,6 +42,7 @@ func (c *client) roots(own types.String, diags *diag.Diagnostics) (r lockRoots, 
 		return r, false
 	}
 	r.ensemble = c.ensemble(connect.Servers)
+	c.warnOfPlainText(connect.Servers, diags)
 	roots := []string{locker.DefaultRoot, locker.DefaultSemaphoreRoot}
 	if !c.settings.lockRoot.IsNull() {
 		roots = []string{c.settings.lockRoot.ValueString()}

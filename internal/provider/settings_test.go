@@ -149,6 +149,7 @@ func TestPlainTextIsWarnedOfOnce(t *testing.T) {
 		"a password to this host":        {alice, "localhost,127.0.0.1:2182,[::1]:2181", false},
 		"a password over TLS":            {security{auth: alice.auth, tls: &zookeeper.TLS{}}, "zk1:2181", false},
 		"Kerberos to another host":       {security{sasl: sasl{kerberos: &zookeeper.Kerberos{ServiceName: "zookeeper"}}}, "zk1:2181", true},
+		"DIGEST-MD5 to another host":     {security{sasl: sasl{md5: zookeeper.SASLUser{Username: "alice"}}}, "zk1:2181", true},
 		"creator without a password":     {security{creator: true}, "zk1:2181", true},
 		"nobody":                         {security{}, "zk1:2181", false},
 		"a password and an unknown host": {alice, "", false},

@@ -22,7 +22,7 @@ func (c *client) holds(ctx context.Context, t target, state lockResourceModel) (
 		return false, err
 	}
 	if state.durable() {
-		return entry.Durable && entry.Session == 0, nil
+		return isDurable(entry), nil
 	}
 	own, err := c.runtime.Holder.Own(ctx, t.dir)
 	return slices.Contains(own, entry.Identity()), err
