@@ -190,10 +190,10 @@ func TestQueue(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, versions{})
 	w.write("main.tf", read(t, "guides/operating/queue.tf"))
-	holder := w.hold("web-rollout", `{"v":1,"owner":"alice@build1","host":"build1","pid":7,"since":"2026-02-03T04:05:06Z","held_since":"2026-02-03T04:15:06Z"}`)
+	holder := w.hold("web-rollout", `{"v":1,"owner":"alice@build1","host":"build1","pid":7,"since":"2026-02-03T04:05:06Z","held_since":"2026-02-03T04:15:06Z","max_hold":3600}`)
 	waiter := w.join("web-rollout", "bob@build2")
 	output := w.apply("Apply complete!")
-	for _, want := range []string{"holds since 20", "  alice@build1  process 7 on build1  ", "waits since 20", "  bob@build2  process ? on ?  "} {
+	for _, want := range []string{"holds since 2026-02-03T04:15:06Z, until 2026-02-03T05:15:06Z at the latest  alice@build1  process 7 on build1  ", "waits since 20", "  bob@build2  process ? on ?  "} {
 		if !strings.Contains(output, want) {
 			t.Errorf("%q is not in\n%s", want, output)
 		}

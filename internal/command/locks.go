@@ -201,6 +201,7 @@ type holderJSON struct {
 	PID       *int    `json:"pid"`
 	Since     string  `json:"since"`
 	HeldSince *string `json:"held_since"`
+	Until     *string `json:"until"`
 }
 
 // encode writes the locks as one JSON value.
@@ -215,6 +216,9 @@ func (l *lockPrinter) encode(out io.Writer, locks []locker.Listed) error {
 			}
 			if !h.HeldSince.IsZero() {
 				one.HeldSince = orNull(instant(h.HeldSince))
+			}
+			if until := h.Until(); !until.IsZero() {
+				one.Until = orNull(instant(until))
 			}
 			if h.PID != 0 {
 				one.PID = &h.PID

@@ -21,7 +21,7 @@ func someLocks() []locker.Listed {
 		}
 	}
 	alice := holder("alice@build1", "/_zklocking/web-rollout/ex-1", 0x100005c6d220001)
-	alice.HeldSince = at.Add(time.Minute)
+	alice.HeldSince, alice.MaxHold = at.Add(time.Minute), 3600
 	alice.Info, alice.Run, alice.Host, alice.PID = "release 1.4.2", "136b2cbfac5ff389", "build1", 20490
 	hidden := holder("", "/_zklocking/hidden/ex-2", 1)
 	hidden.Unreadable = true
@@ -97,7 +97,7 @@ func TestLocksJSON(t *testing.T) {
 	alice, _ := holders[0].(map[string]any)
 	for name, want := range map[string]any{
 		"owner": "alice@build1", "info": "release 1.4.2", "run": "136b2cbfac5ff389", "host": "build1", "pid": 20490.0, "mode": "exclusive", "client": nil,
-		"durable": false, "since": "2026-11-23T02:31:07Z", "held_since": "2026-11-23T02:32:07Z", "znode": "/_zklocking/web-rollout/ex-1",
+		"durable": false, "since": "2026-11-23T02:31:07Z", "held_since": "2026-11-23T02:32:07Z", "until": "2026-11-23T03:32:07Z", "znode": "/_zklocking/web-rollout/ex-1",
 	} {
 		if alice[name] != want {
 			t.Errorf("%s of a holder is %v, want %v", name, alice[name], want)

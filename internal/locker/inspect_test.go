@@ -2,6 +2,7 @@ package locker
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -178,7 +179,7 @@ func TestEntryString(t *testing.T) {
 			[]string{"holds it since 2026-11-23T01:02:03Z, until 2026-11-23T01:03:33Z at the latest"},
 			nil,
 		},
-		"with an end that cannot be": {Entry{Data: Data{Owner: "anna", HeldSince: at, MaxHold: 1 << 60}}, []string{"holds it since"}, []string{"until"}},
+		"with an end that cannot be": {Entry{Data: Data{Owner: "anna", HeldSince: at, MaxHold: math.MaxInt}}, []string{"holds it since"}, []string{"until"}},
 		"that will have an end":      {Entry{Data: Data{Owner: "anna", Since: at, MaxHold: 90}}, []string{"in the queue since"}, []string{"until"}},
 		"the host is in the owner":   {Entry{Data: Data{Owner: "anna@build", Host: "build"}}, []string{"anna@build"}, []string{"on host"}},
 		"durable":                    {Entry{Data: Data{Owner: "anna", Durable: true}}, []string{"durable"}, nil},
