@@ -25,6 +25,9 @@ func (a *actor) refused(s step, l *life, err error) {
 		if left := (*locker.LeftError)(nil); errors.As(err, &left) {
 			a.c.count("left by a server that refused to delete it, and named")
 		}
+	case errors.Is(err, locker.ErrDeadlock):
+		a.c.count("closed a deadlock")
+		a.startAnew(l)
 	case s.wait >= 0 && strings.Contains(err.Error(), "no verdict from ZooKeeper"):
 		a.c.count("no servers for longer than its wait")
 	case l.shaken.Load(): // whatever it was about just then
@@ -33,6 +36,19 @@ func (a *actor) refused(s step, l *life, err error) {
 	default:
 		a.c.report("%s: acquire for %v: %v", a.name, s, err)
 	}
+}
+
+// startAnew ends a run that waits for nothing any more, as one does that has closed a
+// deadlock.
+func (a *actor) startAnew(l *life) {
+	if a.calm.TryLock() {
+		defer a.calm.Unlock()
+		if a.current() == l {
+			a.next(l, false)
+		}
+		return
+	}
+	wait(a.c.ctx, restTime, nil)
 }
 
 // gone sees to it that the contender of a step that did not get its lock leaves the

@@ -32,6 +32,10 @@ func repeated[T any](ctx context.Context, s *Session, sort sort, op, path string
 			return value, err
 		}
 		if ctx.Err() != nil {
+			if cause := context.Cause(ctx); !errors.Is(err, cause) {
+				// It came between the answer and the next request.
+				last, err = err, fmt.Errorf("zookeeper: %s %s: %w", op, Shown(path), cause)
+			}
 			if last != nil {
 				err = fmt.Errorf("%w (last error: %w)", err, last)
 			}

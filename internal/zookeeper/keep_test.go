@@ -1,8 +1,11 @@
 package zookeeper
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,4 +165,27 @@ func TestThrottledRequestsAreSentAgain(t *testing.T) {
 	if err := s.Delete(bounded(t), path); err != nil {
 		t.Errorf("delete: %v", err)
 	}
+}
+
+// A request that is not answered ends by the cause of its context, also where that comes
+// while it is about to be sent again.
+func TestARequestEndsByTheCauseOfItsContext(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	proxy := zktest.NewProxy(t, space.Server())
+	s := open(t, config(proxy.Addr()))
+	stop := proxy.Answer(-77, func(p zktest.Packet) bool { return p.Op == zktest.OpGetData })
+	ctx, end := context.WithCancelCause(bounded(t))
+	cause := errors.New("enough")
+	go func() {
+		for s.unknown.Load() < 3 { // it pauses for longer and longer
+			runtime.Gosched()
+		}
+		end(cause)
+	}()
+	_, err := s.Get(ctx, space.Path("/a"))
+	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "-77") {
+		t.Errorf("get: %v", err)
+	}
+	stop()
 }
