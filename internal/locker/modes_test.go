@@ -90,6 +90,7 @@ func TestReadersDoNotPassAWaitingWriter(t *testing.T) {
 	a.give(first)
 	lock := writer.get()
 	for _, reader := range late {
+		reader.looks() // once, as the writer says since when it holds the lock
 		reader.undisturbed()
 	}
 	a.heldBy(0, lock)

@@ -73,7 +73,9 @@ func TestRequestsOfAHandOver(t *testing.T) {
 	}
 	release(t, l)
 	l = holder.get() // knows of the waiter, as it has looked
+	waiter.looks()   // as the one before it says since when it holds the lock
 	leaving.take()
+	waiting.take()
 	release(t, l)
 	l = waiter.get()
 	if got := leaving.take(); !slices.Equal(got, []zktest.Op{zktest.OpDelete, zktest.OpGetACL}) {
