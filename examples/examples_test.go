@@ -5,6 +5,7 @@ package examples_test
 import (
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -214,11 +215,46 @@ func (w *workspace) leaveDurable() {
 	}
 }
 
+// read returns an example without the block that lets it be pasted as it is: a test can put
+// several into one configuration.
 func read(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.FromSlash(file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(text)
+	return strings.TrimPrefix(string(text), pasted)
+}
+
+// pasted begins each example that is a configuration. Without it Terraform looks for
+// hashicorp/clocker.
+const pasted = `terraform {
+  required_providers { clocker = { source = "clocker/clocker", version = "~> 0.1" } }
+}
+
+`
+
+// notPasted are parts of a configuration: modules, and what stands beside a resource.
+var notPasted = []string{
+	"guides/serializing-rollouts/fleet/main.tf",
+	"guides/serializing-rollouts/web/main.tf",
+	"resources/clocker_lock/import-by-identity.tf",
+	"resources/clocker_lock/import-by-string-id.tf",
+}
+
+func TestExamplesCanBePasted(t *testing.T) {
+	t.Parallel()
+	err := fs.WalkDir(os.DirFS("."), ".", func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || path.Ext(file) != ".tf" || slices.Contains(notPasted, file) {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		if !strings.HasPrefix(string(text), pasted) && !strings.Contains(string(text), "required_providers {\n    clocker = {\n") {
+			t.Errorf("%s does not say where the provider is", file)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

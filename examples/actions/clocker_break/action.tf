@@ -1,3 +1,7 @@
+terraform {
+  required_providers { clocker = { source = "clocker/clocker", version = "~> 0.1" } }
+}
+
 variable "znode" {
   description = "Whose lock to take away, as an error or a data source shows it."
 }

@@ -1,3 +1,7 @@
+terraform {
+  required_providers { clocker = { source = "clocker/clocker", version = "~> 0.1" } }
+}
+
 data "clocker_locks" "web" {
   prefix = "web-" # all locks without it
 }

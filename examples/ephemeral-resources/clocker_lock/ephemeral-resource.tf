@@ -1,3 +1,7 @@
+terraform {
+  required_providers { clocker = { source = "clocker/clocker", version = "~> 0.1" } }
+}
+
 ephemeral "clocker_lock" "rollout" {
   lockid   = "web-rollout"
   lockwait = 600                # seconds to queue

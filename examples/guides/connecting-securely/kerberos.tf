@@ -1,3 +1,7 @@
+terraform {
+  required_providers { clocker = { source = "clocker/clocker", version = "~> 0.1" } }
+}
+
 provider "clocker" {
   zookeeper = "zk1.example.com:2181,zk2.example.com:2181,zk3.example.com:2181/team-a"
   acl       = "creator"

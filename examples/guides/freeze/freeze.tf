@@ -1,3 +1,7 @@
+terraform {
+  required_providers { clocker = { source = "clocker/clocker", version = "~> 0.1" } }
+}
+
 # Apply it to freeze, destroy it to thaw.
 resource "clocker_lock" "freeze" {
   lockid     = "change-freeze"

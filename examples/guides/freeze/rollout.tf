@@ -1,3 +1,7 @@
+terraform {
+  required_providers { clocker = { source = "clocker/clocker", version = "~> 0.1" } }
+}
+
 # All rollouts at once, but none during a freeze.
 ephemeral "clocker_lock" "freeze" {
   lockid   = "change-freeze"

@@ -1,3 +1,7 @@
+terraform {
+  required_providers { clocker = { source = "clocker/clocker", version = "~> 0.1" } }
+}
+
 check "rollout_is_not_stuck" {
   data "clocker_lock" "rollout" {
     lockid = "web-rollout"

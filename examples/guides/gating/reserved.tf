@@ -1,3 +1,7 @@
+terraform {
+  required_providers { clocker = { source = "clocker/clocker", version = "~> 0.1" } }
+}
+
 # Reserved by whoever is on call, with hold_until = "destroyed" in another configuration.
 data "clocker_lock" "window" {
   lockid = "change-window"

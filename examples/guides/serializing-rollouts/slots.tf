@@ -1,3 +1,7 @@
+terraform {
+  required_providers { clocker = { source = "clocker/clocker", version = "~> 0.1" } }
+}
+
 ephemeral "clocker_lock" "restart" {
   lockid   = "web-restart"
   slots    = 3 # the same number in all configurations

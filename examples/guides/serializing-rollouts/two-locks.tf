@@ -1,3 +1,7 @@
+terraform {
+  required_providers { clocker = { source = "clocker/clocker", version = "~> 0.1" } }
+}
+
 ephemeral "clocker_lock" "database" {
   lockid   = "database"
   lockwait = 600

@@ -1,3 +1,7 @@
+terraform {
+  required_providers { clocker = { source = "clocker/clocker", version = "~> 0.1" } }
+}
+
 resource "clocker_lock" "deploy" {
   lockid   = "deploy"
   layout   = "curator" # or on the provider, for all its locks

@@ -1,3 +1,7 @@
+terraform {
+  required_providers { clocker = { source = "clocker/clocker", version = "~> 0.1" } }
+}
+
 resource "clocker_lock" "rollout" {
   lockid   = "web-rollout"
   lockwait = 600
