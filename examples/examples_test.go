@@ -244,11 +244,12 @@ var notPasted = []string{
 
 func TestExamplesCanBePasted(t *testing.T) {
 	t.Parallel()
-	err := fs.WalkDir(os.DirFS("."), ".", func(file string, _ fs.DirEntry, err error) error {
+	all := os.DirFS(".")
+	err := fs.WalkDir(all, ".", func(file string, _ fs.DirEntry, err error) error {
 		if err != nil || path.Ext(file) != ".tf" || slices.Contains(notPasted, file) {
 			return err
 		}
-		text, err := os.ReadFile(file)
+		text, err := fs.ReadFile(all, file)
 		if !strings.HasPrefix(string(text), pasted) && !strings.Contains(string(text), "required_providers {\n    clocker = {\n") {
 			t.Errorf("%s does not say where the provider is", file)
 		}
