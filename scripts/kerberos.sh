@@ -12,7 +12,7 @@ if installed; then
     exit
 elif have apt-get; then
     say "Kerberos: installing the system's packages, because none are installed."
-    install_packages krb5-kdc krb5-admin-server faketime || say "No KDC: the tests of Kerberos will be skipped."
+    (install_packages krb5-kdc krb5-admin-server faketime) || say "No KDC: the tests of Kerberos will be skipped."
 else
     say "No krb5kdc, kadmin.local, kinit or faketime, and no apt-get: tests of Kerberos will be skipped."
 fi
