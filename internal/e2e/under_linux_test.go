@@ -26,9 +26,7 @@ func TestUnderATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	work.process()
-	if c.stdout() != "typed hello\n" {
-		t.Errorf("printed %q", c.stdout())
-	}
+	eventually(t, "what the command has read", func() bool { return c.stdout() == "typed hello\n" })
 	w.awaitListener()
 	if _, err := master.WriteString("\x03"); err != nil {
 		t.Fatal(err)
