@@ -192,7 +192,7 @@ func TestKerberosServersByAddress(t *testing.T) {
 		for _, principal := range []string{"", "zookeeper/all@A"} {
 			c := &client{settings: settings{zookeeper: text(servers), security: security{sasl: sasl{kerberos: &zookeeper.Kerberos{ServiceName: "zookeeper", ServerPrincipal: principal}}}}}
 			var diags diag.Diagnostics
-			_, ok := c.locate(place{lockID: text("l")}, &diags)
+			_, ok := c.request(lockModel{LockID: text("l")}, &diags)
 			if want := !bad || principal != ""; ok != want {
 				t.Errorf("%s with %q: located %t, %v", servers, principal, ok, diags)
 			} else if !ok && (!diags[0].(diag.DiagnosticWithPath).Path().Equal(path.Root("zookeeper")) || !strings.Contains(diags[0].Detail(), "server_principal")) {

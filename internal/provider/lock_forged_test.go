@@ -87,7 +87,7 @@ func TestAccReplacedContenderIsNotOurs(t *testing.T) {
 // there are.
 func TestUnknownRunHoldsNothing(t *testing.T) {
 	t.Parallel()
-	p := New("test", Runtime{RunError: errNoLook})().(*clockerProvider)
+	p := New("test", Runtime{RunError: errNoAnswer})().(*clockerProvider)
 	if own, err := p.runtime.Holder.Own(context.Background(), lockDir); err != nil || len(own) > 0 {
 		t.Errorf("it holds %v, %v", own, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
@@ -259,7 +260,7 @@ func TestSettingsShowNoSecret(t *testing.T) {
 		TLS: &tlsModel{CertFile: text(team.Cert), KeyFile: text(team.Key)},
 	}, &diags)}
 	c := &client{settings: s}
-	for _, value := range []any{s, s.security, *s.security.tls, c, c.ensemble(nil), target{ensemble: c.ensemble(nil)}} {
+	for _, value := range []any{s, s.security, *s.security.tls, c, c.ensemble(nil), holder.Request{Ensemble: c.ensemble(nil)}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
 			if shown := fmt.Sprintf(verb, value); strings.Contains(shown, secretText) || strings.Contains(shown, "PRIVATE KEY") {
 				t.Errorf("%s of %T shows a secret: %s", verb, value, shown)

@@ -160,7 +160,7 @@ func TestPlainTextIsWarnedOfOnce(t *testing.T) {
 		}
 		var diags diag.Diagnostics
 		for range 3 {
-			c.locate(place{lockID: types.StringValue("l")}, &diags)
+			c.request(lockModel{LockID: types.StringValue("l")}, &diags)
 		}
 		if got := diags.WarningsCount(); diags.HasError() || got != map[bool]int{true: 1}[test.warns] {
 			t.Errorf("%s: %v", name, diags)
@@ -177,11 +177,11 @@ func TestNamesAreNormalized(t *testing.T) {
 		t.Setenv("CLOCKER_ZOOKEEPER", "zk1/"+way+"quipe")
 		var diags diag.Diagnostics
 		c := &client{settings: resolve(t.Context(), providerModel{}, &diags)}
-		at, ok := c.locate(place{lockID: types.StringValue("d" + way + "ploiement")}, &diags)
+		at, ok := c.request(lockModel{LockID: types.StringValue("d" + way + "ploiement")}, &diags)
 		if !ok || len(diags) > 0 {
 			t.Errorf("%q: %v", way, diags)
 		}
-		dirs[at.dir] = true
+		dirs[at.Lock.Dir] = true
 	}
 	if len(dirs) != 1 {
 		t.Errorf("one lock is in %d directories: %v", len(dirs), dirs)
