@@ -118,7 +118,7 @@ func TestReadme(t *testing.T) {
 	}
 	text, _, _ = strings.Cut(text, "```\n")
 	w := newWorkspace(t, versions{})
-	w.write("main.tf", text)
+	w.write("main.tf", strings.Replace(text, "sleep 20", "sleep 0", 1))
 	w.apply("rolled out")
 	w.destroy()
 }
