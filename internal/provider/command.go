@@ -173,12 +173,13 @@ func (c *Client) Take(ctx context.Context, h holder.Holder, req holder.Request) 
 	return Held{req, grant}, c.problems(diags)
 }
 
-// Release releases it. lost says that it was lost before; then the error says so, too.
+// Release releases it. lost says that it was lost before, or that the holder process has
+// ended, which may have been before. Then the error says so, too.
 func (c *Client) Release(ctx context.Context, held Held) (lost bool, err error) {
 	var diags diag.Diagnostics
 	znode := holder.Znode{Ensemble: held.req.Ensemble, Path: held.grant.Znode, Grant: held.grant.ID}
 	if err := c.release(ctx, held.req, znode, &diags); err != nil {
-		lost = errors.As(err, new(*holder.LostError))
+		lost = errors.As(err, new(*holder.LostError)) || errors.Is(err, holder.ErrEnded)
 		diags.Append(explain(releasing, held.req, err))
 	}
 	return lost, c.problems(diags)
