@@ -41,7 +41,7 @@ func runBreak(ctx context.Context, p Program, args []string) int {
 	case done:
 		return code
 	case len(rest) != 1:
-		return f.wrong(p, fmt.Errorf("exactly one LOCKID is needed, not %d", len(rest)))
+		return f.wrong(p, fmt.Errorf("there must be one LOCKID, not %d", len(rest)))
 	case *znode == "":
 		return f.wrong(p, errors.New("--znode is missing: the holder's znode, as the command locks shows it"))
 	case *reason == "":

@@ -10,7 +10,7 @@ import (
 
 const (
 	// lookTime is how long the relay waits to hear whether the command got the signal too.
-	// Whoever ends the processes of a group or a job one by one takes less time.
+	// To end the processes of a group or a job one by one takes less time.
 	lookTime = 500 * time.Millisecond
 	// answerTime is how long the relay then waits for the listener to answer that it got no
 	// signal. On a busy machine that can take a while.
@@ -18,7 +18,7 @@ const (
 )
 
 // relay decides which of the signals that this process gets are passed on to the command.
-// A terminal, or whoever ends all processes of a job, sends them to both. Then a second
+// A terminal, and a platform that ends all processes of a job, send them to both. A second
 // interrupt would end Terraform at once and leave its state unwritten. So there is a
 // listener, a process beside this one that gets what is sent to all of them. What the
 // listener gets, the command has got.

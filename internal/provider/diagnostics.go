@@ -122,10 +122,10 @@ func explanation(what string, req holder.Request, err error) diag.Diagnostic {
 			"Choose another lockid, or another lock_root of the provider.%s", dir, origin)
 	case errors.Is(err, zookeeper.ErrQuotaExceeded):
 		return problemOf("lockid", "Quota Exceeded", ": a quota on %s, or on a znode above it, allows no further znode. "+
-			"Whoever may write below /zookeeper/quota can set and change quotas: that is everyone, unless an operator has restricted that znode. "+
+			"Everyone who may write below /zookeeper/quota can set quotas: that is everyone, unless an operator has restricted that znode. "+
 			"Raise the quota with setquota of zkCli, or remove it with delquota, or choose another lock_root of the provider.%s", dir, origin)
 	case errors.Is(err, zookeeper.ErrInvalidACL):
-		return problem("User Not Known To ZooKeeper", ": acl is %q, but the servers know no user of this client for whom they could reserve the lock. "+
+		return problem("User Not Known To ZooKeeper", ": acl is %q, but for the servers this client has no user, so they cannot reserve the lock. "+
 			"Check username and password, kerberos or digest_md5, or that the servers take client certificates for users.%s", aclCreator, origin)
 	case errors.Is(err, context.Canceled) && what == releasing:
 		return problem("Interrupted", ": this was interrupted before ZooKeeper confirmed it. A durable lock may still be held: then destroy it again.%s", origin)

@@ -94,7 +94,7 @@ func TestAccDataOfAHeldLock(t *testing.T) {
 }
 
 // Other clients' contenders are seen in the order of the queue, with what they
-// say of themselves; what is no contender is told.
+// say of themselves; other children are shown.
 func TestAccDataOfAForeignQueue(t *testing.T) {
 	r := newRig(t)
 	entry := func(znode string, mode string, owner, info, run, client, host, pid, since, heldSince knownvalue.Check) knownvalue.Check {

@@ -86,7 +86,7 @@ func TestAccDurableLockWhoseZnodeWasDeleted(t *testing.T) {
 	})
 }
 
-// A durable lock keeps another run out, which is told who has it.
+// A durable lock keeps another run out. That run is told who has the lock.
 func TestAccDurableLockKeepsOthersOut(t *testing.T) {
 	r := newRig(t)
 	second := `
@@ -108,7 +108,7 @@ resource "clocker_lock" "b" {
 	})
 }
 
-// A durable lock can be imported, by its lockid; any other says who has it.
+// A durable lock can be imported by its lockid. For any other the error says who holds it.
 func TestAccDurableLockIsImported(t *testing.T) {
 	r := newRig(t)
 	resource.ParallelTest(t, resource.TestCase{
@@ -141,7 +141,7 @@ func TestAccLockOfARunIsNotImported(t *testing.T) {
 	})
 }
 
-// The old lock is let go and the new one taken.
+// The old lock is released and the new one taken.
 func TestAccDurableLockIsTakenAnew(t *testing.T) {
 	for name, change := range map[string]struct {
 		arguments []string

@@ -14,7 +14,7 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
-// forged is a contender of a stranger's with the name and the words of this run's own.
+// forged is another client's contender with the name and the data of this run's own.
 func (r *rig) forged(dir string) string {
 	r.t.Helper()
 	for _, path := range []string{"/_zklocking", dir} {
@@ -27,7 +27,7 @@ func (r *rig) forged(dir string) string {
 }
 
 // Whatever a znode says, this run holds what it was granted and nothing else. A module that
-// refuses to work unguarded is not misled, and a run is kept waiting, as by any contender.
+// refuses to work unguarded is not deceived, and a run waits for it as for any contender.
 func TestAccForgedContenderIsNotOurs(t *testing.T) {
 	r := newRig(t)
 	var forged string

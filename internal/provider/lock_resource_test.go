@@ -134,7 +134,7 @@ func TestAccLockIsTakenAgainByTheNextRun(t *testing.T) {
 	})
 }
 
-// A lock that this run holds is not let go for what can be changed without.
+// A lock that this run holds is not released for a change that does not need it.
 func TestAccLockIsKeptWhileArgumentsChange(t *testing.T) {
 	r := newRig(t)
 	znodes, tokens := statecheck.CompareValue(compare.ValuesSame()), statecheck.CompareValue(compare.ValuesSame())

@@ -29,7 +29,7 @@ var (
 )
 
 // Runtime is what the provider works with. It outlives a provider instance and
-// is closed by whoever made it.
+// is closed by its creator.
 type Runtime struct {
 	// Run is the Terraform process that locks are held for.
 	Run run.Run

@@ -229,7 +229,7 @@ func TestResolveSecurityThatCannotBe(t *testing.T) {
 	}
 }
 
-// What is not known before apply is no error, whatever it will be.
+// A value that is known only after apply is not an error, whatever it will be.
 func TestResolveSecurityThatIsUnknown(t *testing.T) {
 	t.Parallel()
 	for name, model := range map[string]providerModel{

@@ -134,7 +134,7 @@ func TestSettingNames(t *testing.T) {
 	}
 }
 
-// A user who is known over plain text is warned once, unless all is on this machine.
+// A user over plain text is warned of once, unless all servers are on this machine.
 func TestPlainTextIsWarnedOfOnce(t *testing.T) {
 	t.Parallel()
 	alice := security{auth: zookeeper.Digest{Username: "alice", Password: zookeeper.NewSecret(secretText)}}
