@@ -111,7 +111,7 @@ func TestLocksJSON(t *testing.T) {
 	}
 }
 
-// broken is an output that nobody reads any more.
+// broken is an output that nobody reads.
 type broken struct{}
 
 var errBroken = errors.New("broken")

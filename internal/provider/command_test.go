@@ -42,7 +42,7 @@ func TestWithoutSecrets(t *testing.T) {
 	}
 }
 
-// releaseFails is a holder whose releases end by an error.
+// releaseFails is a holder whose releases fail.
 type releaseFails struct {
 	holder.Holder
 	err error
@@ -50,8 +50,8 @@ type releaseFails struct {
 
 func (r releaseFails) Release(context.Context, holder.Znode) error { return r.err }
 
-// Nobody knows how long a lock was held whose holder has ended: a command that it
-// guarded has not ended well.
+// If the holder process has ended, nobody knows how long the lock was held. So the command
+// that it guarded has not succeeded.
 func TestReleaseSaysWhetherTheLockWasLost(t *testing.T) {
 	for name, tc := range map[string]struct {
 		err  error

@@ -13,8 +13,8 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// What the server or other clients say cannot garble a terminal, in whichever error it is,
-// nor bury the user.
+// What the server or other clients say cannot garble a terminal in any error, and no error
+// is too long to read.
 func TestDiagnosticsAreShortAndReadable(t *testing.T) {
 	t.Parallel()
 	const escapes = "\x1b[31m\u202e\u200b\xff\u009b"

@@ -28,8 +28,8 @@ func (r *rig) persistent(s *terraform.State) error {
 	return nil
 }
 
-// A durable lock is held until it is destroyed, whatever runs there are; a later
-// run changes it in place and lets it go.
+// A durable lock is held until it is destroyed. A later run changes it in place and
+// releases it.
 func TestAccDurableLockOutlivesItsRun(t *testing.T) {
 	r := newRig(t)
 	znodes, tokens := statecheck.CompareValue(compare.ValuesSame()), statecheck.CompareValue(compare.ValuesSame())
@@ -55,8 +55,8 @@ func TestAccDurableLockOutlivesItsRun(t *testing.T) {
 	})
 }
 
-// A durable lock whose znode somebody deletes is created again, and waits its
-// turn.
+// If somebody deletes the znode of a durable lock, the next apply takes the lock again, at
+// the end of the queue.
 func TestAccDurableLockWhoseZnodeWasDeleted(t *testing.T) {
 	r := newRig(t)
 	znodes := statecheck.CompareValue(compare.ValuesDiffer())
@@ -126,7 +126,7 @@ func TestAccDurableLockIsImported(t *testing.T) {
 	})
 }
 
-// A lock that ends with its run cannot be adopted, and the error says whose it is.
+// A lock that ends with its run cannot be imported, and the error says who holds it.
 func TestAccLockOfARunIsNotImported(t *testing.T) {
 	r := newRig(t)
 	resource.ParallelTest(t, resource.TestCase{

@@ -161,7 +161,7 @@ func TestResolveSecurity(t *testing.T) {
 func TestResolveSecurityThatCannotBe(t *testing.T) {
 	authority := zktest.NewAuthority(t)
 	client, other := authority.Client(t, "team"), authority.Client(t, "other")
-	// Keys in forms that nobody understands.
+	// Keys in forms that we do not know.
 	raw := strings.Join(strings.Split(client.Key, "\n")[1:3], "")
 	missing := filepath.Join(t.TempDir(), "missing.pem")
 	for name, test := range map[string]struct {
@@ -249,7 +249,7 @@ func TestResolveSecurityThatIsUnknown(t *testing.T) {
 	}
 }
 
-// None of the types that hold secrets shows them, however it is printed.
+// No type with secrets shows them, however it is printed.
 func TestSettingsShowNoSecret(t *testing.T) {
 	t.Parallel()
 	authority := zktest.NewAuthority(t)

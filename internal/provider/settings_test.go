@@ -57,7 +57,7 @@ func TestResolve(t *testing.T) {
 		"empty lock root":          {env: map[string]string{"CLOCKER_LOCK_ROOT": ""}, err: "lock_root", says: "is empty"},
 		"empty layout":             {env: map[string]string{"CLOCKER_LAYOUT": ""}, err: "layout", says: "is empty"},
 		"empty owner":              {env: map[string]string{"CLOCKER_OWNER": ""}, err: "owner", says: "is empty"},
-		// What is not known yet will be said, so that the environment has no say.
+		// A value that is not known yet is still set, so the environment does not count.
 		"unknown": {
 			model: providerModel{
 				ZooKeeper: types.StringUnknown(), SessionTimeout: types.Int64Unknown(), LockRoot: types.StringUnknown(), Owner: types.StringUnknown(),
@@ -168,8 +168,8 @@ func TestPlainTextIsWarnedOfOnce(t *testing.T) {
 	}
 }
 
-// Names of the environment, which Terraform does not see, mean what they mean in a
-// configuration: an "é" is the same letter, however it is written.
+// Names from the environment, which Terraform does not normalize, mean the same as in a
+// configuration: an "é" is the same letter, however it is encoded.
 func TestNamesAreNormalized(t *testing.T) {
 	dirs := map[string]bool{}
 	for _, way := range []string{"e\u0301", "\u00e9"} {
