@@ -31,8 +31,10 @@ func TestProblemsNameTheFlag(t *testing.T) {
 }
 
 func TestWithoutSecrets(t *testing.T) {
-	environment := []string{"PATH=/bin", "CLOCKER_PASSWORD=secret", "CLOCKER_USERNAME=user", "CLOCKER_TLS_KEY_FILE=-----BEGIN", "BUILD_ID=1", "CLOCKER_PASSWORD",
-		"CLOCKER_KERBEROS_PASSWORD=secret", "CLOCKER_KERBEROS_KEYTAB_FILE=BQI", "CLOCKER_DIGEST_MD5_PASSWORD=secret"}
+	environment := []string{
+		"PATH=/bin", "CLOCKER_PASSWORD=secret", "CLOCKER_USERNAME=user", "CLOCKER_TLS_KEY_FILE=-----BEGIN", "BUILD_ID=1", "CLOCKER_PASSWORD",
+		"CLOCKER_KERBEROS_PASSWORD=secret", "CLOCKER_KERBEROS_KEYTAB_FILE=BQI", "CLOCKER_DIGEST_MD5_PASSWORD=secret",
+	}
 	want := []string{"PATH=/bin", "CLOCKER_USERNAME=user", "BUILD_ID=1"}
 	if got := WithoutSecrets(environment); !slices.Equal(got, want) {
 		t.Errorf("left are %q, want %q", got, want)
