@@ -160,7 +160,7 @@ func (r *running) outlast(ctx context.Context, signals <-chan os.Signal) {
 	told := make(map[run.Run]bool)
 	for left := r.command.Members(); len(left) > 0; left = r.command.Members() {
 		if len(told) == 0 {
-			r.say(fmt.Sprintf("the command has ended, but a process that it started has not (pid %d). The lock is held until then.", left[0].PID))
+			r.say(fmt.Sprintf("the command has ended, but what it has started has not (process %d). The lock is held until then.", left[0].PID))
 		}
 		for _, p := range left {
 			if r.alone && !told[p] {

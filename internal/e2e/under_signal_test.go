@@ -181,7 +181,7 @@ func TestUnderAShellThatDies(t *testing.T) {
 			work.process()
 			w.awaitListener()
 			tc.send(c)
-			eventually(t, "the word of what goes on", func() bool { return strings.Contains(c.stderr(), "a process that it started has not") })
+			eventually(t, "the word of what goes on", func() bool { return strings.Contains(c.stderr(), "what it has started has not") })
 			eventually(t, "the signal to the work", func() bool { return work.got() != "" })
 			space.WaitChildren(lockDir, 1)
 			work.end()
