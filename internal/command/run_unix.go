@@ -77,8 +77,8 @@ func (r *running) run(ctx context.Context) int {
 	return code
 }
 
-// holder returns the holder of the command's run: its own, or that of a command above,
-// if this one belongs to its run.
+// holder is the holder of the run that the command is: its own, or that of a command
+// above, which this one belongs to.
 func (r *running) holder(pid int) (*holder.Process, error) {
 	var err error
 	if r.command, err = run.Of(pid); err != nil {
@@ -246,7 +246,7 @@ func listenerEnvironment(all []string) []string {
 }
 
 // pass passes a signal on to the command, unless that would interrupt it a second time
-// though nobody asked for that.
+// without anybody's will.
 func (r *running) pass(ctx context.Context, h *holder.Process, g *opening, relay *relay, s os.Signal) {
 	first := relay.stopped == nil
 	relay.reached(s)
