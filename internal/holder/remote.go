@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,7 +56,7 @@ func hello(conn net.Conn, first message, p *Process) (*remote, error) {
 	if err != nil {
 		pid := pidOf(conn)
 		_ = conn.Close()
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if failed := net.Error(nil); errors.As(err, &failed) && failed.Timeout() { // On Windows that is not os.ErrDeadlineExceeded.
 			return nil, &SilentError{pid}
 		}
 		return nil, fmt.Errorf("%w: %w", errNotServed, err)
