@@ -4,199 +4,294 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
+	"os/user"
+	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
 const (
-	// pulse is how often a holder that is waited for is asked for a sign of life,
-	// and patience how many of these may pass without one.
-	pulse         = 5 * time.Second
-	maxUnanswered = 3
+	// startTime bounds how long a holder is waited for that is about to begin, or
+	// to end.
+	startTime = 15 * time.Second
+	// helloTime bounds the first words on a connection.
+	helloTime = 5 * time.Second
+	// firstPause is between the first two tries to connect; it doubles each time.
+	firstPause = time.Millisecond
 )
 
-// errNotServed says that whoever listens at the address is about to end.
-var errNotServed = errors.New("holder: the process that holds this run's locks is about to end")
+// Process is a provider process's side of the run's holder process, which it
+// starts at the first request if the run has none.
+type Process struct {
+	order order
+	asker *run.Run          // the Terraform that this process works for, where the run is a command
+	tell  func(note string) // shows the user what he is to be told; nil: see Notes
+	pulse time.Duration     // see remote.watch
 
-// remote is a connection to the run's holder process.
-type remote struct {
-	*link
-	pid   int            // of the holder
-	notes func([]string) // takes what the user is to be told
+	connecting sync.Mutex
+	listeners  sync.WaitGroup // that are being started
 
-	heard atomic.Bool   // since the last pulse
-	down  chan struct{} // closed when the connection is of no use any more
-	err   error         // why; valid then
-
-	mu    sync.Mutex
-	last  uint64 // id of a call
-	calls map[uint64]*call
-	given map[uint64]bool // acquires that were given up
+	mu      sync.Mutex
+	remote  *remote // nil before the first request
+	notes   []string
+	closing bool // no more listeners are started
 }
 
-// call is a request that has not been answered.
-type call struct {
-	waiting chan locker.Waiting
-	done    chan answer
+var _ Holder = (*Process)(nil)
+
+// NewProcess returns a holder for r in a process of its own, a copy of this
+// executable.
+func NewProcess(r run.Run) *Process {
+	logPath, _ := LogPath() // The provider says what is wrong with it.
+	return &Process{order: order{Run: r, Address: addressOf(r.ID), LogPath: logPath}, pulse: pulse}
 }
 
-// hello begins a connection.
-func hello(conn net.Conn, first message, p *Process) (*remote, error) {
-	r := &remote{link: newLink(conn), notes: p.note, down: make(chan struct{}), calls: make(map[uint64]*call), given: make(map[uint64]bool)}
-	_ = conn.SetReadDeadline(time.Now().Add(helloTime))
-	err := r.send(first)
-	var a answer
-	if err == nil {
-		err = r.receive(&a)
+// NewCommand returns a holder for a command that this process, self, has started or is
+// about to: the run lasts until both have ended, and is the command's. tell shows the
+// user what the holder has to say.
+func NewCommand(command, self run.Run, tell func(note string)) *Process {
+	p := NewProcess(command)
+	p.order.Starter, p.tell = self, tell
+	return p
+}
+
+// Enclosing returns the holder of the command that this process is below of, and the
+// command, if there is one: see [run.Enclosing]. asker is the process that
+// [Process.Stopping] speaks of. tell may be nil.
+func Enclosing(asker *run.Run, tell func(note string)) (p *Process, command run.Run, ok bool) {
+	command, ok = run.Enclosing()
+	if !ok {
+		return nil, run.Run{}, false
 	}
+	p = NewProcess(command)
+	p.asker, p.tell = asker, tell
+	if _, err := p.connect(false); err != nil && !errors.As(err, new(*SilentError)) {
+		return nil, run.Run{}, false
+	}
+	return p, command, true
+}
+
+// Acquire implements [Holder].
+func (p *Process) Acquire(ctx context.Context, req Request) (Grant, error) {
+	r, err := p.connect(true)
 	if err != nil {
-		pid := pidOf(conn)
-		_ = conn.Close()
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil, &SilentError{pid}
-		}
-		return nil, fmt.Errorf("%w: %w", errNotServed, err)
+		return Grant{}, err
 	}
-	_ = conn.SetReadDeadline(time.Time{})
-	r.pid = a.PID
-	go r.read()
-	go r.watch(p.pulse)
-	return r, nil
-}
-
-func (r *remote) alive() bool {
-	select {
-	case <-r.down:
-		return false
-	default:
-		return true
-	}
-}
-
-// fail ends the connection, and all calls by err.
-func (r *remote) fail(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.alive() {
-		r.err = err
-		close(r.down)
-		_ = r.conn.Close()
-	}
-}
-
-// ended makes the error of a connection that broke, which may be known already.
-func (r *remote) ended(err error) error {
-	r.fail(fmt.Errorf("%w unexpectedly: %w", ErrEnded, err))
-	return r.err
-}
-
-// read takes the answers.
-func (r *remote) read() {
-	for {
-		var a answer
-		if err := r.receive(&a); err != nil {
-			_ = r.ended(err)
-			return
-		}
-		r.heard.Store(true)
-		if len(a.Notes) > 0 {
-			r.notes(a.Notes)
-		}
-		r.mu.Lock()
-		c, givenUp := r.calls[a.ID], r.given[a.ID]
-		if givenUp && a.Waiting == nil {
-			delete(r.given, a.ID)
-		}
-		r.mu.Unlock()
-		switch {
-		case givenUp && a.Waiting == nil && a.Grant.ID != "":
-			// Nobody knows of this grant any more.
-			id, _ := r.begin()
-			_ = r.send(message{ID: id, Op: opRelease, Znode: &Znode{Path: a.Grant.Znode, Grant: a.Grant.ID}})
-			r.forget(id)
-		case c == nil:
-		case a.Waiting != nil:
-			select {
-			case c.waiting <- *a.Waiting:
-			default: // the last one has yet to be told
-			}
-		default:
-			c.done <- a // which has room, and is sent once
-			r.forget(a.ID)
-		}
-	}
-}
-
-// watch asks for a sign of life while a call is not answered, and ends the
-// connection when none comes. It counts rather than looking at the clock: this
-// process may be stopped, too.
-func (r *remote) watch(pulse time.Duration) {
-	tick := time.NewTicker(pulse)
-	defer tick.Stop()
-	unanswered := 0
-	for {
-		select {
-		case <-tick.C:
-		case <-r.down:
-			return
-		}
-		r.mu.Lock()
-		idle := len(r.calls) == 0
-		r.mu.Unlock()
-		if r.heard.Swap(false) || idle {
-			unanswered = 0
-		} else if unanswered++; unanswered > maxUnanswered {
-			r.fail(&SilentError{r.pid})
-			return
-		}
-		if !idle {
-			_ = r.send(message{Op: opPing})
-		}
-	}
-}
-
-func (r *remote) begin() (id uint64, c *call) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.last++
-	c = &call{waiting: make(chan locker.Waiting, 1), done: make(chan answer, 1)}
-	r.calls[r.last] = c
-	return r.last, c
-}
-
-func (r *remote) forget(id uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.calls, id)
-}
-
-// giveUp takes note that the end of an acquire is not waited for any more.
-func (r *remote) giveUp(id uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.calls, id)
-	r.given[id] = true
-}
-
-// ask sends one request and waits for its answer.
-func (r *remote) ask(ctx context.Context, m message) (answer, error) {
 	id, c := r.begin()
 	defer r.forget(id)
-	m.ID = id
-	if err := r.send(m); err != nil {
-		return answer{}, r.ended(err)
+	err = r.send(message{ID: id, Op: opAcquire, Request: &req})
+	cancelled := ctx.Done()
+	var late <-chan time.Time
+	for err == nil {
+		select {
+		case waiting := <-c.waiting:
+			if req.Lock.Waiting != nil {
+				req.Lock.Waiting(waiting)
+			}
+		case a := <-c.done:
+			if a.Failure != nil {
+				return Grant{}, a.Failure.err()
+			}
+			if req.Lock.Durable {
+				_ = r.send(message{ID: id, Op: opTaken}) // else it is undone
+			}
+			if a.Listener && p.tell == nil {
+				p.beginListener()
+			}
+			return a.Grant, nil
+		case <-r.down:
+			return Grant{}, r.err
+		case <-cancelled:
+			cancelled, late = nil, time.After(cancelTime)
+			err = r.send(message{ID: id, Op: opCancel})
+		case <-late:
+			r.giveUp(id)
+			return Grant{}, fmt.Errorf("%w: %w", context.Cause(ctx), &SilentError{r.pid})
+		}
 	}
-	select {
-	case a := <-c.done:
-		return a, a.Failure.err()
-	case <-r.down:
-		return answer{}, r.err
-	case <-ctx.Done():
-		return answer{}, fmt.Errorf("holder: %w", context.Cause(ctx))
+	return Grant{}, r.ended(err)
+}
+
+// cancelTime bounds how long a cancelled acquire is waited for. The holder needs
+// a moment to take the contender out of the queue.
+const cancelTime = 5 * time.Second
+
+// Release implements [Holder].
+func (p *Process) Release(ctx context.Context, znode Znode) error {
+	r, err := p.connect(znode.Durable)
+	if errors.Is(err, errNobody) {
+		// It would be there for as long as it held the lock.
+		return &LostError{Loss{Znode: znode.Path, At: time.Now(), Cause: causeEnded}}
 	}
+	if err != nil {
+		return err
+	}
+	_, err = r.ask(ctx, message{Op: opRelease, Znode: &znode})
+	return err
+}
+
+// Describe implements [Holder].
+func (p *Process) Describe(ctx context.Context, znode Znode, info string) error {
+	r, err := p.connect(true)
+	if err != nil {
+		return err
+	}
+	_, err = r.ask(ctx, message{Op: opDescribe, Znode: &znode, Info: info})
+	return err
+}
+
+// Own implements [Holder].
+func (p *Process) Own(ctx context.Context, dir string) ([]locker.Identity, error) {
+	r, err := p.connect(false)
+	if errors.Is(err, errNobody) {
+		return nil, nil // it would be there for as long as it held the lock
+	}
+	if err != nil {
+		return nil, err
+	}
+	a, err := r.ask(ctx, message{Op: opOwn, Dir: dir})
+	return a.Own, err
+}
+
+// Stopping says that the run has been interrupted, no matter by whom, and is about
+// to end: a lock that is lost from now on is reported, and the run not interrupted
+// again, which would end Terraform at once, its state unwritten. It does not wait.
+func (p *Process) Stopping() {
+	if r := p.connected(nil); r != nil {
+		_ = r.send(message{Op: opStopping, Process: p.asker})
+	}
+}
+
+// First tells whether this process may pass an interrupt on to the run, or to a
+// process below its command: nobody has interrupted it before, and nobody will.
+func (p *Process) First(ctx context.Context, process run.Run) (bool, error) {
+	r, err := p.connect(false)
+	if err != nil {
+		return false, err
+	}
+	a, err := r.ask(ctx, message{Op: opFirst, Process: &process})
+	return a.First, err
+}
+
+// Notes returns, once, what the user is to be told and could not be told otherwise.
+func (p *Process) Notes() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	notes := p.notes
+	p.notes = nil
+	return notes
+}
+
+func (p *Process) note(notes []string) {
+	if p.tell != nil {
+		for _, note := range notes {
+			p.tell(note)
+		}
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.notes = append(p.notes, notes...)
+}
+
+// Close leaves the holder process to itself: it cancels what is pending, and stays
+// until the run ends if it holds a lock.
+func (p *Process) Close() error {
+	p.mu.Lock()
+	p.closing = true
+	p.mu.Unlock()
+	p.listeners.Wait()
+	if r := p.connected(nil); r != nil {
+		r.fail(ErrEnded)
+	}
+	return nil
+}
+
+// beginListener starts a listener, for which Close waits. Once that has begun, there is
+// none to start.
+func (p *Process) beginListener() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closing {
+		p.listeners.Go(p.startListener)
+	}
+}
+
+// connected returns the living connection, nil if there is none, after it has become
+// r unless that is nil.
+func (p *Process) connected(r *remote) *remote {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r != nil {
+		p.remote = r
+	}
+	if p.remote == nil || !p.remote.alive() {
+		return nil
+	}
+	return p.remote
+}
+
+// connect returns the connection to the holder process. Where there is none, it
+// starts one, or fails by errNobody.
+func (p *Process) connect(start bool) (*remote, error) {
+	p.connecting.Lock()
+	defer p.connecting.Unlock()
+	if r := p.connected(nil); r != nil {
+		return r, nil
+	}
+	deadline := time.Now().Add(startTime)
+	for pause := firstPause; ; pause *= 2 {
+		r, err := p.dial()
+		if errors.Is(err, errNobody) && start {
+			var release func()
+			if release, err = p.start(); err == nil {
+				r, err = p.dial()
+				release()
+			}
+		}
+		if err == nil {
+			p.connected(r)
+			return r, nil
+		}
+		again := errors.Is(err, errTaken) || errors.Is(err, errNotServed) || errors.Is(err, errNobody) && start
+		if !again || time.Now().After(deadline) {
+			return nil, err
+		}
+		// Another process is about to serve there, or to end.
+		time.Sleep(pause)
+	}
+}
+
+// dial connects to the holder that is there.
+func (p *Process) dial() (*remote, error) {
+	return p.dialAs(message{Op: opHello, Run: p.order.Run.ID, Tell: p.tell != nil})
+}
+
+func (p *Process) dialAs(first message) (*remote, error) {
+	conn, err := dial(p.order.Address, helloTime)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := peerOf(conn)
+	if err == nil && owner != os.Geteuid() {
+		err = strangerError(owner)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return hello(conn, first, p)
+}
+
+// strangerError says that someone else has taken the address.
+func strangerError(uid int) error {
+	name := "with id " + strconv.Itoa(uid)
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		name = strconv.Quote(u.Username)
+	}
+	return fmt.Errorf("holder: the socket of this run's holder belongs to another user, %s. No lock is taken through it: end what that user runs there", name)
 }

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Instant is a point in time on a clock that never goes back, in nanoseconds since
-// some fixed point. A session's end is judged by it: the servers' clocks go on while
-// this machine sleeps, so this one must, too. It does on Linux (CLOCK_BOOTTIME), macOS
-// (CLOCK_MONOTONIC) and Windows (the time since boot, in steps of about 16 ms). On
-// FreeBSD it stands still during sleep.
+// Instant is a point in time on a clock that never goes back, in nanoseconds since some
+// fixed point. Leases are measured by it. The servers' clocks go on while this machine
+// sleeps, so this one must, too. It does on Linux (CLOCK_BOOTTIME), macOS (CLOCK_MONOTONIC)
+// and Windows (the time since boot, in steps of about 16 ms). On FreeBSD it stops during
+// sleep.
 type Instant int64
 
 // Add returns the instant d later.
@@ -21,9 +21,9 @@ func (i Instant) Sub(j Instant) time.Duration { return time.Duration(i - j) }
 // Now returns the present instant.
 func Now() Instant { return Instant(sinceBoot()) }
 
-// withInstant is ctx until at, when it ends with the given cause. On Linux it ends as
-// soon as the machine wakes if it has slept past at. Elsewhere the timer stands still
-// during sleep, and whoever was waiting has to compare clocks.
+// withInstant returns a context that ends at an instant, with the given cause. On Linux it
+// ends as soon as the machine wakes if it has slept past the instant. Elsewhere the timer
+// stops during sleep, and the caller has to look at the clock.
 func withInstant(ctx context.Context, at Instant, cause error) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	wake := wakeAt(at, func() { cancel(cause) })

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/go-zookeeper/zk"
 )
 
-// What a server answers to a request that it did not carry out.
+// Refusals: the server answers that it has not carried out a request.
 var (
 	ErrNoNode     = zk.ErrNoNode
 	ErrNodeExists = zk.ErrNodeExists
@@ -25,8 +26,8 @@ var (
 )
 
 var (
-	// ErrSessionExpired says that the server has ended the session: its
-	// ephemeral znodes are gone.
+	// ErrSessionExpired says that the server has ended the session. Its ephemeral
+	// znodes are gone.
 	ErrSessionExpired = zk.ErrSessionExpired
 	// ErrClosed says that this process closed the session.
 	ErrClosed = errors.New("zookeeper: session closed")
@@ -36,16 +37,16 @@ var (
 	// ErrLocalSession says that the session is known to one server only, and so cannot
 	// have ephemeral znodes (localSessionsEnabled without localSessionsUpgradingEnabled).
 	ErrLocalSession = errors.New("the session is local to one server, so it cannot have ephemeral znodes")
-	// ErrQuotaExceeded says that a znode above is as full as its quota lets it be.
+	// ErrQuotaExceeded says that the quota of a znode above is used up.
 	ErrQuotaExceeded = errors.New("the quota is exceeded")
-	// ErrThrottled says that a server with too much to do has not carried out the
-	// request. It is sent again.
+	// ErrThrottled says that the server was too busy to carry out the request. It is
+	// sent again.
 	ErrThrottled = errors.New("the server has too much to do")
 )
 
 // errClosedByOther is an [ErrSessionExpired] of a session that had not timed out. A server
-// ends such a one only if it is asked to, and it believes everybody who knows the
-// session's password, which follows from its public id.
+// ends such a session only if a client asks for that. It obeys every client that knows the
+// session's password, which follows from the session's public id.
 var errClosedByOther error = closedByOther{}
 
 type closedByOther struct{}
@@ -55,9 +56,9 @@ func (closedByOther) Error() string {
 }
 func (closedByOther) Unwrap() error { return ErrSessionExpired }
 
-// unknown are what the client library makes of answers that it does not know:
-// EPHEMERALONLOCALSESSION, SESSIONCLOSEDREQUIRESASLAUTH, which is about other schemes,
-// too, QUOTAEXCEEDED and THROTTLEDOP.
+// unknown are the errors that the client library returns for codes that it does not know:
+// EPHEMERALONLOCALSESSION, SESSIONCLOSEDREQUIRESASLAUTH (which is about other schemes,
+// too), QUOTAEXCEEDED and THROTTLEDOP.
 var unknown = map[string]error{
 	"unknown error: -120": ErrLocalSession,
 	"unknown error: -124": ErrAuthRequired,
@@ -65,7 +66,7 @@ var unknown = map[string]error{
 	"unknown error: -127": ErrThrottled,
 }
 
-// named is err as the error of ours that it is.
+// named returns the error of this package for an error of the client library.
 func named(err error) error {
 	if err == nil {
 		return nil
@@ -81,41 +82,31 @@ var answers = []error{
 	ErrAuthRequired, ErrLocalSession, ErrInvalidACL, ErrEphemeralParent, ErrQuotaExceeded, zk.ErrInvalidPath, ErrAuthFailed, zk.ErrBadArguments,
 }
 
-// Answered tells whether err is the server's own refusal: the request had no
-// effect. After any other error (a lost connection, an ended context, a lost
-// session) the request may or may not have been carried out.
-func Answered(err error) bool {
-	for _, answer := range answers {
-		if errors.Is(err, answer) {
-			return true
-		}
-	}
-	return false
+// Answered returns whether err is a refusal by the server: the request had no effect.
+// After any other error (a lost connection, an ended context, a lost session) the request
+// may have been carried out.
+func Answered(err error) bool { return isAny(err, answers) }
+
+// Disconnected returns whether err says that there was no connection, or that it was lost:
+// the request may have been carried out. It can be sent again after a look, when the
+// session is ready ([Session.Ready]).
+func Disconnected(err error) bool {
+	var network net.Error
+	return isAny(err, disconnections) || errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded)
 }
 
-// Disconnected tells whether err says that the connection was lost or not there:
-// the request may or may not have been carried out, and can be tried again,
-// after a look, as soon as [Session.Ready].
-func Disconnected(err error) bool {
-	for _, lost := range disconnections {
-		if errors.Is(err, lost) {
-			return true
-		}
-	}
-	var network net.Error
-	return errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded)
+// isAny returns whether err is one of several errors.
+func isAny(err error, errs []error) bool {
+	return slices.ContainsFunc(errs, func(one error) bool { return errors.Is(err, one) })
 }
 
 var disconnections = []error{zk.ErrConnectionClosed, zk.ErrNoServer, zk.ErrClosing, zk.ErrSessionMoved, io.EOF, net.ErrClosed}
 
-// ConnectError says that no usable session could be had in time.
+// ConnectError says that there was no usable session in time.
 type ConnectError struct {
-	// Servers are those tried, host:port.
-	Servers []string
-	// Cause is the last thing that went wrong.
-	Cause error
-	// Hint says what that usually means, in a sentence; it can be empty.
-	Hint string
+	Servers []string // that were tried, as host:port
+	Cause   error    // the last one
+	Hint    string   // what the cause usually means, in a sentence; can be empty
 }
 
 // Error names the servers and the last cause.

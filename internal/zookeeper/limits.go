@@ -14,14 +14,12 @@ const (
 	// MaxPEM is the most bytes of each PEM text of a [TLS].
 	MaxPEM = 1 << 20
 
-	// What a server may grant as a session timeout. Servers can be set up for more
-	// than was asked for.
+	// The session timeouts that a server may grant. That can be more than was asked for.
 	minGranted = 10 * time.Millisecond
 	maxGranted = 24 * time.Hour
 )
 
-// Validate says why no session can be had with c, whatever the servers say; nil if
-// nothing is wrong with it. A [TLS] says so itself.
+// Validate returns what is wrong with c, or nil. It does not ask a server.
 func (c Config) Validate() error {
 	if len(c.Servers) == 0 || len(c.Servers) > MaxServers {
 		return fmt.Errorf("zookeeper: there are %d servers, not 1 to %d", len(c.Servers), MaxServers)

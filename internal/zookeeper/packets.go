@@ -15,7 +15,7 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// errNotZooKeeper is the cause when something else listens there.
+// errNotZooKeeper says that something else listens at the address.
 var errNotZooKeeper = errors.New("what answers there is not ZooKeeper")
 
 // Reasons why a connection ends.
@@ -29,15 +29,14 @@ const (
 	maxPacket    = 64 << 20
 )
 
-// packetConn hands whole packets to the client library, which are a length and as
-// many bytes. It learns the session from the first one, then authenticates before it
-// hands that one on. Where the connection breaks it puts packets behind the last one
-// that end all watches.
+// packetConn gives whole packets to the client library: a length and as many bytes. It
+// reads the session from the first packet, and authenticates before it passes that
+// packet on. When the connection breaks it adds packets that end all watches.
 //
-// The library would set its watches again on the next connection, and to do so
-// reads the zxid that the first answers there already change: a data race. It
-// would also miss a znode that was deleted and made again meanwhile. Whoever
-// watches must look again after a break anyway.
+// Without them the library sets its watches again on the next connection. It then reads
+// the last zxid while the first answers change it: a data race (go-zookeeper/zk pull
+// request 35, open). It also misses a znode that was deleted and created again meanwhile
+// (see also issue 83, open). A caller with a watch has to look again after a break anyway.
 type packetConn struct {
 	net.Conn
 	transport    *transport
@@ -67,12 +66,12 @@ func (c *packetConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Write never fails: a connection that does not take a packet is closed, and the
-// reader learns why. The library would answer a request twice that it could not
-// write, and hang on the second answer.
+// Write never fails: it closes a connection that does not take a packet, and Read
+// returns why. The library would answer a request that it could not write twice, and
+// hang at the second answer (go-zookeeper/zk pull request 163, open).
 func (c *packetConn) Write(p []byte) (int, error) {
 	_, timeout := c.transport.negotiated()
-	c.transport.belief.note(Now(), timeout)
+	c.transport.lease.note(Now(), timeout)
 	if c.greeted {
 		c.mu.Lock()
 		c.asked.sent(p)
@@ -89,7 +88,7 @@ func (c *packetConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// next returns the bytes of the next packet, or why there is none.
+// next returns the bytes of the next packet, or the error by which there is none.
 func (c *packetConn) next() ([]byte, error) {
 	if !c.greeted {
 		response, err := c.greet()
@@ -140,8 +139,8 @@ func (c *packetConn) greet() ([]byte, error) {
 	return response, nil
 }
 
-// exchange sends a packet and returns the next one that comes. It is for the time
-// before the library sends requests.
+// exchange sends a packet and returns the next one from the server. It is used before
+// the library sends requests.
 func (c *packetConn) exchange(packet []byte) ([]byte, error) {
 	if _, err := c.Conn.Write(append(withNumber(nil, len(packet)), packet...)); err != nil {
 		return nil, ended(err)
@@ -167,7 +166,7 @@ func (c *packetConn) fill(limit uint32) error {
 	return c.why(err)
 }
 
-// why is the reason why nothing more can be read: a write that failed comes first.
+// why returns the cause of a failed read: an earlier failed write, if there is one.
 func (c *packetConn) why(err error) error {
 	if err == nil {
 		return nil
@@ -214,8 +213,8 @@ func parseConnectResponse(packet []byte) (session int64, timeout time.Duration, 
 }
 
 // watches are the paths that may have a watch in the client library. The event that
-// ends the watches of a path can pass the request for the next one, so a path stays
-// while one is being asked for.
+// ends the watches of a path can overtake the request for the next watch, so a path
+// stays here while such a request has no answer.
 type watches struct {
 	mu    sync.Mutex
 	paths map[string]*watched
@@ -239,9 +238,9 @@ func (w *watches) begin(path string) {
 	w.paths[path].asking++
 }
 
-// end is called once that is answered, with whether the watch was set. One whose
-// event came first is taken for set until another event or the connection's end,
-// which does no harm.
+// end is called when the request is answered. set says that the watch was set. If its
+// event came first, it counts as set until another event or the connection's end, which
+// does no harm.
 func (w *watches) end(path string, set bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -258,8 +257,8 @@ func (w *watches) forget(path string) {
 	}
 }
 
-// see takes note of what the server tells (WatcherEvent in zookeeper.jute): an event
-// of a znode ends all watches of it.
+// see looks for an event in a packet (WatcherEvent in zookeeper.jute): it ends all
+// watches of its znode.
 func (w *watches) see(packet []byte) {
 	const path0 = replyHeader + 12 // behind the event's kind and state and the path's length
 	if len(packet) < path0 || number(packet) != xidEvent {
@@ -277,8 +276,8 @@ func (w *watches) see(packet []byte) {
 	}
 }
 
-// lastEvents are the packets by which a server would end all watches: that the
-// watched znodes were deleted.
+// lastEvents are packets that end all watches: they say that the watched znodes were
+// deleted.
 func (w *watches) lastEvents() []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
