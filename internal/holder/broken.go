@@ -12,10 +12,10 @@ import (
 )
 
 // whyTime bounds how long a loss waits for the answer to who broke the lock. The interrupt
-// of the run, which tells it, waits as long.
+// of the run waits, too.
 const whyTime = time.Second
 
-// whyLost is why a lock is lost.
+// whyLost is the cause of a loss.
 func whyLost(ctx context.Context, lock *locker.Lock) string {
 	if err := lock.Err(); !errors.Is(err, locker.ErrNodeGone) {
 		return err.Error()
@@ -23,8 +23,8 @@ func whyLost(ctx context.Context, lock *locker.Lock) string {
 	return whyGone(ctx, lock)
 }
 
-// whyGone is why a lock is lost whose znode is gone: who broke it and for what reason, if
-// that was left to be read.
+// whyGone is the cause of a loss whose znode is gone: who broke the lock and why, if there
+// is a note that says so.
 func whyGone(ctx context.Context, lock *locker.Lock) string {
 	ctx, cancel := context.WithTimeout(ctx, whyTime)
 	defer cancel()

@@ -14,29 +14,30 @@ import (
 )
 
 const (
-	// pulse is how often a holder that is waited for is asked for a sign of life,
-	// and patience how many of these may pass without one.
-	pulse         = 5 * time.Second
+	// pulse is how often the holder process is asked for a sign of life while a call has
+	// no answer.
+	pulse = 5 * time.Second
+	// maxUnanswered is how many such requests may have no answer.
 	maxUnanswered = 3
 )
 
-// errNotServed says that whoever listens at the address is about to end.
+// errNotServed says that the process that listens at the address is about to end.
 var errNotServed = errors.New("holder: the process that holds this run's locks is about to end")
 
-// remote is a connection to the run's holder process.
-type remote struct {
+// connection is a connection to the holder process of the run.
+type connection struct {
 	*link
 	pid   int            // of the holder
-	notes func([]string) // takes what the user is to be told
+	notes func([]string) // takes messages for the user
 
 	heard atomic.Bool   // since the last pulse
-	down  chan struct{} // closed when the connection is of no use any more
+	down  chan struct{} // closed when the connection has ended
 	err   error         // why; valid then
 
 	mu    sync.Mutex
 	last  uint64 // id of a call
 	calls map[uint64]*call
-	given map[uint64]bool // acquires that were given up
+	given map[uint64]bool // acquires that nobody waits for any more
 }
 
 // call is a request that has not been answered.
@@ -46,13 +47,13 @@ type call struct {
 }
 
 // hello begins a connection.
-func hello(conn net.Conn, first message, p *Process) (*remote, error) {
-	r := &remote{link: newLink(conn), notes: p.note, down: make(chan struct{}), calls: make(map[uint64]*call), given: make(map[uint64]bool)}
+func hello(conn net.Conn, first message, of *Remote) (*connection, error) {
+	c := &connection{link: newLink(conn), notes: of.note, down: make(chan struct{}), calls: make(map[uint64]*call), given: make(map[uint64]bool)}
 	_ = conn.SetReadDeadline(time.Now().Add(helloTime))
-	err := r.send(first)
+	err := c.send(first)
 	var a answer
 	if err == nil {
-		err = r.receive(&a)
+		err = c.receive(&a)
 	}
 	if err != nil {
 		pid := pidOf(conn)
@@ -63,15 +64,15 @@ func hello(conn net.Conn, first message, p *Process) (*remote, error) {
 		return nil, fmt.Errorf("%w: %w", errNotServed, err)
 	}
 	_ = conn.SetReadDeadline(time.Time{})
-	r.pid = a.PID
-	go r.read()
-	go r.watch(p.pulse)
-	return r, nil
+	c.pid = a.PID
+	go c.read()
+	go c.watch(of.pulse)
+	return c, nil
 }
 
-func (r *remote) alive() bool {
+func (c *connection) alive() bool {
 	select {
-	case <-r.down:
+	case <-c.down:
 		return false
 	default:
 		return true
@@ -79,123 +80,123 @@ func (r *remote) alive() bool {
 }
 
 // fail ends the connection, and all calls by err.
-func (r *remote) fail(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.alive() {
-		r.err = err
-		close(r.down)
-		_ = r.conn.Close()
+func (c *connection) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.alive() {
+		c.err = err
+		close(c.down)
+		_ = c.conn.Close()
 	}
 }
 
-// ended makes the error of a connection that broke, which may be known already.
-func (r *remote) ended(err error) error {
-	r.fail(fmt.Errorf("%w unexpectedly: %w", ErrEnded, err))
-	return r.err
+// ended ends the connection by err, and returns the error by which it has ended.
+func (c *connection) ended(err error) error {
+	c.fail(fmt.Errorf("%w unexpectedly: %w", ErrEnded, err))
+	return c.err
 }
 
 // read takes the answers.
-func (r *remote) read() {
+func (c *connection) read() {
 	for {
 		var a answer
-		if err := r.receive(&a); err != nil {
-			_ = r.ended(err)
+		if err := c.receive(&a); err != nil {
+			_ = c.ended(err)
 			return
 		}
-		r.heard.Store(true)
+		c.heard.Store(true)
 		if len(a.Notes) > 0 {
-			r.notes(a.Notes)
+			c.notes(a.Notes)
 		}
-		r.mu.Lock()
-		c, givenUp := r.calls[a.ID], r.given[a.ID]
+		c.mu.Lock()
+		sent, givenUp := c.calls[a.ID], c.given[a.ID]
 		if givenUp && a.Waiting == nil {
-			delete(r.given, a.ID)
+			delete(c.given, a.ID)
 		}
-		r.mu.Unlock()
+		c.mu.Unlock()
 		switch {
 		case givenUp && a.Waiting == nil && a.Grant.ID != "":
-			// Nobody knows of this grant any more.
-			id, _ := r.begin()
-			_ = r.send(message{ID: id, Op: opRelease, Znode: &Znode{Path: a.Grant.Znode, Grant: a.Grant.ID}})
-			r.forget(id)
-		case c == nil:
+			// Nobody takes this grant.
+			id, _ := c.begin()
+			_ = c.send(message{ID: id, Op: opRelease, Znode: &Znode{Path: a.Grant.Znode, Grant: a.Grant.ID}})
+			c.forget(id)
+		case sent == nil:
 		case a.Waiting != nil:
 			select {
-			case c.waiting <- *a.Waiting:
-			default: // the last one has yet to be told
+			case sent.waiting <- *a.Waiting:
+			default: // the last one is not read yet
 			}
 		default:
-			c.done <- a // which has room, and is sent once
-			r.forget(a.ID)
+			sent.done <- a // it has room for the only answer
+			c.forget(a.ID)
 		}
 	}
 }
 
-// watch asks for a sign of life while a call is not answered, and ends the
-// connection when none comes. It counts rather than looking at the clock: this
-// process may be stopped, too.
-func (r *remote) watch(pulse time.Duration) {
+// watch asks for a sign of life while a call has no answer, and ends the connection if
+// there is none. It counts instead of looking at the clock, because this process may be
+// stopped, too.
+func (c *connection) watch(pulse time.Duration) {
 	tick := time.NewTicker(pulse)
 	defer tick.Stop()
 	unanswered := 0
 	for {
 		select {
 		case <-tick.C:
-		case <-r.down:
+		case <-c.down:
 			return
 		}
-		r.mu.Lock()
-		idle := len(r.calls) == 0
-		r.mu.Unlock()
-		if r.heard.Swap(false) || idle {
+		c.mu.Lock()
+		idle := len(c.calls) == 0
+		c.mu.Unlock()
+		if c.heard.Swap(false) || idle {
 			unanswered = 0
 		} else if unanswered++; unanswered > maxUnanswered {
-			r.fail(&SilentError{r.pid})
+			c.fail(&SilentError{c.pid})
 			return
 		}
 		if !idle {
-			_ = r.send(message{Op: opPing})
+			_ = c.send(message{Op: opPing})
 		}
 	}
 }
 
-func (r *remote) begin() (id uint64, c *call) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.last++
-	c = &call{waiting: make(chan locker.Waiting, 1), done: make(chan answer, 1)}
-	r.calls[r.last] = c
-	return r.last, c
+func (c *connection) begin() (id uint64, sent *call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last++
+	sent = &call{waiting: make(chan locker.Waiting, 1), done: make(chan answer, 1)}
+	c.calls[c.last] = sent
+	return c.last, sent
 }
 
-func (r *remote) forget(id uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.calls, id)
+func (c *connection) forget(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.calls, id)
 }
 
-// giveUp takes note that the end of an acquire is not waited for any more.
-func (r *remote) giveUp(id uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.calls, id)
-	r.given[id] = true
+// giveUp takes note that nobody waits for the end of an acquire any more.
+func (c *connection) giveUp(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.calls, id)
+	c.given[id] = true
 }
 
 // ask sends one request and waits for its answer.
-func (r *remote) ask(ctx context.Context, m message) (answer, error) {
-	id, c := r.begin()
-	defer r.forget(id)
+func (c *connection) ask(ctx context.Context, m message) (answer, error) {
+	id, sent := c.begin()
+	defer c.forget(id)
 	m.ID = id
-	if err := r.send(m); err != nil {
-		return answer{}, r.ended(err)
+	if err := c.send(m); err != nil {
+		return answer{}, c.ended(err)
 	}
 	select {
-	case a := <-c.done:
+	case a := <-sent.done:
 		return a, a.Failure.err()
-	case <-r.down:
-		return answer{}, r.err
+	case <-c.down:
+		return answer{}, c.err
 	case <-ctx.Done():
 		return answer{}, fmt.Errorf("holder: %w", context.Cause(ctx))
 	}

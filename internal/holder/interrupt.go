@@ -13,74 +13,75 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
-// alarm tells the run that a lock was lost, and interrupts it once.
-type alarm struct {
+// interrupter interrupts the run, at most once, and tells the user why.
+type interrupter struct {
 	order
 	teller *teller
 	refuse func(error) // gives the run no more locks; may be nil
-	stops  func()      // is called before the run is interrupted, and when it was; may be nil
+	stops  func()      // called once, when the run is interrupted or is about to be; may be nil
 
 	mu       sync.Mutex
-	stopping bool      // the run was interrupted, by this process or another
-	spared   []run.Run // processes below a command that were interrupted by others
-	unclaim  func()    // nil: there is no claim
+	stopping bool      // somebody has interrupted the run
+	spared   []run.Run // processes below a command that others have interrupted
+	unclaim  func()    // ends the claim; nil if there is none
 }
 
-func newAlarm(o order, log *slog.Logger) *alarm {
-	return &alarm{order: o, teller: &teller{ways: []way{o.Run.Stderr, o.Run.Terminal}, log: log}}
+func newInterrupter(o order, log *slog.Logger) *interrupter {
+	return &interrupter{order: o, teller: &teller{ways: []way{o.Run.Stderr, o.Run.Terminal}, log: log}}
 }
 
-// runStops takes note that the run has been interrupted, or, of a command, a process
-// below it: that is not interrupted again, which would end Terraform at once, its
-// state unwritten. It tells whether it was the first time.
-func (a *alarm) runStops(process *run.Run) (first bool) {
-	if !a.isCommand() || process == nil || *process == a.Run {
-		return a.first()
+// runStops takes note that somebody has interrupted the run, or a process below its
+// command. Neither is interrupted again: a second interrupt ends Terraform at once,
+// without its state being written. first says that it had not been interrupted before.
+func (i *interrupter) runStops(process *run.Run) (first bool) {
+	if !i.isCommand() || process == nil || *process == i.Run {
+		return i.first()
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	first = !a.stopping && !slices.Contains(a.spared, *process)
-	a.spared = append(a.spared, *process)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	first = !i.stopping && !slices.Contains(i.spared, *process)
+	i.spared = append(i.spared, *process)
 	return first
 }
 
 // interrupt interrupts the run.
-func (a *alarm) interrupt() error {
-	if !a.isCommand() {
-		return a.Run.Interrupt()
+func (i *interrupter) interrupt() error {
+	if !i.isCommand() {
+		return i.Run.Interrupt()
 	}
-	a.mu.Lock()
-	spared := a.spared
-	a.mu.Unlock()
-	return a.Run.InterruptTree(spared...)
+	i.mu.Lock()
+	spared := i.spared
+	i.mu.Unlock()
+	return i.Run.InterruptTree(spared...)
 }
 
-// first tells whether the run had not been interrupted before.
-func (a *alarm) first() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.stopping {
+// first takes note that the run is interrupted, and returns whether it had not been
+// interrupted before.
+func (i *interrupter) first() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.stopping {
 		return false
 	}
-	a.stopping = true
-	a.teller.log.Warn("run interrupted")
-	if a.stops != nil {
-		a.stops()
+	i.stopping = true
+	i.teller.log.Warn("run interrupted")
+	if i.stops != nil {
+		i.stops()
 	}
-	return a.claim()
+	return i.claim()
 }
 
-// claim takes note of the interrupt where a holder of another version sees it: a
-// process that listens at an address of the run, whatever the version, stands for an
-// interrupt. It tells whether nobody of this user has done so before.
-func (a *alarm) claim() bool {
-	if a.Run.ID == "" {
+// claim lets holder processes of other versions know of the interrupt: a process that
+// listens at this address of the run, which is the same in all versions, stands for it.
+// It returns false if another process of this user has claimed the interrupt before.
+func (i *interrupter) claim() bool {
+	if i.Run.ID == "" {
 		return true
 	}
-	address := "clocker-interrupted-" + a.Run.ID
+	address := "clocker-interrupted-" + i.Run.ID
 	_, end, err := listen(address)
 	if !errors.Is(err, errTaken) {
-		a.unclaim = end // nil where that could not be done
+		i.unclaim = end // nil if that failed
 		return true
 	}
 	conn, err := dial(address, helloTime)
@@ -92,65 +93,66 @@ func (a *alarm) claim() bool {
 	return err != nil || owner != os.Geteuid()
 }
 
-// runEnded forgets the claim.
-func (a *alarm) runEnded() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.unclaim != nil {
-		a.unclaim()
+// runEnded ends the claim.
+func (i *interrupter) runEnded() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.unclaim != nil {
+		i.unclaim()
 	}
 }
 
-// isStopping tells whether the run was interrupted.
-func (a *alarm) isStopping() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.stopping
+// isStopping returns whether the run was interrupted.
+func (i *interrupter) isStopping() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.stopping
 }
 
-// notes are what the user could not be told.
-func (a *alarm) notes() []string {
-	if a == nil {
+// notes returns, once, the messages that did not reach the user.
+func (i *interrupter) notes() []string {
+	if i == nil {
 		return nil
 	}
-	notes := a.teller.take()
-	for i, note := range notes {
-		notes[i] = strings.TrimSpace(note) // without what sets it off on a terminal
+	notes := i.teller.take()
+	for n, note := range notes {
+		notes[n] = strings.TrimSpace(note) // the empty lines are for a terminal
 	}
 	return notes
 }
 
-// lost interrupts the run, once, if that is asked for, and says so: it stops as on
-// Ctrl-C and starts nothing new. Nothing else could stop it: no provider call
-// follows, and an error from Renew would not.
-func (a *alarm) lost(loss Loss, interrupt bool) {
+// lost tells the user of a loss, and interrupts the run if asked to: the run stops as
+// on Ctrl-C and starts nothing new. Nothing else can stop it, because no provider call
+// may follow.
+func (i *interrupter) lost(loss Loss, interrupt bool) {
 	var to *told
 	consequence := "on_lost is \"continue\", so the run goes on unguarded."
-	if interrupt || a.isStopping() {
-		to, consequence = a.interruptFor(&InterruptedError{loss}, "goes on unguarded")
+	if interrupt || i.isStopping() {
+		to, consequence = i.interruptFor(&InterruptedError{loss}, "goes on unguarded")
 	}
-	a.teller.say(to, fmt.Sprintf("\nclocker: %v. %s\n", &LostError{loss}, consequence))
+	i.teller.say(to, fmt.Sprintf("\nclocker: %v. %s\n", &LostError{loss}, consequence))
 }
 
-// overdue interrupts the run in the same way, because it has held a lock for as long as
-// it may. The lock stays held until it has ended.
-func (a *alarm) overdue(o Overdue) {
+// overdue interrupts the run because it has held a lock for as long as it may. The lock
+// stays held until the run has ended.
+func (i *interrupter) overdue(o Overdue) {
 	why := fmt.Sprintf("lock %q (%s) has been held for max_hold = %d seconds", o.LockID, o.Znode, int64(o.MaxHold.Seconds()))
-	to, consequence := a.interruptFor(&InterruptedError{Loss{Znode: o.Znode, At: time.Now(), Cause: why}}, "goes on")
-	a.teller.say(to, fmt.Sprintf("\nclocker: %s. %s The lock is held until the run has ended.\n", why, consequence))
+	to, consequence := i.interruptFor(&InterruptedError{Loss{Znode: o.Znode, At: time.Now(), Cause: why}}, "goes on")
+	i.teller.say(to, fmt.Sprintf("\nclocker: %s. %s The lock is held until the run has ended.\n", why, consequence))
 }
 
-// interruptFor interrupts the run unless that was done before, and says in a sentence what
-// has become of it. to is a way to tell the user that was opened before.
-func (a *alarm) interruptFor(why *InterruptedError, otherwise string) (to *told, consequence string) {
-	if !a.first() {
+// interruptFor interrupts the run unless somebody has done so before. consequence is a
+// sentence for the user about what happens to the run: it ends in otherwise if the run
+// could not be interrupted. to is a way to the user that was open before the interrupt.
+func (i *interrupter) interruptFor(why *InterruptedError, otherwise string) (to *told, consequence string) {
+	if !i.first() {
 		return nil, "This run is stopping already."
 	}
-	opened := a.teller.prepare()
-	if a.refuse != nil {
-		a.refuse(why)
+	opened := i.teller.prepare()
+	if i.refuse != nil {
+		i.refuse(why)
 	}
-	if err := a.interrupt(); err != nil && !errors.Is(err, run.ErrEnded) {
+	if err := i.interrupt(); err != nil && !errors.Is(err, run.ErrEnded) {
 		return &opened, fmt.Sprintf("This run could not be interrupted (%v) and %s.", err, otherwise)
 	}
 	return &opened, "Interrupting this run."

@@ -12,44 +12,44 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 )
 
-// lock is a lock that the run has asked for. What is not said to be otherwise is
-// guarded by Local.mu.
+// lock is a lock that the run has asked for.
 type lock struct {
-	*locker.Lock         // nil before it is held
-	key          lockKey // never changes, nor do the next three
-	req          Request // of who asked first
-	log          *slog.Logger
-	cancel       context.CancelCauseFunc // of the acquire
+	// These never change.
+	key    lockKey
+	req    Request // the first one for the lock
+	log    *slog.Logger
+	cancel context.CancelCauseFunc // of the acquire
+	done   chan struct{}           // closed when the acquire has ended
 
-	waiters  map[*waiter]struct{}
-	waiting  *locker.Waiting // as last looked at; nil before
-	grants   map[string]bool // whether to interrupt the run, by ids
-	leaving  chan struct{}   // not nil while it is released or given up; closed at the end of that
-	released bool            // a release was tried
-	loss     *Loss
+	// Local.mu guards the rest.
+	*locker.Lock       // nil before the lock is held
+	err          error // of the acquire, once done is closed
+	waiters      map[*waiter]struct{}
+	waiting      *locker.Waiting // how the queue stands; nil while that is not known
+	grants       map[string]bool // by id: whether a loss interrupts the run
+	leaving      chan struct{}   // closed when its release has ended; nil while it is not released
+	released     bool            // a release was tried
+	loss         *Loss
 
-	done chan struct{} // closed when the acquire has ended
-	err  error         // how; valid then
-
-	due     time.Time   // when it is held for too long; zero for never
+	due     time.Time   // when it has been held for as long as it may; zero for never
 	overdue *time.Timer // for that; nil for never
-	forget  func() bool // keeps the loss from being reported
-	number  uint64      // of the sentinel's
+	forget  func() bool // keeps a loss from being reported; false if one was
+	number  uint64      // for the sentinel
 	heeded  bool        // the sentinel knows that a loss interrupts the run
 	release sync.Once
-	watched chan struct{} // closed by the loss, or by the first try to release it
+	watched chan struct{} // closed by the loss, or by the first try to release the lock
 }
 
 // errGone says that a lock that was held is not there any more.
 var errGone = errors.New("holder: the lock is not held any more")
 
-// join returns the lock that w asks for, which w waits for from now on, or what to
-// wait for before another try.
+// join makes w wait for the lock that it asks for, and returns the lock. Or it returns a
+// channel that is to be closed before another try.
 func (l *Local) join(ctx context.Context, w *waiter) (k *lock, leaving <-chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case l.life.Err() != nil: // which ctx is told a moment later
+	case l.life.Err() != nil: // ctx ends a moment later
 		return nil, nil, ErrEnded
 	case ctx.Err() != nil:
 		return nil, nil, context.Cause(ctx)
@@ -75,7 +75,7 @@ func (l *Local) join(ctx context.Context, w *waiter) (k *lock, leaving <-chan st
 
 // begin starts to take a lock.
 func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
-	// Others may come to wait for it, and stay when w has left.
+	// Other waiters can join, and stay when w has left.
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) }) //nolint:contextcheck // the end of the holder
 	k := &lock{
@@ -98,7 +98,7 @@ func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 	progress, over := l.follow(ctx, k)
 	req.Waiting = func(waiting locker.Waiting) {
 		l.stands(k, waiting)
-		progress.moves()
+		notify(progress.news)
 	}
 	l.locks[key] = append(l.locks[key], k)
 	l.pending.Go(func() {
@@ -124,7 +124,7 @@ func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
 	return k
 }
 
-// stands takes note of how the queue stands, and tells all who wait.
+// stands takes note of how the queue stands, and tells all waiters.
 func (l *Local) stands(k *lock, waiting locker.Waiting) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -134,18 +134,18 @@ func (l *Local) stands(k *lock, waiting locker.Waiting) {
 	}
 }
 
-// keep takes note that the lock is held, unless nobody waits for it any more.
+// keep takes note that the lock is held, unless the wait for it has ended.
 func (l *Local) keep(ctx context.Context, k *lock, lock *locker.Lock) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.life.Err() != nil { // which ctx is told a moment later
+	if l.life.Err() != nil { // ctx ends a moment later
 		return ErrEnded
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if lock.Durable() {
-		// Nobody would know of it: no state will be written.
+		// No state would be written that knows of the lock.
 		if alive, err := l.run.Alive(); err == nil && !alive {
 			return ErrEnded
 		}
@@ -157,7 +157,7 @@ func (l *Local) keep(ctx context.Context, k *lock, lock *locker.Lock) error {
 		}
 		k.number = number
 	}
-	k.Lock = lock // before its loss can be told of
+	k.Lock = lock // before a loss can be reported
 	if !lock.Durable() {
 		later := context.WithoutCancel(ctx)
 		k.forget = lock.OnLost(func() { l.lost(k, whyLost(later, lock)) })
@@ -166,8 +166,8 @@ func (l *Local) keep(ctx context.Context, k *lock, lock *locker.Lock) error {
 	return nil
 }
 
-// check looks whether a lock is held still whose loss has yet to be noticed. Without
-// an answer it is.
+// check asks ZooKeeper whether a lock is still held: its loss may not be noticed yet.
+// Without an answer it counts as held.
 func (l *Local) check(ctx context.Context, k *lock) (held bool) {
 	ctx, cancel := l.patiently(ctx, k.req.Ensemble)
 	defer cancel()
@@ -190,7 +190,7 @@ func (l *Local) check(ctx context.Context, k *lock) (held bool) {
 	return false
 }
 
-// await waits with others for the lock.
+// await waits for the lock.
 func (l *Local) await(ctx context.Context, k *lock, w *waiter) (Grant, error) {
 	if w.late && !l.check(ctx, k) {
 		l.leave(ctx, k, w)
@@ -203,7 +203,7 @@ func (l *Local) await(ctx context.Context, k *lock, w *waiter) (Grant, error) {
 		case <-k.done:
 			return l.grant(k, w)
 		case <-over:
-			// The lock is not had in time, unless it is about to be ours.
+			// The time is over, unless the lock is about to be ours.
 			over, queued = nil, w.queued
 		case <-queued:
 			l.leave(ctx, k, w)
@@ -215,7 +215,7 @@ func (l *Local) await(ctx context.Context, k *lock, w *waiter) (Grant, error) {
 	}
 }
 
-// grant gives w a share in a lock whose acquire has ended.
+// grant gives w a grant of a lock whose acquire has ended.
 func (l *Local) grant(k *lock, w *waiter) (Grant, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -239,11 +239,11 @@ func (l *Local) grant(k *lock, w *waiter) (Grant, error) {
 	return Grant{ID: id, Znode: k.Znode(), Token: k.Token(), SessionTimeout: k.SessionTimeout()}, nil
 }
 
-// heed tells the sentinel whether a loss of the lock is to interrupt the run.
+// heed tells the sentinel whether a loss of the lock interrupts the run.
 func (l *Local) heed(k *lock) {
 	if interrupt := k.interrupts(); interrupt != k.heeded && k.loss == nil && !k.Durable() {
 		k.heeded = interrupt
-		// An error is of no consequence: it watches as it did.
+		// After an error the sentinel watches as before.
 		_, _ = l.sentinel.watch(guarded{Number: k.number, LockID: k.req.Lock.LockID, Znode: k.Znode(), Interrupt: interrupt})
 	}
 }
@@ -262,8 +262,8 @@ func (k *lock) interrupts() bool {
 	return false
 }
 
-// leave takes w out of those who wait. If it was the last one, what was waited for
-// is let go before leave returns, or as soon as ZooKeeper can be reached.
+// leave ends the wait of w. If w was the last waiter and there is no grant, the lock is
+// released before leave returns, or as soon as ZooKeeper can be reached.
 func (l *Local) leave(ctx context.Context, k *lock, w *waiter) {
 	l.mu.Lock()
 	delete(k.waiters, w)
@@ -276,7 +276,7 @@ func (l *Local) leave(ctx context.Context, k *lock, w *waiter) {
 	l.mu.Unlock()
 	<-k.done
 	if k.err != nil {
-		return // and begin has taken note of that
+		return // begin has called gone
 	}
 	l.unwatch(k)
 	letGo(context.WithoutCancel(ctx), k.Lock)
@@ -310,7 +310,7 @@ func (l *Local) lost(k *lock, cause string) {
 	k.loss = &loss
 	k.endLimit()
 	interrupt := k.interrupts()
-	l.unlist(k) // who asks for it again does not get what is lost
+	l.unlist(k) // the next request does not get the lost lock
 	l.mu.Unlock()
 	if l.onLoss != nil {
 		l.onLoss(loss, interrupt)

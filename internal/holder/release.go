@@ -7,8 +7,8 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 )
 
-// unwatch ends the watch over a lock that is to be released: what it guarded is over.
-// When it returns, a loss before has been reported.
+// unwatch ends the watch over a lock that is to be released: the guarded work is over.
+// When it returns, an earlier loss has been reported.
 func (l *Local) unwatch(k *lock) {
 	if k.Durable() {
 		return
@@ -25,7 +25,7 @@ func (l *Local) unwatch(k *lock) {
 	<-k.watched
 }
 
-// give releases the lock, and then says whether it had been lost before.
+// give releases the lock. The error is a [*LostError] if it was lost before.
 func (l *Local) give(ctx context.Context, k *lock) error {
 	l.unwatch(k)
 	err := k.Release(ctx)
@@ -39,7 +39,7 @@ func (l *Local) give(ctx context.Context, k *lock) error {
 	return err
 }
 
-// releaseGrant gives a grant up, and with the last one the lock.
+// releaseGrant releases a grant, and the lock with the last one.
 func (l *Local) releaseGrant(ctx context.Context, id string) error {
 	for {
 		l.mu.Lock()
@@ -83,13 +83,13 @@ func (l *Local) releaseGrant(ctx context.Context, id string) error {
 	}
 }
 
-// stays takes note that a lock could not be let go of.
+// stays takes note that a lock could not be released.
 func (l *Local) stays(k *lock) {
 	close(k.leaving)
 	k.leaving = nil
 }
 
-// releaseDurable releases a durable lock, whoever took it.
+// releaseDurable releases a durable lock, no matter which run took it.
 func (l *Local) releaseDurable(ctx context.Context, znode Znode) error {
 	l.mu.Lock()
 	var ours *lock
@@ -114,8 +114,8 @@ func (l *Local) releaseDurable(ctx context.Context, znode Znode) error {
 	return err
 }
 
-// letGo releases a lock that came too late. Where ZooKeeper cannot be reached in
-// time, the end of the session does it; a durable lock is left to an operator.
+// letGo releases a lock that was acquired too late. If ZooKeeper cannot be reached in
+// time, the end of the session releases it, and an operator has to release a durable lock.
 func letGo(ctx context.Context, lock *locker.Lock) {
 	patience := closeTime
 	if lock.Durable() {

@@ -15,264 +15,261 @@ import (
 )
 
 const (
-	// startTime bounds how long a holder is waited for that is about to begin, or
-	// to end.
+	// startTime bounds how long to wait for a holder process to begin, or to end.
 	startTime = 15 * time.Second
-	// helloTime bounds the first words on a connection.
+	// helloTime bounds the first messages of a connection.
 	helloTime = 5 * time.Second
 	// firstPause is between the first two tries to connect; it doubles each time.
 	firstPause = time.Millisecond
 )
 
-// Process is a provider process's side of the run's holder process, which it
-// starts at the first request if the run has none.
-type Process struct {
+// Remote asks the holder process of the run, which it starts at the first request if
+// the run has none.
+type Remote struct {
 	order order
-	asker *run.Run          // the Terraform that this process works for, where the run is a command
-	tell  func(note string) // shows the user what he is to be told; nil: see Notes
-	pulse time.Duration     // see remote.watch
+	asker *run.Run          // the Terraform of this process, if the run is a command
+	tell  func(note string) // shows a message to the user; nil: see Notes
+	pulse time.Duration     // see connection.watch
 
 	connecting sync.Mutex
+	prepared   *Prepared      // nil if there is none; guarded by connecting
 	listeners  sync.WaitGroup // that are being started
 
-	mu      sync.Mutex
-	remote  *remote // nil before the first request
-	notes   []string
-	closing bool // no more listeners are started
+	mu         sync.Mutex
+	connection *connection // nil before the first request
+	notes      []string
+	closing    bool // no more listeners are started
 }
 
-var _ Holder = (*Process)(nil)
+var _ Holder = (*Remote)(nil)
 
-// NewProcess returns a holder for r in a process of its own, a copy of this
-// executable.
-func NewProcess(r run.Run) *Process {
+// NewRemote returns a holder whose holder process works for a run.
+func NewRemote(of run.Run) *Remote {
 	logPath, _ := LogPath() // The provider says what is wrong with it.
-	return &Process{order: order{Run: r, Address: addressOf(r.ID), LogPath: logPath}, pulse: pulse}
+	return &Remote{order: order{Run: of, Address: addressOf(of.ID), LogPath: logPath}, pulse: pulse}
 }
 
 // NewCommand returns a holder for a command that this process, self, has started or is
-// about to: the run lasts until both have ended, and is the command's. tell shows the
-// user what the holder has to say.
-func NewCommand(command, self run.Run, tell func(note string)) *Process {
-	p := NewProcess(command)
-	p.order.Starter, p.tell = self, tell
-	return p
+// about to start: the run lasts until both have ended. tell shows the user a message of
+// the holder process. prepared, if not nil, becomes the holder process.
+func NewCommand(command, self run.Run, prepared *Prepared, tell func(note string)) *Remote {
+	r := NewRemote(command)
+	r.order.Starter, r.prepared, r.tell = self, prepared, tell
+	return r
 }
 
-// Enclosing returns the holder of the command that this process is below of, and the
-// command, if there is one: see [run.Enclosing]. asker is the process that
-// [Process.Stopping] speaks of. tell may be nil.
-func Enclosing(asker *run.Run, tell func(note string)) (p *Process, command run.Run, ok bool) {
+// Enclosing returns the command that this process is below, and its holder, if there is
+// one: see [run.Enclosing]. asker is the process that [Remote.Stopping] is about. tell may
+// be nil.
+func Enclosing(asker *run.Run, tell func(note string)) (r *Remote, command run.Run, ok bool) {
 	command, ok = run.Enclosing()
 	if !ok {
 		return nil, run.Run{}, false
 	}
-	p = NewProcess(command)
-	p.asker, p.tell = asker, tell
-	if _, err := p.connect(false); err != nil && !errors.As(err, new(*SilentError)) {
+	r = NewRemote(command)
+	r.asker, r.tell = asker, tell
+	if _, err := r.connect(false); err != nil && !errors.As(err, new(*SilentError)) {
 		return nil, run.Run{}, false
 	}
-	return p, command, true
+	return r, command, true
 }
 
 // Acquire implements [Holder].
-func (p *Process) Acquire(ctx context.Context, req Request) (Grant, error) {
-	r, err := p.connect(true)
+func (r *Remote) Acquire(ctx context.Context, req Request) (Grant, error) {
+	c, err := r.connect(true)
 	if err != nil {
 		return Grant{}, err
 	}
-	id, c := r.begin()
-	defer r.forget(id)
-	err = r.send(message{ID: id, Op: opAcquire, Request: &req})
+	id, sent := c.begin()
+	defer c.forget(id)
+	err = c.send(message{ID: id, Op: opAcquire, Request: &req})
 	cancelled := ctx.Done()
 	var late <-chan time.Time
 	for err == nil {
 		select {
-		case waiting := <-c.waiting:
+		case waiting := <-sent.waiting:
 			if req.Lock.Waiting != nil {
 				req.Lock.Waiting(waiting)
 			}
-		case a := <-c.done:
+		case a := <-sent.done:
 			if a.Failure != nil {
 				return Grant{}, a.Failure.err()
 			}
 			if req.Lock.Durable {
-				_ = r.send(message{ID: id, Op: opTaken}) // else it is undone
+				_ = c.send(message{ID: id, Op: opTaken}) // otherwise it is released
 			}
-			if a.Listener && p.tell == nil {
-				p.beginListener()
+			if a.Listener && r.tell == nil {
+				r.beginListener()
 			}
 			return a.Grant, nil
-		case <-r.down:
-			return Grant{}, r.err
+		case <-c.down:
+			return Grant{}, c.err
 		case <-cancelled:
 			cancelled, late = nil, time.After(cancelTime)
-			err = r.send(message{ID: id, Op: opCancel})
+			err = c.send(message{ID: id, Op: opCancel})
 		case <-late:
-			r.giveUp(id)
-			return Grant{}, fmt.Errorf("%w: %w", context.Cause(ctx), &SilentError{r.pid})
+			c.giveUp(id)
+			return Grant{}, fmt.Errorf("%w: %w", context.Cause(ctx), &SilentError{c.pid})
 		}
 	}
-	return Grant{}, r.ended(err)
+	return Grant{}, c.ended(err)
 }
 
-// cancelTime bounds how long a cancelled acquire is waited for. The holder needs
-// a moment to take the contender out of the queue.
+// cancelTime bounds how long to wait for the end of a cancelled acquire: the holder
+// process deletes the node first.
 const cancelTime = 5 * time.Second
 
 // Release implements [Holder].
-func (p *Process) Release(ctx context.Context, znode Znode) error {
-	r, err := p.connect(znode.Durable)
+func (r *Remote) Release(ctx context.Context, znode Znode) error {
+	c, err := r.connect(znode.Durable)
 	if errors.Is(err, errNobody) {
-		// It would be there for as long as it held the lock.
+		// The holder process would be there if it held the lock.
 		return &LostError{Loss{Znode: znode.Path, At: time.Now(), Cause: causeEnded}}
 	}
 	if err != nil {
 		return err
 	}
-	_, err = r.ask(ctx, message{Op: opRelease, Znode: &znode})
+	_, err = c.ask(ctx, message{Op: opRelease, Znode: &znode})
 	return err
 }
 
 // Describe implements [Holder].
-func (p *Process) Describe(ctx context.Context, znode Znode, info string) error {
-	r, err := p.connect(true)
+func (r *Remote) Describe(ctx context.Context, znode Znode, info string) error {
+	c, err := r.connect(true)
 	if err != nil {
 		return err
 	}
-	_, err = r.ask(ctx, message{Op: opDescribe, Znode: &znode, Info: info})
+	_, err = c.ask(ctx, message{Op: opDescribe, Znode: &znode, Info: info})
 	return err
 }
 
 // Own implements [Holder].
-func (p *Process) Own(ctx context.Context, dir string) ([]locker.Identity, error) {
-	r, err := p.connect(false)
+func (r *Remote) Own(ctx context.Context, dir string) ([]locker.Identity, error) {
+	c, err := r.connect(false)
 	if errors.Is(err, errNobody) {
-		return nil, nil // it would be there for as long as it held the lock
+		return nil, nil // it would be there if it held the lock
 	}
 	if err != nil {
 		return nil, err
 	}
-	a, err := r.ask(ctx, message{Op: opOwn, Dir: dir})
+	a, err := c.ask(ctx, message{Op: opOwn, Dir: dir})
 	return a.Own, err
 }
 
-// Stopping says that the run has been interrupted, no matter by whom, and is about
-// to end: a lock that is lost from now on is reported, and the run not interrupted
-// again, which would end Terraform at once, its state unwritten. It does not wait.
-func (p *Process) Stopping() {
-	if r := p.connected(nil); r != nil {
-		_ = r.send(message{Op: opStopping, Process: p.asker})
+// Stopping says that the run has been interrupted and is about to end. From now on a loss
+// is reported, but does not interrupt the run again: a second interrupt ends Terraform at
+// once, without its state being written. Stopping does not wait.
+func (r *Remote) Stopping() {
+	if c := r.connected(nil); c != nil {
+		_ = c.send(message{Op: opStopping, Process: r.asker})
 	}
 }
 
-// First tells whether this process may pass an interrupt on to the run, or to a
-// process below its command: nobody has interrupted it before, and nobody will.
-func (p *Process) First(ctx context.Context, process run.Run) (bool, error) {
-	r, err := p.connect(false)
+// First returns whether this process may interrupt the run, or a process below its
+// command: nobody has interrupted it before, and nobody else will.
+func (r *Remote) First(ctx context.Context, process run.Run) (bool, error) {
+	c, err := r.connect(false)
 	if err != nil {
 		return false, err
 	}
-	a, err := r.ask(ctx, message{Op: opFirst, Process: &process})
+	a, err := c.ask(ctx, message{Op: opFirst, Process: &process})
 	return a.First, err
 }
 
-// Notes returns, once, what the user is to be told and could not be told otherwise.
-func (p *Process) Notes() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	notes := p.notes
-	p.notes = nil
+// Notes returns, once, the messages that could not reach the user in another way.
+func (r *Remote) Notes() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	notes := r.notes
+	r.notes = nil
 	return notes
 }
 
-func (p *Process) note(notes []string) {
-	if p.tell != nil {
+func (r *Remote) note(notes []string) {
+	if r.tell != nil {
 		for _, note := range notes {
-			p.tell(note)
+			r.tell(note)
 		}
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.notes = append(p.notes, notes...)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notes = append(r.notes, notes...)
 }
 
-// Close leaves the holder process to itself: it cancels what is pending, and stays
-// until the run ends if it holds a lock.
-func (p *Process) Close() error {
-	p.mu.Lock()
-	p.closing = true
-	p.mu.Unlock()
-	p.listeners.Wait()
-	if r := p.connected(nil); r != nil {
-		r.fail(ErrEnded)
+// Close ends the connection. That cancels acquires. The holder process stays until the
+// run ends if it holds a lock.
+func (r *Remote) Close() error {
+	r.mu.Lock()
+	r.closing = true
+	r.mu.Unlock()
+	r.listeners.Wait()
+	if c := r.connected(nil); c != nil {
+		c.fail(ErrEnded)
 	}
 	return nil
 }
 
-// beginListener starts a listener, for which Close waits. Once that has begun, there is
-// none to start.
-func (p *Process) beginListener() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.closing {
-		p.listeners.Go(p.startListener)
+// beginListener starts a listener, unless Close has begun. Close waits for the start.
+func (r *Remote) beginListener() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closing {
+		r.listeners.Go(r.startListener)
 	}
 }
 
-// connected returns the living connection, nil if there is none, after it has become
-// r unless that is nil.
-func (p *Process) connected(r *remote) *remote {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if r != nil {
-		p.remote = r
+// connected returns the connection, or nil if it has ended. c, if not nil, replaces it.
+func (r *Remote) connected(c *connection) *connection {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c != nil {
+		r.connection = c
 	}
-	if p.remote == nil || !p.remote.alive() {
+	if r.connection == nil || !r.connection.alive() {
 		return nil
 	}
-	return p.remote
+	return r.connection
 }
 
-// connect returns the connection to the holder process. Where there is none, it
-// starts one, or fails by errNobody.
-func (p *Process) connect(start bool) (*remote, error) {
-	p.connecting.Lock()
-	defer p.connecting.Unlock()
-	if r := p.connected(nil); r != nil {
-		return r, nil
+// connect returns a connection to the holder process. If there is no such process,
+// connect starts it, or returns errNobody.
+func (r *Remote) connect(start bool) (*connection, error) {
+	r.connecting.Lock()
+	defer r.connecting.Unlock()
+	if c := r.connected(nil); c != nil {
+		return c, nil
 	}
 	deadline := time.Now().Add(startTime)
 	for pause := firstPause; ; pause *= 2 {
-		r, err := p.dial()
+		c, err := r.dial()
 		if errors.Is(err, errNobody) && start {
 			var release func()
-			if release, err = p.start(); err == nil {
-				r, err = p.dial()
+			if release, err = r.start(); err == nil {
+				c, err = r.dial()
 				release()
 			}
 		}
 		if err == nil {
-			p.connected(r)
-			return r, nil
+			r.connected(c)
+			return c, nil
 		}
 		again := errors.Is(err, errTaken) || errors.Is(err, errNotServed) || errors.Is(err, errNobody) && start
 		if !again || time.Now().After(deadline) {
 			return nil, err
 		}
-		// Another process is about to serve there, or to end.
+		// Another process is about to begin, or to end.
 		time.Sleep(pause)
 	}
 }
 
-// dial connects to the holder that is there.
-func (p *Process) dial() (*remote, error) {
-	return p.dialAs(message{Op: opHello, Run: p.order.Run.ID, Tell: p.tell != nil})
+// dial connects to the present holder process.
+func (r *Remote) dial() (*connection, error) {
+	return r.dialAs(message{Op: opHello, Run: r.order.Run.ID, Tell: r.tell != nil})
 }
 
-func (p *Process) dialAs(first message) (*remote, error) {
-	conn, err := dial(p.order.Address, helloTime)
+func (r *Remote) dialAs(first message) (*connection, error) {
+	conn, err := dial(r.order.Address, helloTime)
 	if err != nil {
 		return nil, err
 	}
@@ -284,10 +281,10 @@ func (p *Process) dialAs(first message) (*remote, error) {
 		_ = conn.Close()
 		return nil, err
 	}
-	return hello(conn, first, p)
+	return hello(conn, first, r)
 }
 
-// strangerError says that someone else has taken the address.
+// strangerError says that another user has taken the address.
 func strangerError(uid int) error {
 	name := "with id " + strconv.Itoa(uid)
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {

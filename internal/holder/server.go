@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// server answers the provider processes of a run.
+// server answers the provider processes of a run, in the holder process or the sentinel.
 type server struct {
-	runID  string
-	holder Holder
-	log    *slog.Logger
-	alarm  *alarm
+	runID       string
+	holder      Holder
+	log         *slog.Logger
+	interrupter *interrupter
 
 	listens  atomic.Bool // there is a listener, or one was asked for
 	life     context.Context
@@ -26,14 +26,14 @@ type server struct {
 	sessions sync.WaitGroup
 
 	mu     sync.Mutex
-	users  int           // processes to stay for
+	users  int           // connected processes for which the holder process stays
 	left   chan struct{} // has an element when one of them has left
 	ending bool
-	shown  []*session // of processes that show the user what they are told
+	shown  []*session // of processes that show messages to the user
 }
 
-func newServer(runID string, holder Holder, alarm *alarm, log *slog.Logger) *server {
-	s := &server{runID: runID, holder: holder, alarm: alarm, log: log, left: make(chan struct{}, 1)}
+func newServer(runID string, holder Holder, interrupter *interrupter, log *slog.Logger) *server {
+	s := &server{runID: runID, holder: holder, interrupter: interrupter, log: log, left: make(chan struct{}, 1)}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -70,7 +70,7 @@ func (s *server) accept(listener net.Listener) {
 // acceptPause is how long accept waits after a failure.
 const acceptPause = 100 * time.Millisecond
 
-// enter counts a session in, unless the server is about to end.
+// enter counts a session, unless the server is about to end.
 func (s *server) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,13 +85,10 @@ func (s *server) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users--
-	select {
-	case s.left <- struct{}{}:
-	default:
-	}
+	notify(s.left)
 }
 
-// tryEnd tells whether nobody is there to stay for, and lets nobody in then.
+// tryEnd ends the server if it has no users, and returns whether it has ended.
 func (s *server) tryEnd() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,8 +96,7 @@ func (s *server) tryEnd() bool {
 	return s.ending
 }
 
-// tellBy makes the process of a session one of those that tell the user, until end is
-// called.
+// tellBy has messages for the user sent to the process of a session, until end is called.
 func (s *server) tellBy(c *session) (end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,9 +108,9 @@ func (s *server) tellBy(c *session) (end func()) {
 	}
 }
 
-var errNoTeller = errors.New("holder: nobody is connected who tells the user")
+var errNoTeller = errors.New("holder: no process is connected that shows messages to the user")
 
-// user is the way to the user by such a process, see [way].
+// user is a [way] to the user by such a process.
 func (s *server) user() (io.WriteCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,7 +120,7 @@ func (s *server) user() (io.WriteCloser, error) {
 	return noter{s.shown[0]}, nil
 }
 
-// noter writes notes to a session.
+// noter sends what is written to it as a note.
 type noter struct{ *session }
 
 // Write implements [io.Writer].

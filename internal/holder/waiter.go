@@ -6,18 +6,18 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 )
 
-// waiter is one who asks for a lock.
+// waiter is a call that waits for a lock.
 type waiter struct {
 	req      Request
 	deadline time.Time // zero: none
 	timer    *time.Timer
 
-	// Of the lock that it waits for at present, guarded by Local.mu.
-	over    <-chan time.Time // nil: the acquire itself ends in time
-	queued  chan struct{}    // closed once it is known that the lock has to be waited for
+	// About the lock that it waits for at present; guarded by Local.mu.
+	over    <-chan time.Time // the end of its time; nil if the acquire ends in time itself
+	queued  chan struct{}    // closed once the lock is known to be held by another
 	waiting *locker.Waiting
-	again   bool
-	late    bool // it was held already
+	again   bool // this is not its first try
+	late    bool // the run held the lock already
 }
 
 func newWaiter(req Request) *waiter {
@@ -35,7 +35,7 @@ func (w *waiter) stop() {
 	}
 }
 
-// hasTime tells whether the wait is not over yet.
+// hasTime returns whether its time is not over yet.
 func (w *waiter) hasTime() bool { return w.timer == nil || time.Now().Before(w.deadline) }
 
 // left is how long to wait from now on.
@@ -46,8 +46,7 @@ func (w *waiter) left() time.Duration {
 	return max(0, time.Until(w.deadline))
 }
 
-// joins makes w one of those who wait for the lock. first says that its acquire is
-// bounded by w's time.
+// joins makes w wait for the lock. first says that the acquire ends with w's time.
 func (w *waiter) joins(k *lock, first bool) {
 	w.over, w.queued, w.waiting, w.again = nil, make(chan struct{}), nil, true
 	if !first && w.timer != nil {
@@ -71,7 +70,7 @@ func (w *waiter) tell(waiting locker.Waiting) {
 	}
 }
 
-// busy says who was waited for in vain.
+// busy says who holds the lock at the end of the wait.
 func (w *waiter) busy() error {
 	return &locker.BusyError{
 		LockID: w.req.Lock.LockID, Dir: w.req.Lock.Dir, Waited: max(0, w.req.Lock.Wait),
