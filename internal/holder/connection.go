@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/user"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,9 +48,36 @@ type call struct {
 	done    chan answer
 }
 
+// connectAs connects to the process that listens at the address of an order, or returns
+// errNobody. first says who we are, and notes takes messages for the user.
+func connectAs(first message, o order, pulse time.Duration, notes func([]string)) (*connection, error) {
+	conn, err := dial(o.Address, helloTime)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := peerOf(conn)
+	if err == nil && owner != os.Geteuid() {
+		err = strangerError(owner)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return hello(conn, first, pulse, notes)
+}
+
+// strangerError says that another user has taken the address.
+func strangerError(uid int) error {
+	name := "with id " + strconv.Itoa(uid)
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		name = strconv.Quote(u.Username)
+	}
+	return fmt.Errorf("holder: the socket of this run's holder process belongs to another user, %s. No lock is taken through it: end what that user runs there", name)
+}
+
 // hello begins a connection.
-func hello(conn net.Conn, first message, of *Remote) (*connection, error) {
-	c := &connection{link: newLink(conn), notes: of.note, down: make(chan struct{}), calls: make(map[uint64]*call), given: make(map[uint64]bool)}
+func hello(conn net.Conn, first message, pulse time.Duration, notes func([]string)) (*connection, error) {
+	c := &connection{link: newLink(conn), notes: notes, down: make(chan struct{}), calls: make(map[uint64]*call), given: make(map[uint64]bool)}
 	_ = conn.SetReadDeadline(time.Now().Add(helloTime))
 	err := c.send(first)
 	var a answer
@@ -66,7 +95,7 @@ func hello(conn net.Conn, first message, of *Remote) (*connection, error) {
 	_ = conn.SetReadDeadline(time.Time{})
 	c.pid = a.PID
 	go c.read()
-	go c.watch(of.pulse)
+	go c.watch(pulse)
 	return c, nil
 }
 

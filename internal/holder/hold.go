@@ -1,7 +1,6 @@
 package holder
 
 import (
-	"context"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -13,19 +12,6 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/early"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
-
-// The arguments with which the provider's executable is another process.
-const (
-	Command         = "hold"
-	SentinelCommand = early.SentinelCommand
-	ListenerCommand = "listen"
-)
-
-// EnvDebug is [early.EnvDebug].
-const EnvDebug = early.EnvDebug
-
-// envProcessors is Go's environment variable.
-const envProcessors = "GOMAXPROCS"
 
 // Main runs one of this package's processes if the arguments of the program ask for it.
 // It returns false if they do not.
@@ -45,29 +31,6 @@ func Main(args []string) bool {
 	}
 	return true
 }
-
-// order is what a process of this package reads first.
-type order struct {
-	Run run.Run
-	// Starter is the process that has started the command, if the run is a command. Then
-	// the run lasts until both have ended. Zero if the run is a Terraform.
-	Starter run.Run
-	Echo    bool     // of a listener: it tells its starter of the signals, too
-	For     *run.Run // of a listener: the process below a command whose signals it hears; nil for the run
-	Address string
-	LogPath string // absolute; "" for none
-}
-
-// wait returns when the run has ended.
-func (o order) wait() {
-	_ = o.Run.Wait(context.Background())
-	if o.isCommand() {
-		_ = o.Starter.Wait(context.Background())
-	}
-}
-
-// isCommand returns whether the run is a command, with all processes below it.
-func (o order) isCommand() bool { return o.Starter.PID != 0 }
 
 // hold is the holder process. It serves the provider processes of its run, and
 // returns when
@@ -101,12 +64,6 @@ func hold() {
 		h.server.leave()
 	}()
 	h.untilTheEnd()
-}
-
-// started says how the start of a holder process ended.
-type started struct {
-	Taken   bool // there is another holder process
-	Failure *Failure
 }
 
 // holding is a holder process that has started.

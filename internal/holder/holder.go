@@ -13,6 +13,9 @@ import (
 // ErrEnded says that the holder, or the run that it works for, has ended.
 var ErrEnded = errors.New("holder: has ended")
 
+// ErrUnconfirmed says that a request may have been carried out, or not.
+var ErrUnconfirmed = errors.New("holder: ZooKeeper did not confirm it within the connect timeout")
+
 // Holder takes locks and keeps them until they are released or the run ends.
 // Its methods are safe for concurrent use.
 //

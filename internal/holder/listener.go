@@ -41,8 +41,7 @@ func hear() {
 		_ = os.Stdin.Close()
 		close(starter)
 	}
-	remote := &Remote{order: o, pulse: pulse}
-	c, err := remote.dialAs(message{Op: opHello, Run: o.Run.ID, Passive: true})
+	c, err := connectAs(message{Op: opHello, Run: o.Run.ID, Passive: true}, o, pulse, func([]string) {})
 	if !o.Echo {
 		_ = os.Stdout.Close() // the starter waits for this
 	}
@@ -102,8 +101,8 @@ const settleTime = 20 * time.Millisecond
 // startListener starts the listener process, and returns when it listens. Until then
 // Terraform tells this process of an interrupt. Without a listener nobody hears an
 // interrupt after the provider has ended.
-func (r *Remote) startListener() {
-	cmd, out, in, err := r.listener(false)
+func startListener(o order) {
+	cmd, out, in, err := newListener(o, nil)
 	if err != nil {
 		return
 	}
@@ -114,14 +113,14 @@ func (r *Remote) startListener() {
 	go func() { _ = cmd.Wait() }() // so that it does not become a zombie
 }
 
-// listener starts a listener process. in is to be closed.
-func (r *Remote) listener(echo bool, env ...string) (cmd *exec.Cmd, out *os.File, in io.WriteCloser, err error) {
+// newListener starts a listener process. The caller closes in.
+func newListener(o order, env []string) (cmd *exec.Cmd, out *os.File, in io.WriteCloser, err error) {
 	cmd, err = ourselves(ListenerCommand)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	cmd.SysProcAttr = nil // in this process's group, which is Terraform's
-	if echo {
+	if o.Echo {
 		cmd.Env = env
 	}
 	stdin, err := cmd.StdinPipe()
@@ -136,8 +135,6 @@ func (r *Remote) listener(echo bool, env ...string) (cmd *exec.Cmd, out *os.File
 	err = cmd.Start()
 	_ = theirs.Close()
 	if err == nil {
-		o := r.order
-		o.Echo, o.For = echo, r.asker
 		err = gob.NewEncoder(stdin).Encode(o)
 	}
 	if err != nil {
@@ -147,12 +144,9 @@ func (r *Remote) listener(echo bool, env ...string) (cmd *exec.Cmd, out *os.File
 	return cmd, out, stdin, nil
 }
 
-// Listen starts a listener process. It gets the signals that are sent to the process group
-// of this process, or to all processes of a job. heard is called for each signal, with
-// [Answer] after it was asked, and with nil when it has ended. Its environment is env, by
-// which some CI systems find the processes of a job.
-func (r *Remote) Listen(env []string, heard func(os.Signal)) (*Listener, error) {
-	cmd, out, in, err := r.listener(true, env...)
+// startEcho starts a listener with an echo: see [Remote.Listen].
+func startEcho(o order, env []string, heard func(os.Signal)) (*Listener, error) {
+	cmd, out, in, err := newListener(o, env)
 	if err != nil {
 		return nil, err
 	}

@@ -2,71 +2,18 @@ package holder
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
-	"github.com/clocker/terraform-provider-clocker/internal/run"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-const (
-	// closeTime bounds how long Close tries to release the locks, which also removes
-	// their directories, before it ends the sessions.
-	closeTime = 3 * time.Second
-	// durableTime bounds how long the holder tries to release a durable lock that nobody
-	// waits for any more: the end of a session does not remove it.
-	durableTime = time.Minute
-	// releasers is how many locks Close releases at once.
-	releasers = 64
-)
-
-// ErrUnconfirmed says that a request may have been carried out, or not.
-var ErrUnconfirmed = errors.New("holder: ZooKeeper did not confirm it within the connect timeout")
-
-// Local holds locks in this process.
-type Local struct {
-	run       run.Run
-	onLoss    func(Loss, bool)
-	pool      zookeeper.Pool
-	log       *slog.Logger
-	sentinel  *sentinel // of a holder process; else nil, as the next two
-	onOverdue func(Overdue)
-	teller    *teller
-	pace      pace // at which the teller tells of a wait
-
-	life    context.Context // ends with Close
-	end     context.CancelCauseFunc
-	pending sync.WaitGroup // acquires
-
-	mu      sync.Mutex
-	refusal error               // ends every acquire, if not nil
-	gaveUp  error               // a deadlock, after which the run waits for no lock; or nil
-	locks   map[lockKey][]*lock // that are waited for or held, and not lost
-	grants  map[string]*lock    // by the ids of their grants, also lost locks
-	held    map[*lock]struct{}  // also lost locks that have grants
-}
-
 var _ Holder = (*Local)(nil)
 
-// NewLocal returns a holder that works for r until Close. onLoss, if not nil, is called
-// for each lock that is lost. interrupt says whether a grant asks for an interrupt.
-func NewLocal(r run.Run, onLoss func(loss Loss, interrupt bool)) *Local {
-	l := &Local{
-		run: r, onLoss: onLoss, log: silent(), pace: usualPace,
-		locks: make(map[lockKey][]*lock), grants: make(map[string]*lock), held: make(map[*lock]struct{}),
-	}
-	l.life, l.end = context.WithCancelCause(context.Background())
-	return l
-}
-
-// logTo is called before the first acquire.
-func (l *Local) logTo(log *slog.Logger) { l.log, l.pool.Log = log, log }
+// releasers is how many locks Close releases at once.
+const releasers = 64
 
 // Acquire implements [Holder].
 func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
@@ -80,80 +27,6 @@ func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
 	}
 	log.Info("lock held", "znode", grant.Znode, "fencing_token", grant.Token, "session_timeout", grant.SessionTimeout, "waited", Waited(start))
 	return grant, nil
-}
-
-func (l *Local) acquire(ctx context.Context, req Request) (Grant, error) {
-	if err := valid(req.Ensemble); err != nil {
-		return Grant{}, err
-	}
-	ctx, cancel := l.while(ctx)
-	defer cancel()
-	w := newWaiter(req)
-	defer w.stop()
-	for {
-		k, leaving, err := l.join(ctx, w)
-		switch {
-		case err != nil:
-			return Grant{}, err
-		case leaving != nil: // the lock is being released
-			select {
-			case <-leaving:
-				continue
-			case <-ctx.Done():
-				return Grant{}, context.Cause(ctx)
-			}
-		}
-		grant, err := l.await(ctx, k, w)
-		if errors.Is(err, errGone) || errors.Is(err, locker.ErrBusy) && w.hasTime() {
-			continue // it was lost, or only the time of the first waiter is over
-		}
-		return grant, err
-	}
-}
-
-// valid returns what is wrong with the settings of an ensemble, or nil.
-func valid(ensemble zookeeper.Config) error {
-	if err := ensemble.Validate(); err != nil {
-		return fmt.Errorf("%w: %w", locker.ErrRequest, err)
-	}
-	return nil
-}
-
-// while returns a context that ends with ctx or with l.
-func (l *Local) while(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) })
-	return ctx, func() {
-		stop()
-		cancel(nil)
-	}
-}
-
-// patiently is [Local.while], for no longer than the connect timeout: the caller waits,
-// and so does Close, which then tries for itself.
-func (l *Local) patiently(ctx context.Context, ensemble zookeeper.Config) (context.Context, context.CancelFunc) {
-	ctx, stop := l.while(ctx)
-	ctx, cancel := context.WithTimeoutCause(ctx, ensemble.ConnectTimeout, ErrUnconfirmed)
-	return ctx, func() {
-		cancel()
-		stop()
-	}
-}
-
-// connect waits for a session. That has its own timeout, and its error says more than
-// that of a request without an answer.
-func (l *Local) connect(ctx context.Context, ensemble zookeeper.Config) error {
-	if err := valid(ensemble); err != nil {
-		return err
-	}
-	_, err := l.pool.Session(ctx, ensemble)
-	return err
-}
-
-func (l *Local) sessions(ensemble zookeeper.Config) locker.Sessions {
-	return func(ctx context.Context) (*zookeeper.Session, error) {
-		return l.pool.Session(ctx, ensemble)
-	}
 }
 
 // Release implements [Holder]. It waits for the server no longer than the
@@ -186,6 +59,16 @@ func (l *Local) Describe(ctx context.Context, znode Znode, info string) error {
 		return err
 	}
 	return locker.DescribeDurable(ctx, session, znode.Path, info)
+}
+
+// connect waits for a session. That has its own timeout, and its error says more than
+// that of a request without an answer.
+func (l *Local) connect(ctx context.Context, ensemble zookeeper.Config) error {
+	if err := valid(ensemble); err != nil {
+		return err
+	}
+	_, err := l.pool.Session(ctx, ensemble)
+	return err
 }
 
 // Own implements [Holder].

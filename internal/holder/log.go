@@ -123,3 +123,19 @@ func logWaiting(log *slog.Logger, lockID string, w locker.Waiting, start time.Ti
 	}
 	log.LogAttrs(context.Background(), slog.LevelInfo, message, attrs...)
 }
+
+// LogBreak adds a line about a lock that was broken to the log that [EnvLogPath] names, if
+// it names one.
+func LogBreak(lockID string, broken locker.Broken, by, reason string) error {
+	path, err := LogPath()
+	if err != nil || path == "" {
+		return err
+	}
+	file, err := openLog(path)
+	if err != nil {
+		return err
+	}
+	slog.New(slog.NewTextHandler(file, nil)).Warn("lock broken",
+		"lockid", lockID, "znode", broken.Entry.Znode, "held_by", broken.Entry.String(), "by", by, "reason", reason, "told", broken.Told)
+	return file.Close()
+}

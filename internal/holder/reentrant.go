@@ -3,19 +3,9 @@ package holder
 import (
 	"cmp"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
-	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
-
-// lockKey tells a lock from all others: the ensemble and the lock's directory.
-type lockKey struct{ servers, dir string }
-
-func keyOf(ensemble zookeeper.Config, dir string) lockKey {
-	return lockKey{strings.Join(slices.Sorted(slices.Values(ensemble.Servers)), ","), dir}
-}
 
 // find returns the lock of the run that a request is to share, or nil if the lock is to
 // be taken. The error is a [*ConflictError] if neither is possible. A request can share a

@@ -3,27 +3,19 @@ package holder
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 )
 
-// unwatch ends the watch over a lock that is to be released: the guarded work is over.
-// When it returns, an earlier loss has been reported.
-func (l *Local) unwatch(k *lock) {
-	if k.Durable() {
-		return
-	}
-	l.mu.Lock()
-	k.endLimit()
-	l.mu.Unlock()
-	k.release.Do(func() {
-		if k.forget() {
-			l.sentinel.forget(k.number)
-			close(k.watched)
-		}
-	})
-	<-k.watched
-}
+const (
+	// closeTime bounds how long Close tries to release the locks, which also removes
+	// their directories, before it ends the sessions.
+	closeTime = 3 * time.Second
+	// durableTime bounds how long the holder tries to release a durable lock that nobody
+	// waits for any more: the end of a session does not remove it.
+	durableTime = time.Minute
+)
 
 // give releases the lock. The error is a [*LostError] if it was lost before.
 func (l *Local) give(ctx context.Context, k *lock) error {

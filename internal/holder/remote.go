@@ -5,22 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
-)
-
-const (
-	// startTime bounds how long to wait for a holder process to begin, or to end.
-	startTime = 15 * time.Second
-	// helloTime bounds the first messages of a connection.
-	helloTime = 5 * time.Second
-	// firstPause is between the first two tries to connect; it doubles each time.
-	firstPause = time.Millisecond
 )
 
 // Remote asks the holder process of the run, which it starts at the first request if
@@ -215,8 +204,22 @@ func (r *Remote) beginListener() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.closing {
-		r.listeners.Go(r.startListener)
+		r.listeners.Go(func() { startListener(r.listenerOrder(false)) })
 	}
+}
+
+// Listen starts a listener process. It gets the signals that are sent to the process group
+// of this process, or to all processes of a job. heard is called for each signal, with
+// [Answer] after it was asked, and with nil when it has ended. Its environment is env, by
+// which some CI systems find the processes of a job.
+func (r *Remote) Listen(env []string, heard func(os.Signal)) (*Listener, error) {
+	return startEcho(r.listenerOrder(true), env, heard)
+}
+
+func (r *Remote) listenerOrder(echo bool) order {
+	o := r.order
+	o.Echo, o.For = echo, r.asker
+	return o
 }
 
 // connected returns the connection, or nil if it has ended. c, if not nil, replaces it.
@@ -263,32 +266,23 @@ func (r *Remote) connect(start bool) (*connection, error) {
 	}
 }
 
+// start starts a holder process, unless there is a prepared one. It stays at least until
+// release is called. The error is errTaken if there is a holder process already.
+func (r *Remote) start() (release func(), err error) {
+	prepared := r.prepared
+	if r.prepared = nil; prepared == nil {
+		if prepared, err = Prepare(); err != nil {
+			return nil, err
+		}
+	}
+	if err := prepared.begin(r.order); err != nil {
+		prepared.Close()
+		return nil, err
+	}
+	return prepared.Close, nil
+}
+
 // dial connects to the present holder process.
 func (r *Remote) dial() (*connection, error) {
-	return r.dialAs(message{Op: opHello, Run: r.order.Run.ID, Tell: r.tell != nil})
-}
-
-func (r *Remote) dialAs(first message) (*connection, error) {
-	conn, err := dial(r.order.Address, helloTime)
-	if err != nil {
-		return nil, err
-	}
-	owner, err := peerOf(conn)
-	if err == nil && owner != os.Geteuid() {
-		err = strangerError(owner)
-	}
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return hello(conn, first, r)
-}
-
-// strangerError says that another user has taken the address.
-func strangerError(uid int) error {
-	name := "with id " + strconv.Itoa(uid)
-	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
-		name = strconv.Quote(u.Username)
-	}
-	return fmt.Errorf("holder: the socket of this run's holder belongs to another user, %s. No lock is taken through it: end what that user runs there", name)
+	return connectAs(message{Op: opHello, Run: r.order.Run.ID, Tell: r.tell != nil}, r.order, r.pulse, r.note)
 }

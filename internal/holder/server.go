@@ -5,12 +5,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // server answers the provider processes of a run, in the holder process or the sentinel.
@@ -29,7 +26,7 @@ type server struct {
 	users  int           // connected processes for which the holder process stays
 	left   chan struct{} // has an element when one of them has left
 	ending bool
-	shown  []*session // of processes that show messages to the user
+	shown  []*link // to processes that show messages to the user
 }
 
 func newServer(runID string, holder Holder, interrupter *interrupter, log *slog.Logger) *server {
@@ -46,29 +43,6 @@ func (s *server) close() {
 	s.end()
 	s.sessions.Wait()
 }
-
-// accept serves each connection until the listener is closed.
-func (s *server) accept(listener net.Listener) {
-	for {
-		conn, err := listener.Accept()
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case err != nil: // such as too many open files
-			time.Sleep(acceptPause)
-			continue
-		}
-		go func() {
-			if owner, err := peerOf(conn); err == nil && owner == os.Geteuid() {
-				s.serve(conn)
-			}
-			_ = conn.Close()
-		}()
-	}
-}
-
-// acceptPause is how long accept waits after a failure.
-const acceptPause = 100 * time.Millisecond
 
 // enter counts a session, unless the server is about to end.
 func (s *server) enter() bool {
@@ -96,15 +70,15 @@ func (s *server) tryEnd() bool {
 	return s.ending
 }
 
-// tellBy has messages for the user sent to the process of a session, until end is called.
-func (s *server) tellBy(c *session) (end func()) {
+// tellBy has messages for the user sent by a link, until end is called.
+func (s *server) tellBy(l *link) (end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.shown = append(s.shown, c)
+	s.shown = append(s.shown, l)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.shown = slices.DeleteFunc(s.shown, func(other *session) bool { return other == c })
+		s.shown = slices.DeleteFunc(s.shown, func(other *link) bool { return other == l })
 	}
 }
 
@@ -121,7 +95,7 @@ func (s *server) user() (io.WriteCloser, error) {
 }
 
 // noter sends what is written to it as a note.
-type noter struct{ *session }
+type noter struct{ *link }
 
 // Write implements [io.Writer].
 func (n noter) Write(b []byte) (int, error) {

@@ -41,7 +41,7 @@ func connected(t *testing.T, local *Local) (p *Remote, near net.Conn, ended <-ch
 	t.Helper()
 	near, ended = served(t, local)
 	p = NewRemote(local.run)
-	r, err := hello(near, message{Op: opHello, Run: local.run.ID, Passive: true}, p)
+	r, err := hello(near, message{Op: opHello, Run: local.run.ID, Passive: true}, p.pulse, p.note)
 	if err != nil {
 		t.Fatal(err)
 	}

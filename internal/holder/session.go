@@ -11,6 +11,29 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 )
 
+// accept serves each connection until the listener is closed.
+func (s *server) accept(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil: // such as too many open files
+			time.Sleep(acceptPause)
+			continue
+		}
+		go func() {
+			if owner, err := peerOf(conn); err == nil && owner == os.Geteuid() {
+				s.serve(conn)
+			}
+			_ = conn.Close()
+		}()
+	}
+}
+
+// acceptPause is how long accept waits after a failure.
+const acceptPause = 100 * time.Millisecond
+
 // session is the server's side of one connection.
 type session struct {
 	*server
@@ -58,7 +81,7 @@ func (s *server) serve(conn net.Conn) {
 		defer s.leave()
 	}
 	if hello.Tell {
-		defer s.tellBy(c)()
+		defer s.tellBy(c.link)()
 	}
 	defer c.all.Wait()
 	defer hangUp()

@@ -89,22 +89,6 @@ func (p *Prepared) begin(o order) error {
 	}
 }
 
-// start starts a holder process, unless there is a prepared one. It stays at least until
-// release is called. The error is errTaken if there is a holder process already.
-func (r *Remote) start() (release func(), err error) {
-	prepared := r.prepared
-	if r.prepared = nil; prepared == nil {
-		if prepared, err = Prepare(); err != nil {
-			return nil, err
-		}
-	}
-	if err := prepared.begin(r.order); err != nil {
-		prepared.Close()
-		return nil, err
-	}
-	return prepared.Close, nil
-}
-
 // ourselves returns the command of a detached copy of this executable.
 func ourselves(args ...string) (*exec.Cmd, error) {
 	exe, err := Executable()

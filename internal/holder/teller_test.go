@@ -107,7 +107,7 @@ func TestNotesReachTheProvider(t *testing.T) {
 	s := newServer(local.run.ID, local, alarm, silent())
 	go s.serve(far)
 	p := NewRemote(local.run)
-	r, err := hello(near, message{Op: opHello, Run: local.run.ID, Passive: true}, p)
+	r, err := hello(near, message{Op: opHello, Run: local.run.ID, Passive: true}, p.pulse, p.note)
 	if err != nil {
 		t.Fatal(err)
 	}
