@@ -20,7 +20,7 @@ type Failure struct {
 // kinds are the errors without content by which callers tell errors apart. Both
 // ends have the same protocol version, so an index will do.
 var kinds = []error{
-	context.Canceled, ErrEnded, ErrUnconfirmed,
+	context.Canceled, ErrEnded, ErrUnconfirmed, errTaken,
 	zookeeper.ErrNoAuth, zookeeper.ErrAuthRequired, zookeeper.ErrLocalSession, zookeeper.ErrInvalidACL, zookeeper.ErrEphemeralParent, zookeeper.ErrQuotaExceeded,
 	locker.ErrNotDurable, locker.ErrNotReserved, locker.ErrRequest, locker.ErrUsedUp,
 }

@@ -50,7 +50,7 @@ func hold() {
 		return
 	}
 	h, err := newHolding(o)
-	reply := gob.NewEncoder(os.Stdout).Encode(started{Failure: newFailure(err), Taken: errors.Is(err, errTaken)})
+	reply := gob.NewEncoder(os.Stdout).Encode(started{newFailure(err)})
 	_ = os.Stdout.Close()
 	if err != nil {
 		return

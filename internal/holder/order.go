@@ -52,9 +52,3 @@ func (o order) wait() {
 
 // isCommand returns whether the run is a command, with all processes below it.
 func (o order) isCommand() bool { return o.Starter.PID != 0 }
-
-// started says how the start of a holder process ended.
-type started struct {
-	Taken   bool // there is another holder process
-	Failure *Failure
-}

@@ -70,6 +70,9 @@ func (p *Prepared) Close() {
 	}
 }
 
+// started says how the start of a holder process ended.
+type started struct{ Failure *Failure }
+
 // begin tells the process for which run it works, and returns when it listens. The error
 // is errTaken if another process does.
 func (p *Prepared) begin(o order) error {
@@ -79,14 +82,10 @@ func (p *Prepared) begin(o order) error {
 	if err == nil {
 		err = gob.NewDecoder(p.out).Decode(&s)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("holder: start: %w", err)
-	case s.Taken:
-		return errTaken
-	default:
-		return s.Failure.err()
 	}
+	return s.Failure.err()
 }
 
 // ourselves returns the command of a detached copy of this executable.
