@@ -1,6 +1,9 @@
 package zookeeper
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+)
 
 // authenticator tells the server who we are, on each new connection, after the server
 // has accepted the session and before any request. exchange sends one packet, without
@@ -48,3 +51,7 @@ func digest(user Digest) authenticator {
 		}
 	}
 }
+
+// identify prepares the authentication with a server, before a connection to it is made: a KDC may be
+// slow, and a server does not wait long for a client that has connected.
+type identify func(ctx context.Context, server string) (authenticator, error)

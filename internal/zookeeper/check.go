@@ -179,3 +179,8 @@ func skip(body []byte, shape string) ([]byte, error) {
 func number(b []byte) int32 {
 	return int32(binary.BigEndian.Uint32(b)) //nolint:gosec // the wire format is a signed number
 }
+
+// withNumber appends a number of four bytes, such as a length.
+func withNumber(b []byte, n int) []byte {
+	return binary.BigEndian.AppendUint32(b, uint32(n)) //nolint:gosec // the wire format is a signed number
+}

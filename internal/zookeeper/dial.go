@@ -10,24 +10,6 @@ import (
 	"time"
 )
 
-// The stages of an attempt to connect: each is the error of an attempt that gets no
-// further. tls.Dialer and net.Dialer with a name would not tell them apart.
-var (
-	errIdentifying = errors.New("the KDC did not answer in time")
-	errResolving   = errors.New("its name was not resolved in time")
-	errDialing     = errors.New("it did not accept the connection in time")
-	errSecuring    = errors.New("it accepted the connection but did not answer to the TLS handshake")
-	errHandshake   = errors.New("the server accepted the connection but did not answer")
-)
-
-// late returns whether an attempt failed because its time was over.
-func late(err error) bool {
-	return isAny(err, []error{errResolving, errDialing, errSecuring, errHandshake})
-}
-
-// errTLS marks the errors of a TLS handshake.
-var errTLS = errors.New("TLS handshake")
-
 // addressDelay is how long to wait for an address of a server before the next one is
 // tried beside it, as in RFC 8305.
 const addressDelay = 300 * time.Millisecond

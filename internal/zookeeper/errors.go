@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 
@@ -54,6 +55,7 @@ type closedByOther struct{}
 func (closedByOther) Error() string {
 	return "somebody else closed its session, which had not timed out"
 }
+
 func (closedByOther) Unwrap() error { return ErrSessionExpired }
 
 // unknown are the errors that the client library returns for codes that it does not know:
@@ -116,3 +118,67 @@ func (e *ConnectError) Error() string {
 
 // Unwrap returns the cause.
 func (e *ConnectError) Unwrap() error { return e.Cause }
+
+// The stages of an attempt to connect: each is the error of an attempt that gets no
+// further. tls.Dialer and net.Dialer with a name would not tell them apart.
+var (
+	errIdentifying = errors.New("the KDC did not answer in time")
+	errResolving   = errors.New("its name was not resolved in time")
+	errDialing     = errors.New("it did not accept the connection in time")
+	errSecuring    = errors.New("it accepted the connection but did not answer to the TLS handshake")
+	errHandshake   = errors.New("the server accepted the connection but did not answer")
+)
+
+// late returns whether an attempt failed because its time was over.
+func late(err error) bool {
+	return isAny(err, []error{errResolving, errDialing, errSecuring, errHandshake})
+}
+
+// errTLS marks the errors of a TLS handshake.
+var errTLS = errors.New("TLS handshake")
+
+// errNotZooKeeper says that something else listens at the address.
+var errNotZooKeeper = errors.New("what answers there is not ZooKeeper")
+
+// Reasons why a connection ends.
+var (
+	errSilent = errors.New("the server stopped answering")
+	errHungUp = errors.New("the server closed the connection")
+)
+
+// ended says in words how a connection ended.
+func ended(err error) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("%w: %w", errSilent, err)
+	case closed(err):
+		return fmt.Errorf("%w: %w", errHungUp, err)
+	}
+	return err
+}
+
+// closed returns whether the other side has ended the connection.
+func closed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isAny(err, resets)
+}
+
+// transient is an error that the next attempt may not meet.
+type transient struct{ error }
+
+func (t transient) Unwrap() error { return t.error }
+
+// refusedError is a failed authentication with what to do about it.
+type refusedError struct {
+	err    error
+	advice string
+}
+
+func (e *refusedError) Error() string { return e.err.Error() }
+
+func (e *refusedError) Unwrap() error { return e.err }
+
+func (e *refusedError) Remedy() string { return e.advice }
+
+// ErrSilence says that no server has answered a write for so long that the ensemble may
+// have ended the session.
+var ErrSilence = errors.New("no quorum of the servers has answered for too long")

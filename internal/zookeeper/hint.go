@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 	"slices"
 	"strings"
@@ -115,11 +114,6 @@ func certificateFault(cert *x509.Certificate, now time.Time) string {
 	default:
 		return "cert_file has to be signed by a CA that is in the servers' trust store (ssl.trustStore.location), and not revoked."
 	}
-}
-
-// closed returns whether the other side has ended the connection.
-func closed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isAny(err, resets)
 }
 
 // alerted returns whether err is one of these alerts of the other side. crypto/tls does

@@ -5,13 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 )
-
-// ErrSilence says that no server has answered a write for so long that the ensemble may
-// have ended the session.
-var ErrSilence = errors.New("no quorum of the servers has answered for too long")
 
 const (
 	// checksInTimeout is how many times in a session timeout a quorum is asked for the
@@ -24,17 +19,6 @@ const (
 	// that saves a request.
 	unwatched = 10 * time.Millisecond
 )
-
-// Kept is an ephemeral znode of a session that the session looks after.
-type Kept struct {
-	path    string
-	session *Session
-	life    context.Context // ends when the znode is lost; the cause says why
-	lose    context.CancelCauseFunc
-	ctx     context.Context // of the watch
-	end     context.CancelFunc
-	done    sync.Once // by Stop or by the loss, whichever comes first
-}
 
 // Keep looks after an ephemeral znode of this session. The znode is lost when the server
 // says that it is gone or belongs to another session, when the session has ended, or when
@@ -118,13 +102,6 @@ func (k *Kept) over() {
 	}
 }
 
-// keeper asks a quorum for all the znodes that a session keeps.
-type keeper struct {
-	mu      sync.Mutex
-	all     map[*Kept]struct{}
-	running bool
-}
-
 func (k *keeper) add(s *Session, kept *Kept) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -204,5 +181,17 @@ func (k *keeper) check(s *Session, all []*Kept) {
 		default:
 			return // any other answer came from a quorum, too
 		}
+	}
+}
+
+// withInstant returns a context that ends at an instant, with the given cause. On Linux it
+// ends as soon as the machine wakes if it has slept past the instant. Elsewhere the timer
+// stops during sleep, and the caller has to look at the clock.
+func withInstant(ctx context.Context, at Instant, cause error) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	wake := wakeAt(at, func() { cancel(cause) })
+	return ctx, func() {
+		wake()
+		cancel(nil)
 	}
 }

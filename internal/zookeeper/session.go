@@ -5,37 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-zookeeper/zk"
-
-	"github.com/clocker/terraform-provider-clocker/internal/zookeeper/kerberos"
 )
-
-// Config says where to connect and how long to wait.
-type Config struct {
-	// Servers are those of a [ConnectString]. Paths given to a session are absolute:
-	// the caller adds a chroot.
-	Servers []string
-	// SessionTimeout is how long the server keeps the session without hearing
-	// of it. The server may grant another timeout: see [Session.Timeout].
-	SessionTimeout time.Duration
-	// ConnectTimeout bounds [Open], over all servers.
-	ConnectTimeout time.Duration
-	// Auth, SASL and Kerberos are our user. At most one of them is set.
-	Auth     Digest
-	SASL     SASLUser
-	Kerberos *Kerberos
-	// TLS encrypts the connections; nil does not.
-	TLS *TLS
-	// Creator lets only our user change the znodes that the session creates, and
-	// everyone read them. It needs a user, or a certificate that is one for the servers.
-	Creator bool
-
-	tickets *kerberos.Tickets // of Kerberos; nil if there are none yet
-}
 
 // Session is one ZooKeeper session. It survives broken connections and ends
 // when the server expires it or it is closed; it never becomes another session.
@@ -63,41 +39,22 @@ type Session struct {
 	retired chan struct{} // closed by Retire
 }
 
-// Open waits for a session with any of the servers, at most
-// cfg.ConnectTimeout. It returns a [*ConnectError] when there is none, and the
-// context's error when ctx ends first.
-func Open(ctx context.Context, cfg Config) (*Session, error) {
-	return openLogged(ctx, cfg, nil)
+// Kept is an ephemeral znode of a session that the session looks after.
+type Kept struct {
+	path    string
+	session *Session
+	life    context.Context // ends when the znode is lost; the cause says why
+	lose    context.CancelCauseFunc
+	ctx     context.Context // of the watch
+	end     context.CancelFunc
+	done    sync.Once // by Stop or by the loss, whichever comes first
 }
 
-func openLogged(ctx context.Context, cfg Config, log *slog.Logger) (*Session, error) {
-	bounded, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
-	defer cancel()
-	bounded, refuse := context.WithCancelCause(bounded)
-	defer refuse(nil)
-	if cfg.Kerberos != nil && cfg.tickets == nil {
-		cfg.tickets = cfg.Kerberos.tickets()
-	}
-	s, err := start(cfg, log, refuse)
-	if err != nil {
-		return nil, &ConnectError{Servers: cfg.Servers, Cause: err}
-	}
-	if err := s.Ready(bounded); err != nil {
-		cause := s.transport.cause()
-		_ = s.Close()
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("zookeeper: connect: %w", context.Cause(ctx))
-		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			if cause != nil {
-				err = cause
-			}
-			err = fmt.Errorf("after %v: %w", cfg.ConnectTimeout, err)
-		}
-		return nil, &ConnectError{Servers: cfg.Servers, Cause: err, Hint: hint(err, cfg.TLS)}
-	}
-	s.gatherTickets(cfg) //nolint:contextcheck // it outlives the opening
-	return s, nil
+// keeper asks a quorum for all the znodes that a session keeps.
+type keeper struct {
+	mu      sync.Mutex
+	all     map[*Kept]struct{}
+	running bool
 }
 
 // start begins to connect. refused is called with an error that every attempt would meet.
@@ -299,4 +256,25 @@ func (s *Session) Ready(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// gatherTickets gets the tickets for all servers, so that the session can move to each of them
+// while no KDC answers.
+func (s *Session) gatherTickets(cfg Config) {
+	if cfg.tickets == nil {
+		return
+	}
+	s.transport.background.Go(func() {
+		for _, server := range cfg.Servers {
+			ctx, cancel := context.WithTimeout(s.transport.ctx, cfg.ConnectTimeout)
+			host, _, err := net.SplitHostPort(server)
+			if err == nil {
+				_, _, err = cfg.tickets.Get(ctx, host)
+			}
+			cancel()
+			if err != nil {
+				s.note(slog.LevelWarn, "no Kerberos ticket for a server yet", "server", server, "cause", err)
+			}
+		}
+	})
 }

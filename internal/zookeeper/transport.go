@@ -62,21 +62,8 @@ func newTransport(attempt time.Duration, servers ...string) *transport {
 	return &transport{
 		attempt: attempt, ctx: ctx, stop: stop, sleep: sleep, turns: make(map[string]int), mistakes: newMistakes(servers),
 		told:     told{refused: func(error) {}, failed: func(int, error) {}, useful: func(string) {}},
-		identify: identifying(Config{}, nil),
+		identify: func(context.Context, string) (authenticator, error) { return nil, nil }, //nolint:nilnil // we are nobody
 	}
-}
-
-// attemptTime is how long one attempt to connect may take. It is so short that each server
-// gets an attempt within the connect timeout. A single name gets several, since it may
-// have many addresses.
-func attemptTime(cfg Config) time.Duration {
-	const several = 3
-	attempts := len(cfg.Servers)
-	if attempts <= 1 {
-		attempts = several
-	}
-	share := min(cfg.ConnectTimeout, cfg.SessionTimeout) / time.Duration(attempts)
-	return max(share, min(time.Second, cfg.ConnectTimeout/several))
 }
 
 // open makes conn the present connection, and closes the one before.
