@@ -119,7 +119,7 @@ func TestMutantsAreFound(t *testing.T) {
 	t.Parallel()
 	for name, m := range mutants {
 		t.Run(name, func(t *testing.T) {
-			if !m.quick && !long() {
+			if !m.quick && !long() || testing.Short() {
 				t.Skip("takes long: see make chaos")
 			}
 			m.check(t)
