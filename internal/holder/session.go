@@ -239,7 +239,7 @@ func (q *queued) set(now locker.Waiting) news {
 	switch {
 	case last == nil:
 		return firstNews
-	case last.Place != now.Place || last.Next.Znode != now.Next.Znode || !last.Next.HeldSince.Equal(now.Next.HeldSince):
+	case last.Place != now.Place || last.Next.Znode != now.Next.Znode || !last.Next.Data.HeldSince.Equal(now.Next.Data.HeldSince):
 		return movedNews
 	default:
 		return noNews

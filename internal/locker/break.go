@@ -48,7 +48,7 @@ func (b Broken) String() string {
 		return text + " The run that held the lock was told who did it and why."
 	case b.Entry.Session == 0:
 		return text + " No run watches a durable lock: the next plan of its configuration shows it as to be created again."
-	case b.Entry.Run == "":
+	case b.Entry.Data.Run == "":
 		return text + " It is another client's, which is not told why."
 	default:
 		return text + " It is not known that the run that held the lock has read who did it and why: it may be stopped, cut off, or have ended."
@@ -208,7 +208,7 @@ func (b *breaking) pin(ctx context.Context, s *zookeeper.Session, node *zookeepe
 // remove deletes the znode and leaves the note, in one transaction.
 func (b *breaking) remove(ctx context.Context, s *zookeeper.Session, node zookeeper.Node) error {
 	ops := []zookeeper.Op{zookeeper.DeleteUnchanged(b.Znode, node.Stat.Version)}
-	b.noted = !b.mute && b.entry.Session != 0 && b.entry.Run != ""
+	b.noted = !b.mute && b.entry.Session != 0 && b.entry.Data.Run != ""
 	if b.noted {
 		note := Data{Owner: b.By, Info: b.Reason, Since: time.Now()}
 		ops = append(ops, zookeeper.Create(notePath(b.Znode), note.encode(), zookeeper.Ephemeral))

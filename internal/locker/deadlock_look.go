@@ -167,7 +167,7 @@ func (s snapshot) read(ctx context.Context, session *zookeeper.Session) snapshot
 	eachOf(len(all), func(i int) {
 		c := all[i]
 		entry, err := readEntry(ctx, session, c.dir, c.Contender)
-		if err != nil || entry == nil || entry.Session == 0 || entry.Once && !c.first {
+		if err != nil || entry == nil || entry.Session == 0 || entry.Data.Once && !c.first {
 			return
 		}
 		c.entry, c.czxid, c.run = *entry, entry.Czxid, ofSession(c.run, entry.Session)

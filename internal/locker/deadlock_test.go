@@ -17,7 +17,7 @@ func queueOf(t *testing.T, dir, text string) (queue []claim) {
 			t.Fatalf("%q: %v", word, err)
 		}
 		c := claim{Contender: Contender{Name: word, Sequence: int32(i), Mode: Exclusive}, dir: dir, run: run, czxid: zxid}
-		c.entry.Owner = run
+		c.entry.Data.Owner = run
 		switch kind {
 		case "s":
 			c.Mode = Shared
@@ -69,7 +69,7 @@ func TestWhoClosesADeadlock(t *testing.T) {
 					victims = append(victims, c.Name)
 					var tells []string
 					for _, link := range circle {
-						tells = append(tells, strings.TrimPrefix(link.Dir, "/")+":"+link.Before.Owner)
+						tells = append(tells, strings.TrimPrefix(link.Dir, "/")+":"+link.Before.Data.Owner)
 					}
 					if got := strings.Join(tells, " "); got != test.tells {
 						t.Errorf("it tells %q, want %q", got, test.tells)

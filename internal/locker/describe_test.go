@@ -47,7 +47,7 @@ func TestDescribeDurableAfterAnotherOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	entry, ok, err := Lookup(bounded(t), other, lock.Znode())
-	if err != nil || !ok || entry.Owner != "bob@elsewhere" || entry.Info != "late" {
+	if err != nil || !ok || entry.Data.Owner != "bob@elsewhere" || entry.Data.Info != "late" {
 		t.Errorf("%+v, %v, %v", entry, ok, err)
 	}
 	s.remove(lock)

@@ -173,7 +173,7 @@ func removeDurable(ctx context.Context, s *zookeeper.Session, sessions Sessions,
 	if err != nil || !ok {
 		return err
 	}
-	if entry.Session != 0 || !entry.Durable {
+	if entry.Session != 0 || !entry.Data.Durable {
 		return fmt.Errorf("%w: %s", ErrNotDurable, entry)
 	}
 	dir, name := split(znode)

@@ -152,10 +152,10 @@ func (e *DisagreeError) Error() string {
 // OtherSlots is what the other contender said; 0 for a plain lock, and -1 for a
 // semaphore of another client, which does not say.
 func (e *DisagreeError) OtherSlots() int {
-	if e.Other.Mode == Semaphore && e.Other.Slots == 0 {
+	if e.Other.Contender.Mode == Semaphore && e.Other.Contender.Slots == 0 {
 		return -1
 	}
-	return e.Other.Slots
+	return e.Other.Contender.Slots
 }
 
 // Is makes a DisagreeError an [ErrDisagree].

@@ -177,7 +177,7 @@ func TestAnUnreadableContenderIsWaitedFor(t *testing.T) {
 	req := s.plain()
 	req.Wait = 0
 	_, err = Acquire(bounded(t), s.ours.sessions, req)
-	if busy := (*BusyError)(nil); !errors.As(err, &busy) || len(busy.Holders) != 1 || !busy.Holders[0].Unreadable || busy.Holders[0].Owner != "" {
+	if busy := (*BusyError)(nil); !errors.As(err, &busy) || len(busy.Holders) != 1 || !busy.Holders[0].Unreadable || busy.Holders[0].Data.Owner != "" {
 		t.Errorf("a single try ends with %v", err)
 	}
 	queue, err := Inspect(bounded(t), s.other.session(), dirOf(s.Space), 0)

@@ -206,7 +206,7 @@ func TestKazooDoesNotSeeTheCuratorLayout(t *testing.T) {
 	a.give(ours)
 	err := a.player().tries(curator)
 	var busy *BusyError
-	if !errors.As(err, &busy) || len(busy.Holders) != 1 || busy.Holders[0].Name != name || busy.Holders[0].Owner != "WriteLock" {
+	if !errors.As(err, &busy) || len(busy.Holders) != 1 || busy.Holders[0].Contender.Name != name || busy.Holders[0].Data.Owner != "WriteLock" {
 		t.Errorf("a try ends with %v, want the holder %s", err, name)
 	}
 	theirs.release()

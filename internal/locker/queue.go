@@ -13,12 +13,12 @@ import (
 
 // Entry is a contender and what its znode says.
 type Entry struct {
-	Contender
-	Data
-	Znode   string    // absolute path
-	Created time.Time // by the server's clock
-	Session int64     // that it ends with; 0 for a durable one
-	Czxid   int64     // of the transaction that created it
+	Contender Contender
+	Data      Data
+	Znode     string    // absolute path
+	Created   time.Time // by the server's clock
+	Session   int64     // that it ends with; 0 for a durable one
+	Czxid     int64     // of the transaction that created it
 	// Unreadable says that this user may not read what the znode says.
 	Unreadable bool
 }
@@ -26,8 +26,8 @@ type Entry struct {
 // FencingToken is the token of the lock that the contender holds or waits for:
 // see [Lock.Token].
 func (e Entry) FencingToken() int64 {
-	if e.Durable && e.Token != 0 {
-		return e.Token
+	if e.Data.Durable && e.Data.Token != 0 {
+		return e.Data.Token
 	}
 	return e.Czxid
 }
@@ -46,8 +46,8 @@ func (e Entry) Identity() Identity { return Identity{e.Znode, e.Session, e.Czxid
 // Joined is when the contender joined the queue: by its own word, else by the
 // server's clock.
 func (e Entry) Joined() time.Time {
-	if !e.Since.IsZero() {
-		return e.Since
+	if !e.Data.Since.IsZero() {
+		return e.Data.Since
 	}
 	return e.Created
 }
@@ -55,10 +55,10 @@ func (e Entry) Joined() time.Time {
 // Until is when the run that holds the lock is interrupted at the latest, if that was
 // asked for; zero else.
 func (e Entry) Until() time.Time {
-	if e.HeldSince.IsZero() || e.MaxHold <= 0 || e.MaxHold > int(MaxWait/time.Second) {
+	if e.Data.HeldSince.IsZero() || e.Data.MaxHold <= 0 || e.Data.MaxHold > int(MaxWait/time.Second) {
 		return time.Time{}
 	}
-	return e.HeldSince.Add(time.Duration(e.MaxHold) * time.Second)
+	return e.Data.HeldSince.Add(time.Duration(e.Data.MaxHold) * time.Second)
 }
 
 // Who is the owner in words.
@@ -66,10 +66,10 @@ func (e Entry) Who() string {
 	switch {
 	case e.Unreadable:
 		return "a client whose znode this user may not read"
-	case e.Owner == "":
+	case e.Data.Owner == "":
 		return "an unnamed client"
 	default:
-		return e.Owner
+		return e.Data.Owner
 	}
 }
 
@@ -77,25 +77,25 @@ func (e Entry) Who() string {
 func (e Entry) String() string {
 	who := e.Who()
 	details := []string{}
-	if e.Host != "" && !strings.HasSuffix(who, "@"+e.Host) {
-		details = append(details, "on host "+e.Host)
+	if e.Data.Host != "" && !strings.HasSuffix(who, "@"+e.Data.Host) {
+		details = append(details, "on host "+e.Data.Host)
 	}
-	if e.PID != 0 {
-		details = append(details, fmt.Sprintf("process %d", e.PID))
+	if e.Data.PID != 0 {
+		details = append(details, fmt.Sprintf("process %d", e.Data.PID))
 	}
-	if e.Durable {
+	if e.Data.Durable {
 		details = append(details, "durable")
 	}
-	if e.HeldSince.IsZero() {
+	if e.Data.HeldSince.IsZero() {
 		details = append(details, "in the queue since "+e.Joined().UTC().Format(time.RFC3339))
 	} else {
-		details = append(details, "holds it since "+e.HeldSince.UTC().Format(time.RFC3339))
+		details = append(details, "holds it since "+e.Data.HeldSince.UTC().Format(time.RFC3339))
 	}
 	if until := e.Until(); !until.IsZero() {
 		details = append(details, "until "+until.UTC().Format(time.RFC3339)+" at the latest")
 	}
-	if e.Info != "" {
-		details = append(details, fmt.Sprintf("info %q", e.Info))
+	if e.Data.Info != "" {
+		details = append(details, fmt.Sprintf("info %q", e.Data.Info))
 	}
 	details = append(details, "znode "+shown(e.Znode))
 	return who + " (" + strings.Join(details, ", ") + ")"

@@ -133,7 +133,7 @@ func TestOtherClientsBlock(t *testing.T) {
 			other := space.Create(testDir+"/"+prefix, []byte("their data"), zktest.EphemeralSequential)
 			c := newClient(t, space.Addr())
 			w := c.start(c.request(dirOf(space)))
-			if look := w.looks(); look.Next.Znode != space.Path(other) || look.Next.Owner != "their data" {
+			if look := w.looks(); look.Next.Znode != space.Path(other) || look.Next.Data.Owner != "their data" {
 				t.Errorf("we wait for %+v, want %s", look.Next, other)
 			}
 			space.Delete(other)

@@ -224,12 +224,12 @@ func deadlockDetail(lockID string, deadlock *locker.DeadlockError) string {
 
 // durableDetail says how a durable lock becomes free. It does not by waiting.
 func durableDetail(lockID string, e locker.Entry) string {
-	by := cmp.Or(e.Owner, "an unnamed client")
-	if e.Host != "" {
-		by += " on host " + e.Host
+	by := cmp.Or(e.Data.Owner, "an unnamed client")
+	if e.Data.Host != "" {
+		by += " on host " + e.Data.Host
 	}
-	if e.Info != "" {
-		by += fmt.Sprintf(" (%q)", e.Info)
+	if e.Data.Info != "" {
+		by += fmt.Sprintf(" (%q)", e.Data.Info)
 	}
 	return fmt.Sprintf(" Waiting may not help: the lock is durable (hold_until = %q), so it stays until it is destroyed, though the run that took it has ended.\n\n"+
 		"It was taken by the configuration of %s. To free it:\n"+
