@@ -49,7 +49,7 @@ func TestDurableTokensGrow(t *testing.T) {
 	var last int64
 	for range 3 {
 		lock := s.ours.acquire(s.request())
-		entry, ok, err := Lookup(bounded(t), lock.session, lock.Znode())
+		entry, ok, err := Lookup(bounded(t), lock.node.session, lock.Znode())
 		if err != nil || !ok {
 			t.Fatal(ok, err)
 		}

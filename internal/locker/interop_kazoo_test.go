@@ -98,7 +98,7 @@ func (p *player) holder(want Request) holder {
 		blocked: taking.blocked,
 		held: func() string {
 			p.tb.Helper()
-			return taking.get().name
+			return taking.get().node.name
 		},
 		release: func() {
 			p.tb.Helper()

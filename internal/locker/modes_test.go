@@ -183,8 +183,8 @@ func TestPromotionDoesNotGiveWayToFellowHolders(t *testing.T) {
 			}
 			caught.Pass()
 			lock := taking.get()
-			if !slices.Contains(before, lock.name) {
-				t.Errorf("%s holds the lock, which gave way as none of %q", lock.name, before)
+			if !slices.Contains(before, lock.node.name) {
+				t.Errorf("%s holds the lock, which gave way as none of %q", lock.node.name, before)
 			}
 			a.leave(gems...)
 			a.give(lock)

@@ -279,5 +279,5 @@ func ExampleBusyError() {
 		Znode: "/_zklocking/deploy/ex-1",
 	}}}
 	fmt.Println(err)
-	// Output: locker: lock "deploy" is held by anna@build (in the queue since 1970-01-01T00:00:00Z, info "web", znode /_zklocking/deploy/ex-1); not free within 1m0s; we were at place 2 of the queue
+	// Output: lock "deploy" is held by anna@build (in the queue since 1970-01-01T00:00:00Z, info "web", znode /_zklocking/deploy/ex-1); not free within 1m0s; we were at place 2 of the queue
 }
