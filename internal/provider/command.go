@@ -205,12 +205,13 @@ func (c *Client) Take(ctx context.Context, h holder.Holder, l Lock) (Held, error
 	return Held{l, grant}, c.problems(diags)
 }
 
-// Release releases it. lost says that it was lost before, which the error says, too.
+// Release releases it. lost says that it was lost before, or that the process that held
+// it has ended, which can have been before. The error says so, too.
 func (c *Client) Release(ctx context.Context, held Held) (lost bool, err error) {
 	var diags diag.Diagnostics
 	znode := holder.Znode{Ensemble: held.lock.ensemble, Path: held.grant.Znode, Grant: held.grant.ID}
 	if err := c.release(ctx, held.lock.target, znode, &diags); err != nil {
-		lost = errors.As(err, new(*holder.LostError))
+		lost = errors.As(err, new(*holder.LostError)) || errors.Is(err, holder.ErrEnded)
 		diags.Append(explain(releasing, held.lock.target, err))
 	}
 	return lost, c.problems(diags)

@@ -1,9 +1,14 @@
 package provider
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
 )
 
 func TestProblemsNameTheFlag(t *testing.T) {
@@ -29,5 +34,35 @@ func TestWithoutSecrets(t *testing.T) {
 	}
 	if len(environment) != 6 || environment[1] != "CLOCKER_PASSWORD=secret" {
 		t.Error("the argument was changed")
+	}
+}
+
+// releaseFails is a holder whose releases end by an error.
+type releaseFails struct {
+	holder.Holder
+	err error
+}
+
+func (r releaseFails) Release(context.Context, holder.Znode) error { return r.err }
+
+// Nobody knows how long a lock was held whose holder has ended: a command that it
+// guarded has not ended well.
+func TestReleaseSaysWhetherTheLockWasLost(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err  error
+		lost bool
+	}{
+		"released":                 {nil, false},
+		"lost":                     {&holder.LostError{}, true},
+		"the holder has ended":     {fmt.Errorf("%w: connection reset", holder.ErrEnded), true},
+		"no server could be asked": {errors.New("no connection"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &Client{client: client{runtime: Runtime{Holder: releaseFails{err: tc.err}}}}
+			lost, err := c.Release(t.Context(), Held{})
+			if lost != tc.lost || (err == nil) != (tc.err == nil) {
+				t.Errorf("lost: %t, %v; want %t, %v", lost, err, tc.lost, tc.err)
+			}
+		})
 	}
 }

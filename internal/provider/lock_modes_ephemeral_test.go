@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -46,7 +47,8 @@ func TestAccEphemeralModes(t *testing.T) {
 			}
 			resource.ParallelTest(t, resource.TestCase{
 				ProtoV6ProviderFactories: factories,
-				TerraformVersionChecks:   []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_10_0)},
+				// In OpenTofu 1.11 an ephemeral block is a change in each plan.
+				TerraformVersionChecks: needs(tfversion.SkipBelow(tfversion.Version1_10_0), tfversion.SkipBelow(tfversion.Version1_12_0)),
 				Steps: []resource.TestStep{{
 					PreConfig: before,
 					Config:    r.config(strings.Join(blocks, ""), echo),
@@ -61,6 +63,14 @@ func TestAccEphemeralModes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// needs is the check for the program that the tests run on.
+func needs(terraform, tofu tfversion.TerraformVersionCheck) []tfversion.TerraformVersionCheck {
+	if os.Getenv("TF_ACC_PROVIDER_HOST") == openTofuRegistry {
+		return []tfversion.TerraformVersionCheck{tofu}
+	}
+	return []tfversion.TerraformVersionCheck{terraform}
 }
 
 // What the ephemeral block cannot be is refused, as with the resource.
@@ -81,7 +91,7 @@ func TestAccEphemeralModesThatCannotBe(t *testing.T) {
 	}
 	resource.ParallelTest(t, resource.TestCase{
 		ProtoV6ProviderFactories: r.factories(),
-		TerraformVersionChecks:   []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_10_0)},
+		TerraformVersionChecks:   needs(tfversion.SkipBelow(tfversion.Version1_10_0), tfversion.SkipBelow(tfversion.Version1_11_0)),
 		Steps:                    steps,
 	})
 	if tree := r.space.Tree(); len(tree) > 0 {

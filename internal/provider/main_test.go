@@ -22,6 +22,9 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
+// openTofuRegistry is where OpenTofu looks for providers that name no registry.
+const openTofuRegistry = "registry.opentofu.org"
+
 func TestMain(m *testing.M) {
 	os.Exit(runTests(m))
 }
@@ -49,7 +52,7 @@ func runTests(m *testing.M) int {
 		}
 	}
 	if strings.HasPrefix(filepath.Base(cli), "tofu") {
-		env["TF_ACC_PROVIDER_NAMESPACE"], env["TF_ACC_PROVIDER_HOST"] = "hashicorp", "registry.opentofu.org"
+		env["TF_ACC_PROVIDER_NAMESPACE"], env["TF_ACC_PROVIDER_HOST"] = "hashicorp", openTofuRegistry
 	}
 	for name, value := range env {
 		if err := os.Setenv(name, value); err != nil {
