@@ -94,7 +94,7 @@ func TestServerErrorsAreThoseOfTheHolder(t *testing.T) {
 				t.Fatalf("a busy lock: %v", err)
 			}
 			if h := busy.Holders[0]; busy.LockID != "busy" || busy.Place != 1 || busy.Waited != time.Millisecond || busy.Dir != busyReq.Lock.Dir ||
-				h.Znode != busyGrant.Znode || h.Owner != "tester" || h.Info != "testing busy" || h.Host == "" || h.PID == 0 || h.Since.IsZero() || h.Session == 0 {
+				h.Znode != busyGrant.Znode || h.Data.Owner != "tester" || h.Data.Info != "testing busy" || h.Data.Host == "" || h.Data.PID == 0 || h.Data.Since.IsZero() || h.Session == 0 {
 				t.Errorf("the busy lock's error is %+v", busy)
 			}
 
