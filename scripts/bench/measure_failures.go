@@ -22,7 +22,7 @@ const (
 // failure is something that fails while one run works and another waits.
 type failure struct {
 	title     string
-	ways      []way
+	ours      way  // beside those of the others
 	atOnce    int  // pairs at a time, each with a lock of its own
 	terraform bool // the work is Terraform's
 	cable     bool // the first run reaches its servers by a cable
@@ -39,7 +39,7 @@ type trial struct {
 
 var failures = []failure{
 	{
-		title: "kill -9 of Terraform", ways: []way{resourceBlock, etcdctlLock, kazooScript}, atOnce: 1, terraform: true,
+		title: "Terraform is killed", ours: resourceBlock, atOnce: 1, terraform: true,
 		prepare: func(t *trial) (func() error, error) {
 			p, err := below(t.first.cmd.Process.Pid, func(p *process.Process) bool { return filepath.Base(zktest.Executable(p.Pid)) == "terraform" })
 			if err != nil {
@@ -49,7 +49,7 @@ var failures = []failure{
 		},
 	},
 	{
-		title: "kill -9 of the process that holds the lock", ways: []way{runCommand, etcdctlLock, kazooScript}, atOnce: 10,
+		title: "the process that holds the lock is killed", ours: runCommand, atOnce: 10,
 		prepare: func(t *trial) (func() error, error) {
 			if t.way.kind != "clocker" {
 				return t.first.cmd.Process.Kill, nil
@@ -65,7 +65,7 @@ var failures = []failure{
 		},
 	},
 	{
-		title: "network of the machine that holds the lock", ways: []way{runCommand, etcdctlLock, kazooScript}, atOnce: 10, cable: true,
+		title: "that process is cut off from the servers", ours: runCommand, atOnce: 10, cable: true,
 		prepare: func(t *trial) (func() error, error) {
 			return func() error {
 				for _, c := range t.cables {
@@ -81,21 +81,28 @@ var failures = []failure{
 func (b *bench) measureFailures(ctx context.Context) error {
 	b.data.Failures = nil
 	for _, f := range failures {
-		table := Table{Title: f.title}
-		for _, w := range f.ways {
-			row := Row{Name: w.name}
-			for done := 0; done < b.times(failureTimes); done += f.atOnce {
-				if err := b.fail(ctx, f, w, b.at, min(f.atOnce, b.times(failureTimes)-done), &row); err != nil {
-					return fmt.Errorf("%s: %s: %w", f.title, w.name, err)
-				}
-			}
-			table.Rows = append(table.Rows, row)
+		if err := b.repeat(f, func(w way, n int, row *Row) error { return b.fail(ctx, f, w, b.at, n, row) }); err != nil {
+			return err
 		}
-		b.data.Failures = append(b.data.Failures, table)
 	}
-	table, err := b.loseLeaders(ctx)
+	return b.loseLeaders(ctx)
+}
+
+// repeat lets the ways take turns until each has failed often enough.
+func (b *bench) repeat(f failure, fail func(w way, n int, row *Row) error) error {
+	ways := []way{f.ours, etcdctlLock, kazooScript}
+	table := Table{Title: f.title, Rows: make([]Row, len(ways))}
+	times := b.times(failureTimes)
+	for done := 0; done < times; done += f.atOnce {
+		for i, w := range ways {
+			table.Rows[i].Name = w.name
+			if err := fail(w, min(f.atOnce, times-done), &table.Rows[i]); err != nil {
+				return fmt.Errorf("%s: %s: %w", f.title, w.name, err)
+			}
+		}
+	}
 	b.data.Failures = append(b.data.Failures, table)
-	return err
+	return nil
 }
 
 // fail starts some pairs, lets something fail for each of them, and adds to the row how
@@ -187,16 +194,15 @@ func (t *trial) end() {
 
 // loseLeaders kills the leader of an ensemble, and ends the first run's work at the
 // same moment.
-func (b *bench) loseLeaders(ctx context.Context) (Table, error) {
-	table := Table{Title: "kill -9 of the ensemble's leader as the first run's work ends"}
+func (b *bench) loseLeaders(ctx context.Context) error {
 	ensemble, err := zktest.StartEnsemble(ctx, members, zktest.Options{TickTime: tick})
 	if err != nil {
-		return table, err
+		return err
 	}
 	defer ensemble.Stop()
 	etcds, err := b.startEtcd(ctx, members)
 	if err != nil {
-		return table, err
+		return err
 	}
 	var addrs []string
 	for _, m := range etcds {
@@ -204,33 +210,23 @@ func (b *bench) loseLeaders(ctx context.Context) (Table, error) {
 	}
 	at, err := b.servicesAt(ctx, ensemble.Addrs(), addrs)
 	if err != nil {
-		return table, err
+		return err
 	}
-	for _, w := range []way{runCommand, etcdctlLock, kazooScript} {
-		row := Row{Name: w.name}
-		const atOnce = 5
-		for done := 0; done < b.times(failureTimes); done += atOnce {
-			kill, restart, err := b.findLeader(ctx, w, ensemble, etcds)
-			if err != nil {
-				return table, err
-			}
-			var once sync.Once
-			f := failure{prepare: func(t *trial) (func() error, error) {
-				return func() (err error) {
-					once.Do(func() { err = kill() })
-					return errors.Join(err, t.first.open())
-				}, nil
-			}}
-			if err := b.fail(ctx, f, w, at, min(atOnce, b.times(failureTimes)-done), &row); err != nil {
-				return table, fmt.Errorf("%s: %w", w.name, err)
-			}
-			if err := restart(); err != nil {
-				return table, err
-			}
+	f := failure{title: "the ensemble's leader is killed as the first run's work ends", ours: runCommand, atOnce: 5}
+	return b.repeat(f, func(w way, n int, row *Row) error {
+		kill, restart, err := b.findLeader(ctx, w, ensemble, etcds)
+		if err != nil {
+			return err
 		}
-		table.Rows = append(table.Rows, row)
-	}
-	return table, nil
+		kill = sync.OnceValue(kill)
+		f.prepare = func(t *trial) (func() error, error) {
+			return func() error { return errors.Join(kill(), t.first.open()) }, nil
+		}
+		if err := b.fail(ctx, f, w, at, n, row); err != nil {
+			return err
+		}
+		return restart()
+	})
 }
 
 // findLeader returns what kills the leader of the servers that a way uses, and what

@@ -140,6 +140,9 @@ func (d *Data) Total() string {
 
 // table is a table of Markdown. The cells of a row stand in a line, between bars.
 func table(columns string, rows []string) string {
+	if len(rows) == 0 {
+		return "Not measured yet."
+	}
 	return "| " + columns + " |\n|" + strings.Repeat("---|", strings.Count(columns, "|")+1) + "\n| " + strings.Join(rows, " |\n| ") + " |"
 }
 
