@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/clocker/terraform-provider-clocker/internal/gate"
+	"github.com/clocker/terraform-provider-clocker/internal/early"
 	"github.com/clocker/terraform-provider-clocker/internal/holder"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
@@ -39,7 +39,7 @@ func (r *running) startGate() (*opening, error) {
 	theirs, ours := os.NewFile(uintptr(fds[0]), "gate"), os.NewFile(uintptr(fds[1]), "gate")
 	defer func() { _ = theirs.Close() }()
 	g := &opening{
-		Cmd:   exec.Command(self, append([]string{gate.Argument, strconv.Itoa(fds[0]), r.path}, r.args...)...), //nolint:gosec // our own executable
+		Cmd:   exec.Command(self, append([]string{early.GateCommand, strconv.Itoa(fds[0]), r.path}, r.args...)...), //nolint:gosec // our own executable
 		pipe:  ours,
 		ended: make(chan struct{}),
 	}

@@ -39,7 +39,9 @@ func (r *running) run(ctx context.Context) int {
 	if err != nil {
 		return r.fail(exitCannotRun, fmt.Errorf("could not start a process: %w", err))
 	}
-	h, err := r.holder(g.Process.Pid)
+	prepared := prepare() // after the gate: it closes what the command inherits
+	defer prepared.Close()
+	h, err := r.holder(g.Process.Pid, prepared)
 	if err != nil {
 		g.abandon()
 		return r.fail(exitNotHeld, fmt.Errorf("no lock was taken: %w", err))
@@ -77,9 +79,19 @@ func (r *running) run(ctx context.Context) int {
 	return code
 }
 
+// prepare starts a holder process while this one does other things, unless there seems
+// to be one. If that fails, it is tried again when the lock is to be taken.
+func prepare() *holder.Prepared {
+	if os.Getenv(run.EnvRun) != "" {
+		return nil
+	}
+	prepared, _ := holder.Prepare()
+	return prepared
+}
+
 // holder is the holder of the run that the command is: its own, or that of a command
 // above, which this one belongs to.
-func (r *running) holder(pid int) (*holder.Process, error) {
+func (r *running) holder(pid int, prepared *holder.Prepared) (*holder.Remote, error) {
 	var err error
 	if r.command, err = run.Of(pid); err != nil {
 		return nil, err
@@ -93,7 +105,7 @@ func (r *running) holder(pid int) (*holder.Process, error) {
 		return nil, err
 	}
 	r.token = r.command.Token()
-	return holder.NewCommand(r.command, self, r.tell), nil
+	return holder.NewCommand(r.command, self, prepared, r.tell), nil
 }
 
 // tell shows the user a message of the holder process.
@@ -102,7 +114,7 @@ func (r *running) tell(note string) { _, _ = fmt.Fprintf(r.Err, "\n%s\n", string
 var errGateEnded = errors.New("the process for the command was killed")
 
 // take takes all locks. A signal ends the wait, and is returned with the error.
-func (r *running) take(ctx context.Context, h *holder.Process, g *opening, signals <-chan os.Signal) (stopped os.Signal, err error) {
+func (r *running) take(ctx context.Context, h *holder.Remote, g *opening, signals <-chan os.Signal) (stopped os.Signal, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	taken := make(chan error, 1)
@@ -184,7 +196,7 @@ func (r *running) outlast(ctx context.Context, signals <-chan os.Signal) {
 }
 
 // attend passes signals on to the command until that has ended.
-func (r *running) attend(ctx context.Context, h *holder.Process, g *opening, signals <-chan os.Signal) {
+func (r *running) attend(ctx context.Context, h *holder.Remote, g *opening, signals <-chan os.Signal) {
 	echoes := make(chan os.Signal, len(passedOn))
 	var listener *holder.Listener
 	defer func() {
@@ -247,7 +259,7 @@ func listenerEnvironment(all []string) []string {
 
 // pass passes a signal on to the command, unless that would interrupt it a second time
 // without anybody's will.
-func (r *running) pass(ctx context.Context, h *holder.Process, g *opening, relay *relay, s os.Signal) {
+func (r *running) pass(ctx context.Context, h *holder.Remote, g *opening, relay *relay, s os.Signal) {
 	first := relay.stopped == nil
 	relay.reached(s)
 	if stops(s) && first {
