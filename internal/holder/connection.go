@@ -87,7 +87,7 @@ func hello(conn net.Conn, first message, pulse time.Duration, notes func([]strin
 	if err != nil {
 		pid := pidOf(conn)
 		_ = conn.Close()
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if failed := net.Error(nil); errors.As(err, &failed) && failed.Timeout() { // On Windows that is not os.ErrDeadlineExceeded.
 			return nil, &SilentError{pid}
 		}
 		return nil, fmt.Errorf("%w: %w", errNotServed, err)
