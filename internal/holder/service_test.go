@@ -84,7 +84,7 @@ func TestServerErrorsAreThoseOfTheHolder(t *testing.T) {
 	more := sharedReq
 	more.Lock.Mode = locker.Exclusive
 	nowhere := request(t, space, "nowhere", 0)
-	nowhere.Ensemble.Servers, nowhere.Ensemble.ConnectTimeout = []string{"127.0.0.1:1"}, 100*time.Millisecond
+	nowhere.Ensemble.Servers, nowhere.Ensemble.ConnectTimeout = []string{"127.0.0.1:1"}, time.Second
 
 	for name, h := range map[string]Holder{"direct": direct, "remote": remote} {
 		t.Run(name, func(t *testing.T) {
