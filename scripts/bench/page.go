@@ -165,7 +165,7 @@ func (d *Data) FailureRows() []string {
 	var lines []string
 	for _, t := range d.Failures {
 		for _, r := range t.Rows {
-			lines = append(lines, fmt.Sprintf("%s | %s | %d | %s | %s | %d", t.Title, r.Name, len(r.MS), number(r.median()), number(r.worst()), r.Both))
+			lines = append(lines, fmt.Sprintf("%s | %s | %d | %s | %s | %d | %d", t.Title, r.Name, len(r.MS)+r.GaveUp, number(r.median()), number(r.worst()), r.Both, r.GaveUp))
 		}
 	}
 	return lines
