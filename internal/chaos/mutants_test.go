@@ -43,12 +43,12 @@ var mutants = map[string]mutant{
 	return slices`,
 		test: "locker TestADeposedLeaderIsNotBelieved", finds: "TWO HOLD",
 	},
-	"belief from the sending of the last answered write": {
-		file: "zookeeper/belief.go", from: "basis = sent", to: "basis = now",
-		test: "zookeeper TestBelief", finds: "alive until", quick: true,
+	"lease from the sending of the last answered write": {
+		file: "zookeeper/lease.go", from: "basis = sent", to: "basis = now",
+		test: "zookeeper TestLease", finds: "alive until", quick: true,
 	},
 	"the same, on real servers": {
-		file: "zookeeper/belief.go", from: "basis = sent", to: "basis = now",
+		file: "zookeeper/lease.go", from: "basis = sent", to: "basis = now",
 		test: "locker TestAFollowerThatIsCutOffBeforeItsPing", finds: "TWO HOLD", tries: 4,
 	},
 	"no watch over the holder's znode": {
@@ -84,7 +84,7 @@ var mutants = map[string]mutant{
 		test: "zookeeper TestThrottledRequestsAreSentAgain", finds: "code -77",
 	},
 	"a refused delete forgotten": {
-		file: "locker/node.go", from: "return n.stays(err)", to: "return nil",
+		file: "locker/node.go", from: "return n.leave(err)", to: "return nil",
 		test: "locker TestAContenderThatCannotBeDeletedIsNamed", finds: "names the contender",
 	},
 	"a delete that fails once forgotten": {
@@ -92,7 +92,7 @@ var mutants = map[string]mutant{
 		test: "locker TestReleaseFailsAndIsTriedAgain", finds: "directory was left",
 	},
 	"durable in its place though a gem waits behind": {
-		file: "locker/durable.go", from: "c.move(ctx, gem)", to: "c.move(ctx, false)",
+		file: "locker/durable.go", from: "w.node.move(ctx, gem)", to: "w.node.move(ctx, false)",
 		test: "locker TestPromotionGoesBehindAWaitingGem", finds: "the queue is",
 	},
 	"no look after a wake": {
@@ -103,12 +103,12 @@ var mutants = map[string]mutant{
 		file: "zookeeper/transport.go", from: "config, err := t.tls.Config()\n\tt.mu.Lock()\n\tdefer t.mu.Unlock()", to: "t.mu.Lock()\n\tdefer t.mu.Unlock()\n\tif t.lastTLS != nil {\n\t\treturn t.lastTLS.Clone(), nil\n\t}\n\tconfig, err := t.tls.Config()",
 		test: "zookeeper TestRenewedCertificateIsUsed", finds: "is not in the log",
 	},
-	"belief when nobody answers": {
+	"lease when nobody answers": {
 		file: "zookeeper/keep.go", from: "late := s.Alive()", to: "late := s.Err()",
 		test: "chaos TestChaos", finds: "OVERLAP|LATE",
 	},
 	"a contender left when its acquire is cancelled": {
-		file: "locker/acquire.go", from: "err = errors.Join(err, c.withdraw(ctx))", to: "_ = c.withdraw",
+		file: "locker/acquire.go", from: "err := n.remove(ctx)", to: "err := error(nil)",
 		test: "chaos TestChaos", finds: "STUCK|LEFT",
 	},
 }

@@ -21,8 +21,8 @@ func someLocks() []locker.Listed {
 		}
 	}
 	alice := holder("alice@build1", "/_zklocking/web-rollout/ex-1", 0x100005c6d220001)
-	alice.HeldSince, alice.MaxHold = at.Add(time.Minute), 3600
-	alice.Info, alice.Run, alice.Host, alice.PID = "release 1.4.2", "136b2cbfac5ff389", "build1", 20490
+	alice.Data.HeldSince, alice.Data.MaxHold = at.Add(time.Minute), 3600
+	alice.Data.Info, alice.Data.Run, alice.Data.Host, alice.Data.PID = "release 1.4.2", "136b2cbfac5ff389", "build1", 20490
 	hidden := holder("", "/_zklocking/hidden/ex-2", 1)
 	hidden.Unreadable = true
 	locks := []locker.Listed{
@@ -111,7 +111,7 @@ func TestLocksJSON(t *testing.T) {
 	}
 }
 
-// broken is an output that nobody reads any more.
+// broken is an output that nobody reads.
 type broken struct{}
 
 var errBroken = errors.New("broken")
@@ -140,7 +140,7 @@ func TestWrongArguments(t *testing.T) {
 		code int
 		says string
 	}{
-		{"locks a b", exitUsage, `one PREFIX at most, not ["a" "b"]`},
+		{"locks a b", exitUsage, `only one PREFIX, not ["a" "b"]`},
 		{"locks", exitFailure, "No ZooKeeper Named (--zookeeper)"},
 		{"locks --watch --json a", exitFailure, "No ZooKeeper Named (--zookeeper)"},
 		{"locks -- --zookeeper", exitFailure, "No ZooKeeper Named"},

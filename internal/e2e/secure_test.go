@@ -66,8 +66,8 @@ func TestReservedLockOverMutualTLS(t *testing.T) {
 
 	for name, test := range map[string]struct{ provider, says string }{
 		"another user":     {s.provider(t, "other", strings.ReplaceAll(alice, "alice", "bob")), `the user "bob"`},
-		"another password": {s.provider(t, "other", strings.ReplaceAll(alice, "wonderland", "guessed")), `with another one that is another user`},
-		"nobody":           {provider(s.Space), `nobody: set username`},
+		"another password": {s.provider(t, "other", strings.ReplaceAll(alice, "wonderland", "guessed")), `the same name with another password is another user`},
+		"nobody":           {provider(s.Space), `no user: set username`},
 	} {
 		for _, lockid := range []string{"e2e", "reserved"} {
 			w := newWorkspace(t, test.provider, lock("a", fmt.Sprintf("lockid = %q", lockid), "lockwait = -1"))

@@ -12,7 +12,10 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) {
+	zktest.SkipInShort("Test.*") // Terraform takes long
+	testkit.Main(m)
+}
 
 // workspace is a rig with a configuration of locks.
 type workspace struct{ *testkit.Rig }
@@ -26,8 +29,8 @@ func newWorkspace(t *testing.T, config ...string) *workspace {
 	return w
 }
 
-// newQuickWorkspace is newWorkspace for what other tests do with a provider that looks for
-// data races: it takes a fraction of the processor.
+// newQuickWorkspace makes a workspace whose provider does not look for data races, which takes
+// a fraction of the processor's time. Other tests take the same steps with one that does.
 func newQuickWorkspace(t *testing.T, config ...string) *workspace {
 	t.Helper()
 	w := &workspace{testkit.New(t)}

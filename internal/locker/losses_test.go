@@ -162,12 +162,12 @@ func (s *stage) truly(l *Lock) {
 	s.t.Helper()
 	name := s.one(l.Durable())
 	data, stat := s.Get(testDir + "/" + name)
-	owner, token := l.session.ID(), stat.Czxid
+	owner, token := l.node.session.ID(), stat.Czxid
 	if l.Durable() {
 		owner, token = 0, decodeData(data).Token
 	}
-	if l.Znode() != s.Path(testDir)+"/"+name || stat.EphemeralOwner != owner || token != l.Token() || l.session.Err() != nil {
-		s.t.Errorf("the lock is %s of session %#x with token %d, %v, and there is %s: %+v", l.Znode(), owner, l.Token(), l.session.Err(), name, stat)
+	if l.Znode() != s.Path(testDir)+"/"+name || stat.EphemeralOwner != owner || token != l.Token() || l.node.session.Err() != nil {
+		s.t.Errorf("the lock is %s of session %#x with token %d, %v, and there is %s: %+v", l.Znode(), owner, l.Token(), l.node.session.Err(), name, stat)
 	}
 }
 

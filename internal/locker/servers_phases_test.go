@@ -60,7 +60,7 @@ func holding(s *scene) func() {
 	asked := make(chan error, 1)
 	if !s.beyond { // the fault meets the question that is asked of a quorum now and then
 		s.caught = s.ours.with.Catch(zktest.Request, check)
-		go func() { asked <- s.lock.session.Check(bounded(s.t), s.lock.Znode()) }()
+		go func() { asked <- s.lock.node.session.Check(bounded(s.t), s.lock.Znode()) }()
 		s.caught.Wait()
 	}
 	return func() {

@@ -15,8 +15,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/tfversion"
 )
 
-// The ephemeral block takes the lock in each way, together with another run where
-// that can be.
+// The ephemeral block takes the lock in each way, and shares it with another run if
+// that is possible.
 func TestAccEphemeralModes(t *testing.T) {
 	for name, test := range map[string]struct {
 		arguments, pattern string
@@ -30,7 +30,7 @@ func TestAccEphemeralModes(t *testing.T) {
 			r := newRig(t)
 			factories := r.factories()
 			factories["echo"] = echoprovider.NewProviderServer()
-			// Two blocks, both of which are open when the echo is made.
+			// Both blocks are open when the echo is created.
 			names, value := []string{"a"}, "ephemeral.clocker_lock.a"
 			if test.together {
 				names, value = []string{"a", "b"}, "ephemeral.clocker_lock.b"
@@ -65,7 +65,7 @@ func TestAccEphemeralModes(t *testing.T) {
 	}
 }
 
-// needs is the check for the program that the tests run on.
+// needs is the version check for the program that runs the tests.
 func needs(terraform, tofu tfversion.TerraformVersionCheck) []tfversion.TerraformVersionCheck {
 	if os.Getenv("TF_ACC_PROVIDER_HOST") == openTofuRegistry {
 		return []tfversion.TerraformVersionCheck{tofu}
@@ -73,7 +73,7 @@ func needs(terraform, tofu tfversion.TerraformVersionCheck) []tfversion.Terrafor
 	return []tfversion.TerraformVersionCheck{terraform}
 }
 
-// What the ephemeral block cannot be is refused, as with the resource.
+// The ephemeral block refuses the same combinations as the resource.
 func TestAccEphemeralModesThatCannotBe(t *testing.T) {
 	r := newRig(t)
 	var steps []resource.TestStep

@@ -89,12 +89,23 @@ func setParallel() error {
 	return flag.Set(name, strconv.Itoa(2*runtime.GOMAXPROCS(0)))
 }
 
+// SkipInShort is for TestMain: with -short, the tests with these names (a regular expression)
+// are skipped, because they take long.
+func SkipInShort(names string) {
+	const name = "test.skip"
+	flag.Parse()
+	if skip := flag.Lookup(name); testing.Short() && skip.Value.String() == "" {
+		_ = skip.Value.Set("^(" + names + ")$") // any text is one
+	}
+}
+
 // Own starts a server for this test alone, which it may pause, kill and restart.
 // It is stopped at the end of the test; if that failed, the server's last words
 // are logged. Where only an external server is to be had the test is skipped, as
-// that one is not ours to stop.
+// that one is not ours to stop. With -short it is skipped, too.
 func Own(tb testing.TB, options Options) *Server {
 	tb.Helper()
+	skipInShort(tb)
 	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
 	skipWithoutDistribution(tb)
@@ -109,9 +120,7 @@ func Own(tb testing.TB, options Options) *Server {
 // OwnEnsemble is Own for an ensemble of n servers. With -short the test is skipped.
 func OwnEnsemble(tb testing.TB, n int, options Options) *Ensemble {
 	tb.Helper()
-	if testing.Short() {
-		tb.Skip("an ensemble takes too long for -short")
-	}
+	skipInShort(tb)
 	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
 	skipWithoutDistribution(tb)
@@ -124,6 +133,13 @@ func OwnEnsemble(tb testing.TB, n int, options Options) *Ensemble {
 		cleanUp(tb, s)
 	}
 	return e
+}
+
+func skipInShort(tb testing.TB) {
+	tb.Helper()
+	if testing.Short() {
+		tb.Skip("servers of its own take too long for -short")
+	}
 }
 
 func cleanUp(tb testing.TB, s *Server) {

@@ -93,7 +93,7 @@ func (m *lockerMutex) unlock(ctx context.Context) error { return m.held.Release(
 // processClient asks a holder process, as the provider does. It is this program once
 // more.
 type processClient struct {
-	holder *holder.Process
+	holder *holder.Remote
 	server string
 }
 
@@ -102,7 +102,7 @@ func openProcess(_ context.Context, server string) (client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &processClient{holder.NewProcess(self), server}, nil
+	return &processClient{holder.NewRemote(self), server}, nil
 }
 
 func (c *processClient) close() { _ = c.holder.Close() }
