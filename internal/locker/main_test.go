@@ -7,11 +7,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
 func TestMain(m *testing.M) { zktest.Main(m) }
+
+var worldACL = zk.WorldACL(zk.PermAll)
 
 // patience bounds every wait for something that should happen soon. Reached
 // only when something is broken.
