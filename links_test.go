@@ -21,6 +21,7 @@ var (
 	// A test in the code, and one that a page names, perhaps with its package.
 	aTest     = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 	namedTest = regexp.MustCompile("(?:`(\\w+)` )?`((?:Test|Fuzz)\\w+)`")
+	namedFile = regexp.MustCompile("`([\\w/*]+\\.go)`")
 
 	noSlug = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 )
@@ -83,7 +84,7 @@ func TestFindable(t *testing.T) {
 	}
 }
 
-// TestNamedTests looks for each test that a guide names for what it says.
+// TestNamedTests looks for each test that a page names for what it says.
 func TestNamedTests(t *testing.T) {
 	t.Parallel()
 	var tests []string
@@ -105,20 +106,39 @@ func TestNamedTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := 0
-	for _, guide := range guides {
-		for _, match := range namedTest.FindAllStringSubmatch(prose(t, guide), -1) {
+	for _, page := range append(guides, "docs/tests.md") {
+		for _, match := range namedTest.FindAllStringSubmatch(prose(t, page), -1) {
 			named++
 			// Of several tests, only the first has its package before it.
 			if !slices.ContainsFunc(tests, func(test string) bool { return strings.HasSuffix(test, " "+match[2]) }) {
-				t.Errorf("%s: there is no test %s", guide, match[2])
+				t.Errorf("%s: there is no test %s", page, match[2])
 			}
 			if match[1] != "" && !slices.Contains(tests, match[1]+" "+match[2]) {
-				t.Errorf("%s: %s is not in %s", guide, match[2], match[1])
+				t.Errorf("%s: %s is not in %s", page, match[2], match[1])
 			}
 		}
 	}
 	if named == 0 {
-		t.Error("no guide names a test")
+		t.Error("no page names a test")
+	}
+}
+
+// TestNamedFiles looks for each Go file that the page on the architecture names.
+func TestNamedFiles(t *testing.T) {
+	t.Parallel()
+	const page = "docs/architecture.md"
+	names := namedFile.FindAllStringSubmatch(prose(t, page), -1)
+	for _, match := range names {
+		if found, err := fs.Glob(repository, match[1]); err != nil || len(found) > 0 {
+			continue
+		}
+		// Of several files of a package, only the first has its path.
+		if found, err := fs.Glob(repository, "internal/*/"+match[1]); err != nil || len(found) == 0 {
+			t.Errorf("%s: there is no file %s", page, match[1])
+		}
+	}
+	if len(names) == 0 {
+		t.Errorf("%s names no file", page)
 	}
 }
 

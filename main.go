@@ -133,7 +133,7 @@ func newRuntime(debugging bool) (provider.Runtime, func(), error) {
 	if err != nil {
 		rt.RunError = err
 	} else {
-		process := holder.NewProcess(terraform)
+		process := holder.NewRemote(terraform)
 		rt.Run = terraform
 		if enclosing, command, ok := holder.Enclosing(&terraform, nil); ok {
 			process, rt.Run = enclosing, command

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
@@ -21,11 +21,7 @@ func TestMain(m *testing.M) {
 		_ = os.Setenv(name, "off") // the witness is served by this process, and would write all of them
 	}
 	// go-plugin leaves these behind each provider that it has served in a test.
-	code := zktest.Run(m, goleak.IgnoreAnyFunction("github.com/hashicorp/go-plugin.copyChan"))
-	if plugin, err := thePlugin(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(plugin))
-	}
-	os.Exit(code)
+	testkit.Main(m, goleak.IgnoreAnyFunction("github.com/hashicorp/go-plugin.copyChan"))
 }
 
 // Exit codes of `plan -detailed-exitcode`.
@@ -37,10 +33,10 @@ const (
 // example is a configuration, and what is to be seen when it is applied.
 type example struct {
 	file  string
-	needs versions // zero: any
-	with  string   // what the configuration needs to do anything
-	says  string   // in the output of apply
-	then  int      // what the next plan finds
+	needs testkit.Versions // zero: any
+	with  string           // what the configuration needs to do anything
+	says  string           // in the output of apply
+	then  int              // what the next plan finds
 }
 
 var examples = []example{
@@ -65,12 +61,12 @@ var examples = []example{
 	},
 	{
 		file:  "ephemeral-resources/clocker_lock/ephemeral-resource.tf",
-		needs: ephemeralBlocks,
+		needs: testkit.EphemeralBlocks,
 		says:  "rolled out",
 	},
 	{
 		file:  "actions/clocker_lock/action.tf",
-		needs: destroyEvents,
+		needs: testkit.DestroyEvents,
 		says:  "rolled out",
 	},
 	{
@@ -112,12 +108,12 @@ func TestApply(t *testing.T) {
 // TestReadme applies what README shows first.
 func TestReadme(t *testing.T) {
 	t.Parallel()
-	_, text, found := strings.Cut(read(t, "../README.md"), "```terraform\n")
+	_, text, found := strings.Cut(strings.Replace(read(t, "../README.md"), "sleep 20", "sleep 0", 1), "```terraform\n")
 	if !found {
 		t.Fatal("README has no block of Terraform code")
 	}
 	text, _, _ = strings.Cut(text, "```\n")
-	w := newWorkspace(t, versions{})
+	w := newWorkspace(t, testkit.Versions{})
 	w.write("main.tf", text)
 	w.apply("rolled out")
 	w.destroy()
@@ -145,7 +141,7 @@ func TestEveryExampleIsTested(t *testing.T) {
 // TestGuard is the cookbook's guard where someone else has the lock.
 func TestGuard(t *testing.T) {
 	t.Parallel()
-	w := newWorkspace(t, versions{})
+	w := newWorkspace(t, testkit.Versions{})
 	config := strings.Replace(read(t, "resources/clocker_lock/resource_guard.tf"), "lockwait = 10", "lockwait = 0", 1)
 	w.write("main.tf", config)
 	other := w.hold("web-restart", "somebody else")
@@ -163,7 +159,7 @@ func TestGuard(t *testing.T) {
 // TestCheck is the data source's example where someone has the lock.
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	w := newWorkspace(t, versions{})
+	w := newWorkspace(t, testkit.Versions{})
 	w.write("main.tf", read(t, "data-sources/clocker_lock/data-source.tf"))
 	other := w.hold("staging", "somebody else")
 	output := w.apply("somebody else since 20")
@@ -179,7 +175,7 @@ func TestImport(t *testing.T) {
 	t.Parallel()
 	t.Run("import.sh", func(t *testing.T) {
 		t.Parallel()
-		w := newWorkspace(t, versions{})
+		w := newWorkspace(t, testkit.Versions{})
 		w.leaveDurable()
 		w.shell(read(t, "resources/clocker_lock/import.sh"))
 		w.apply("Apply complete! Resources: 1 added, 0 changed, 0 destroyed")
@@ -189,9 +185,9 @@ func TestImport(t *testing.T) {
 	for _, file := range imports {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			needs := importBlocks
+			needs := testkit.ImportBlocks
 			if strings.Contains(file, "identity") {
-				needs = importByIdentity
+				needs = testkit.ImportByIdentity
 			}
 			w := newWorkspace(t, needs)
 			w.leaveDurable()
@@ -205,12 +201,12 @@ func TestImport(t *testing.T) {
 
 // leaveDurable takes the lock of resource_destroyed.tf and forgets that it did.
 func (w *workspace) leaveDurable() {
-	w.t.Helper()
-	w.write("main.tf", read(w.t, "resources/clocker_lock/resource_destroyed.tf"))
+	w.T.Helper()
+	w.write("main.tf", read(w.T, "resources/clocker_lock/resource_destroyed.tf"))
 	w.apply("Apply complete!")
 	for _, state := range []string{"terraform.tfstate", "terraform.tfstate.backup"} {
-		if err := os.RemoveAll(filepath.Join(w.dir, state)); err != nil {
-			w.t.Fatal(err)
+		if err := os.RemoveAll(filepath.Join(w.Dir, state)); err != nil {
+			w.T.Fatal(err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -17,9 +18,9 @@ var aSetting = regexp.MustCompile(`(?m)^ +([A-Za-z0-9.]+)=(\S+)$`)
 // one in docker-compose.yml, with the certificates that the script there makes.
 func TestConnectingSecurely(t *testing.T) {
 	t.Parallel()
-	w := newWorkspace(t, ephemeralBlocks)
-	certs := filepath.Join(w.dir, "certs")
-	if output, code := w.run("bash", absolute(t, "../scripts/certificates.sh"), certs); code != 0 {
+	w := newWorkspace(t, testkit.EphemeralBlocks)
+	certs := filepath.Join(w.Dir, "certs")
+	if output, code := w.Run("bash", absolute(t, "../scripts/certificates.sh"), certs); code != 0 {
 		t.Fatal(output)
 	}
 	_, service, found := strings.Cut(read(t, "../docker-compose.yml"), "  zookeeper-secure:\n")
@@ -48,9 +49,9 @@ func TestConnectingSecurely(t *testing.T) {
 	example := read(t, "guides/connecting-securely/main.tf")
 	connect := net.JoinHostPort("localhost", port) + space.Chroot() + "/team-a"
 	w.write("main.tf", strings.Replace(example, "localhost:2281/team-a", connect, 1))
-	w.env = append(w.env, "TF_VAR_zookeeper_password="+password)
+	w.Setenv("TF_VAR_zookeeper_password", password)
 	w.apply("rolled out")
-	if strings.Contains(read(t, filepath.Join(w.dir, "terraform.tfstate")), password) {
+	if strings.Contains(read(t, filepath.Join(w.Dir, "terraform.tfstate")), password) {
 		t.Error("the password is in the state")
 	}
 	for who, rights := range space.ACL("/team-a") {

@@ -5,18 +5,20 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 )
 
 // TestFencing publishes with the token of each hold, and in vain with an older one:
 // that of a run which lost its lock and does not know.
 func TestFencing(t *testing.T) {
 	t.Parallel()
-	w := newWorkspace(t, versions{})
+	w := newWorkspace(t, testkit.Versions{})
 	w.write("main.tf", read(t, "guides/fencing/main.tf"))
 	w.write("publish.sh", read(t, "guides/fencing/publish.sh"))
 	file := func(name string) string {
 		t.Helper()
-		text, err := os.ReadFile(filepath.Join(w.dir, name))
+		text, err := os.ReadFile(filepath.Join(w.Dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -24,12 +26,12 @@ func TestFencing(t *testing.T) {
 	}
 	w.apply("published 1.0")
 	old := file("published.token")
-	w.env = append(w.env, "TF_VAR_release=2.0")
+	w.Setenv("TF_VAR_release", "2.0")
 	w.apply("published 2.0")
 	if now := file("published.token"); now == old {
 		t.Errorf("the second hold has the token %s of the first", now)
 	}
-	output, code := w.run("env", "TOKEN="+old, "RELEASE=1.1", "./publish.sh")
+	output, code := w.Run("env", "TOKEN="+old, "RELEASE=1.1", "./publish.sh")
 	if code == 0 || !strings.Contains(output, "token "+old+" is older than") {
 		t.Errorf("publishing with an older token: exit code %d:\n%s", code, output)
 	}
@@ -42,7 +44,7 @@ func TestFencing(t *testing.T) {
 // TestMigratingHeld is the cookbook's Clocker.held? where someone else has the lock.
 func TestMigratingHeld(t *testing.T) {
 	t.Parallel()
-	w := newWorkspace(t, versions{})
+	w := newWorkspace(t, testkit.Versions{})
 	w.write("main.tf", strings.Replace(read(t, "guides/migrating/held.tf"), "lockwait = 10", "lockwait = 0", 1))
 	other := w.hold("lock-test1", "web1 4711")
 	w.apply(`log = "not held"`)

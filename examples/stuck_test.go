@@ -4,26 +4,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
-var (
-	actions = versions{terraform: 14, tofu: never}
-	queries = versions{terraform: 14, tofu: never}
-)
-
 // beside is another workspace on the same ZooKeeper.
-func (w *workspace) beside(needs versions) *workspace {
-	w.t.Helper()
-	other := newWorkspace(w.t, needs)
-	other.env = append(other.env, "CLOCKER_ZOOKEEPER="+w.space.ConnectString())
+func (w *workspace) beside(needs testkit.Versions) *workspace {
+	w.T.Helper()
+	other := newWorkspace(w.T, needs)
+	other.Setenv("CLOCKER_ZOOKEEPER", w.space.ConnectString())
 	return other
 }
 
 // TestLocks lists what is held and waited for, in both ways.
 func TestLocks(t *testing.T) {
 	t.Parallel()
-	for file, needs := range map[string]versions{"data-sources/clocker_locks/data-source.tf": {}, "list-resources/clocker_lock/list-resource.tfquery.hcl": queries} {
+	for file, needs := range map[string]testkit.Versions{"data-sources/clocker_locks/data-source.tf": {}, "list-resources/clocker_lock/list-resource.tfquery.hcl": testkit.Queries} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			w := newWorkspace(t, needs)
@@ -35,7 +31,7 @@ func TestLocks(t *testing.T) {
 			} else {
 				w.write("main.tf", "")
 				w.write("locks.tfquery.hcl", read(t, file))
-				output, _ = w.run(w.cli, "query", "-no-color")
+				output, _ = w.Run(w.CLI.Path, "query", "-no-color")
 				want = "web-rollout: held by alice@build1, 1 waiting"
 			}
 			if !strings.Contains(output, want) || strings.Contains(output, "staging") {
@@ -49,11 +45,11 @@ func TestLocks(t *testing.T) {
 // TestBreak takes a lock away from its holder, and from nobody else.
 func TestBreak(t *testing.T) {
 	t.Parallel()
-	w := newWorkspace(t, actions)
+	w := newWorkspace(t, testkit.Actions)
 	w.write("main.tf", read(t, "actions/clocker_break/action.tf"))
 	znode := w.space.Path(w.hold("web-rollout", "alice@build1"))
 	invoke := func() (string, int) {
-		return w.run(w.cli, "apply", "-auto-approve", "-no-color", "-input=false", "-invoke=action.clocker_break.rollout", "-var=znode="+znode, "-var=reason=build1 hangs")
+		return w.Run(w.CLI.Path, "apply", "-auto-approve", "-no-color", "-input=false", "-invoke=action.clocker_break.rollout", "-var=znode="+znode, "-var=reason=build1 hangs")
 	}
 	if output, code := invoke(); code != 0 || !strings.Contains(output, "Removed alice@build1") {
 		t.Errorf("exit code %d:\n%s", code, output)
@@ -67,9 +63,9 @@ func TestBreak(t *testing.T) {
 // have begun. Who is kept reads why.
 func TestFreeze(t *testing.T) {
 	t.Parallel()
-	rollout := newWorkspace(t, ephemeralBlocks)
+	rollout := newWorkspace(t, testkit.EphemeralBlocks)
 	rollout.write("main.tf", strings.Replace(read(t, "guides/freeze/rollout.tf"), "lockwait = 3600", "lockwait = 0", 1))
-	freeze := rollout.beside(ephemeralBlocks)
+	freeze := rollout.beside(testkit.EphemeralBlocks)
 	config := read(t, "guides/freeze/freeze.tf")
 	freeze.write("main.tf", strings.Replace(config, "lockwait   = 3600", "lockwait = 0", 1))
 
@@ -87,7 +83,7 @@ func TestFreeze(t *testing.T) {
 	const why = "Frozen until Monday 08:00. Ask carol@example.com."
 	rollout.refuse(why)
 	byHand := func() (string, int) {
-		return rollout.run(rollout.provider, "run", "--lockid", "change-freeze", "--mode", "shared", "--", "echo", "rolled out by hand")
+		return rollout.Run(rollout.Program, "run", "--lockid", "change-freeze", "--mode", "shared", "--", "echo", "rolled out by hand")
 	}
 	if output, code := byHand(); code == 0 || !strings.Contains(output, why) {
 		t.Errorf("by hand: exit code %d:\n%s", code, output)

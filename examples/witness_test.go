@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +22,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
 const (
@@ -83,7 +84,7 @@ func newWitness(t *testing.T, w *workspace) *witness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.env = append(w.env, "TF_REATTACH_PROVIDERS="+string(reattach))
+	w.Setenv("TF_REATTACH_PROVIDERS", string(reattach))
 	return f
 }
 
@@ -104,14 +105,12 @@ func (f *witness) holder() string {
 	if len(names) == 0 {
 		return nobody
 	}
-	first := slices.MinFunc(names, func(a, b string) int { return strings.Compare(number(a), number(b)) })
-	if strings.HasPrefix(first, foreign) {
+	zktest.SortQueue(names)
+	if strings.HasPrefix(names[0], foreign) {
 		return somebodyElse
 	}
 	return thisRun
 }
-
-func number(name string) string { return name[len(name)-10:] }
 
 // seen returns what was done since the last call.
 func (f *witness) seen() []note {

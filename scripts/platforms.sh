@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
-# Runs the tests of the lower packages on other processors, as far as this machine can,
+# Runs the tests of the lower packages on other processors and on Windows, as far as this machine can,
 # and says what it skips and why.
 #
 #   platforms.sh [processor...]   by default 386, and s390x, which orders bytes the other way
+#   platforms.sh windows          on amd64 under Wine
 #
 # A 386 runs natively on amd64. The others, arm and arm64 too, are emulated by Debian's
 # package qemu-user-static, which is fetched into XDG_CACHE_HOME (~/.cache). Linux runs
 # foreign programs by it in a namespace of the tests' own (Linux 6.7), so that nothing
 # is installed and no other program is concerned. PACKAGES chooses other packages.
+#
+# Wine must be installed. Wine 8 lacks a DLL that Go needs, which is then compiled by
+# mingw-w64, and cannot delete a file as Go does: tests that leave files are left out.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -30,6 +34,49 @@ test_on() {
     say "Testing on $arch."
     scripts/rig.sh "$@" env GOARCH="$arch" CGO_ENABLED=0 bin/gotest -count=1 -timeout 40m -short "${flags[@]}" "${packages[@]}" ||
         failed+=("$arch")
+}
+
+# test_under_wine runs the tests for Windows. The server runs on this system: Wine has
+# no Java.
+test_under_wine() {
+    local missing=bcryptprimitives.dll system32
+    work=$(mktemp -d)
+    trap 'WINEPREFIX=$work/prefix wineserver -k || true; rm -rf "$work"; scripts/zookeeper.sh down' EXIT
+    export WINEPREFIX=$work/prefix WINEDEBUG=-all
+    say "Making a Windows under Wine."
+    wine wineboot -i >/dev/null 2>&1
+    system32=$WINEPREFIX/drive_c/windows/system32
+    if [ ! -e "$system32/$missing" ]; then
+        if ! have x86_64-w64-mingw32-gcc; then
+            skip windows "this Wine has no $missing, and there is no mingw-w64 to make one"
+            return
+        fi
+        cat >"$work/prng.c" <<'EOF'
+#include <windows.h>
+BOOLEAN NTAPI SystemFunction036(PVOID, ULONG); /* RtlGenRandom */
+__declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE data, SIZE_T size) { return SystemFunction036(data, (ULONG)size); }
+EOF
+        x86_64-w64-mingw32-gcc -shared -o "$system32/$missing" "$work/prng.c" -ladvapi32
+    fi
+    cat >"$work/exec" <<'EOF'
+#!/bin/sh
+program=$(winepath -w "$1")
+shift
+# shellcheck disable=SC2046 # Each a word: cmd takes ^| for | outside of quotes.
+set -- "$program" $(echo "$@" | sed 's/|/^|/g')
+unset TMPDIR
+exec wine cmd /c "$@"
+EOF
+    chmod +x "$work/exec"
+    if [ -z "${CLOCKER_TEST_ZOOKEEPER:-}" ]; then
+        scripts/zookeeper.sh up
+        export CLOCKER_TEST_ZOOKEEPER=127.0.0.1:2181
+    fi
+    [ -n "${PACKAGES:-}" ] || packages=(./internal/run ./internal/zookeeper ./internal/holder)
+    say "Testing on Windows under $(wine --version)."
+    GOOS=windows bin/gotest -count=1 -timeout 40m -short -exec "$work/exec" \
+        -skip 'TLS|Files|Certificate|ACLOfWhatIsCreated|DigestMD5|EachConnectionIsVerified|IPv6|MistakeOfOneServer' "${packages[@]}" ||
+        failed+=(windows)
 }
 
 # fetch_qemu prints the directory of qemu, which it fetches where it is not here.
@@ -90,7 +137,14 @@ for arch; do
         flags=(-skip "$artefacts")
         test_on "$arch" "${within[@]}"
         ;;
-    *) die "usage: $0 [386 | arm | arm64 | s390x]..." ;;
+    windows)
+        if ! have wine; then
+            skip "$arch" "Wine is not installed"
+            continue
+        fi
+        test_under_wine
+        ;;
+    *) die "usage: $0 [386 | arm | arm64 | s390x | windows]..." ;;
     esac
 done
 [ "$skipped" -lt $# ] || say "Nothing was tested."

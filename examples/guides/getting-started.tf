@@ -13,7 +13,7 @@ provider "clocker" {
 
 resource "clocker_lock" "rollout" {
   lockid   = "getting-started"
-  lockwait = 60 # seconds to queue
+  lockwait = 60 # seconds to wait
   info     = "trying things out"
 }
 

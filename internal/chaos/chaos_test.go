@@ -23,7 +23,7 @@ import (
 const (
 	// sessionTimeout of the runs. Short, as most faults wait for it.
 	sessionTimeout = 2 * time.Second
-	// tick of the servers: as long as the belief in a session allows for.
+	// tick of the servers: as long as a lease allows for.
 	tick = sessionTimeout / 4
 	// stuckTime is how long nobody may get a lock, whatever goes wrong. The servers of a
 	// loaded machine may need most of it for their elections.

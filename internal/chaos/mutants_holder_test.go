@@ -13,11 +13,11 @@ var holderMutants = map[string]mutant{
 		test: "holder TestHoldersKeepTheirPromises/in_the_same_process/a_run_has_a_lock_once", finds: "while a grant is left",
 	},
 	"a lost lock is granted again": {
-		file: "holder/lock.go", from: "if w.late && !l.check(ctx, k) {", to: "if w.late && k.done == nil && !l.check(ctx, k) {",
+		file: "holder/acquire.go", from: "if w.late && !l.check(ctx, k) {", to: "if w.late && k.done == nil && !l.check(ctx, k) {",
 		test: "holder TestHoldersKeepTheirPromises/in_the_same_process/a_lost_lock_is_taken_anew", finds: "was deleted",
 	},
 	"who leaves ends the wait of all": {
-		file: "holder/lock.go", from: "if len(k.waiters)+len(k.grants) > 0 || k.leaving != nil {", to: "if len(k.grants) > 0 || k.leaving != nil {",
+		file: "holder/acquire.go", from: "if len(k.waiters)+len(k.grants) > 0 || k.leaving != nil {", to: "if len(k.grants) > 0 || k.leaving != nil {",
 		test: "holder TestWaitersWaitTogether", finds: "wait for the children",
 	},
 	"a release ends with the provider process that asked for it": {
@@ -25,7 +25,7 @@ var holderMutants = map[string]mutant{
 		test: "holder TestReleaseGoesOnWithoutItsProvider", finds: "was not released",
 	},
 	"the holders of two versions interrupt the run twice": {
-		file: "holder/alarm.go", from: "return err != nil || owner != os.Geteuid()", to: "return err == nil || owner != os.Geteuid()",
+		file: "holder/interrupt.go", from: "return err != nil || owner != os.Geteuid()", to: "return err == nil || owner != os.Geteuid()",
 		test: "holder TestProcessesOfTwoVersionsInterruptOnce", finds: "is told",
 	},
 	"the holder ends with the last provider process": {
@@ -33,11 +33,11 @@ var holderMutants = map[string]mutant{
 		test: "holder TestProcessHoldsUntilTheRunEnds", finds: "gone with the provider|no process|there are 0",
 	},
 	"the holder of an interrupted run ends with the last provider process": {
-		file: "holder/hold.go", from: "|| h.alarm.isStopping() ||", to: "||",
+		file: "holder/hold.go", from: "|| h.interrupter.isStopping() ||", to: "||",
 		test: "holder TestHolderOfARunThatIsStoppingStays", finds: "is told",
 	},
 	"the sentinel does not learn of an interrupt": {
-		file: "holder/hold.go", from: "h.alarm.stops = h.sentinel.runStops", to: "_ = h.sentinel.runStops",
+		file: "holder/hold.go", from: "h.interrupter.stops = h.sentinel.runStops", to: "_ = h.sentinel.runStops",
 		test: "holder TestSentinelKnowsOfAnInterrupt", finds: "is told|the run tells",
 	},
 	"a new sentinel does not learn of an interrupt before it": {
@@ -49,7 +49,7 @@ var holderMutants = map[string]mutant{
 		test: "holder TestSentinelKnowsWhatIsHeld", finds: "is told",
 	},
 	"the sentinel interrupts for a lock whose loss may pass": {
-		file: "holder/watch.go", from: "alarm.lost(loss, lock.Interrupt)", to: "alarm.lost(loss, true)",
+		file: "holder/watch.go", from: ".lost(loss, lock.Interrupt)", to: ".lost(loss, true)",
 		test: "holder TestSentinelKnowsWhatIsHeld", finds: "the run tells",
 	},
 	"a durable lock stays whose answer nobody has read": {
@@ -57,11 +57,11 @@ var holderMutants = map[string]mutant{
 		test: "holder TestDurableLockThatNobodyTook", finds: "there is",
 	},
 	"a grant stays that came after its wait was given up": {
-		file: "holder/remote.go", from: `case givenUp && a.Waiting == nil && a.Grant.ID != "":`, to: `case givenUp && a.Waiting == nil && a.Grant.ID == "none":`,
+		file: "holder/connection.go", from: `case givenUp && a.Waiting == nil && a.Grant.ID != "":`, to: `case givenUp && a.Waiting == nil && a.Grant.ID == "none":`,
 		test: "holder TestGrantThatComesTooLateIsGivenBack", finds: "not within",
 	},
 	"the kind of an error is lost on the socket": {
-		file: "holder/failure.go", from: "errors.As(err, &f.Busy)\n", to: "\n",
+		file: "holder/failure.go", from: "within[*locker.BusyError], ", to: "",
 		test: "holder TestFailureKeepsTheKind", finds: "it comes out as",
 	},
 	"another process that has the pid is taken for the run": {
@@ -77,7 +77,7 @@ var holderMutants = map[string]mutant{
 		test: "run TestInterruptTree", finds: "total",
 	},
 	"the command begins though its starter has ended": {
-		file: "gate/gate_unix.go", from: "if err != nil || !whole {", to: "if err != nil && !whole {",
-		test: "gate TestCommandBeginsWhenItIsToldTo", finds: "it began",
+		file: "early/gate_unix.go", from: "if err != nil || !whole {", to: "if err != nil && !whole {",
+		test: "early TestCommandBeginsWhenItIsToldTo", finds: "it began",
 	},
 }

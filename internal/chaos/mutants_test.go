@@ -44,12 +44,12 @@ var mutants = map[string]mutant{
 	return slices`,
 		test: "locker TestADeposedLeaderIsNotBelieved", finds: "TWO HOLD",
 	},
-	"belief from the sending of the last answered write": {
-		file: "zookeeper/belief.go", from: "basis = sent", to: "basis = now",
-		test: "zookeeper TestBelief", finds: "alive until", quick: true,
+	"lease from the sending of the last answered write": {
+		file: "zookeeper/lease.go", from: "basis = sent", to: "basis = now",
+		test: "zookeeper TestLease", finds: "alive until", quick: true,
 	},
-	"belief from the sending of the last answered write, on real servers": {
-		file: "zookeeper/belief.go", from: "basis = sent", to: "basis = now",
+	"lease from the sending of the last answered write, on real servers": {
+		file: "zookeeper/lease.go", from: "basis = sent", to: "basis = now",
 		test: "locker TestAFollowerThatIsCutOffBeforeItsPing", finds: "TWO HOLD", tries: 4,
 	},
 	"no watch over the holder's znode": {
@@ -73,7 +73,7 @@ var mutants = map[string]mutant{
 		test: "chaos TestALaggingFollowerHidesNothing", finds: "HIDDEN",
 	},
 	"no way to wait for a contender that cannot be read": {
-		file: "zookeeper/requests.go", from: "if !errors.Is(err, ErrNoAuth) {\n\t\treturn watch", to: "if err != nil || watch.Event != nil {\n\t\treturn watch",
+		file: "zookeeper/watch.go", from: "if !errors.Is(err, ErrNoAuth) {\n\t\treturn watch", to: "if err != nil || watch.Event != nil {\n\t\treturn watch",
 		test: "locker TestAnUnreadableContenderIsWaitedFor", finds: "not authenticated",
 	},
 	"throttling taken for a refusal": {
@@ -104,7 +104,7 @@ var mutants = map[string]mutant{
 		file: "zookeeper/transport.go", from: "config, err := t.tls.Config()\n\tt.mu.Lock()\n\tdefer t.mu.Unlock()", to: "t.mu.Lock()\n\tdefer t.mu.Unlock()\n\tif t.lastTLS != nil {\n\t\treturn t.lastTLS.Clone(), nil\n\t}\n\tconfig, err := t.tls.Config()",
 		test: "zookeeper TestRenewedCertificateIsUsed", finds: "is not in the log",
 	},
-	"belief when nobody answers": {
+	"lease when nobody answers": {
 		file: "zookeeper/keep.go", from: "late := s.Alive()", to: "late := s.Err()",
 		test: "chaos TestChaos", finds: "OVERLAP|LATE",
 	},
@@ -121,7 +121,7 @@ func TestMutantsAreFound(t *testing.T) {
 	for name, m := range allMutants() {
 		t.Run(name, func(t *testing.T) {
 			file, source := m.source(t)
-			if !m.quick && !long() {
+			if !m.quick && !long() || testing.Short() {
 				t.Skip("takes long: see make chaos")
 			}
 			m.check(t, file, source)

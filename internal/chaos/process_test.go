@@ -61,7 +61,7 @@ func beginProcess(a *actor) *life {
 	if err != nil {
 		a.c.fail(err)
 	}
-	l.holder = holder.NewProcess(of)
+	l.holder = holder.NewRemote(of)
 	return l
 }
 

@@ -1,7 +1,7 @@
 package command
 
-// parseAnywhere is parse for a command whose flags may stand before and behind its other
-// arguments, which it returns. Behind "--" there are no flags.
+// parseAnywhere is parse for a command whose flags may stand before and after its other
+// arguments, which it returns. After "--" there are no flags.
 func (f *flags) parseAnywhere(p Program, args []string) (rest []string, code int, done bool) {
 	for {
 		if code, done = f.parse(p, args); done {

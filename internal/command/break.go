@@ -12,11 +12,11 @@ const (
 	breakAbout = `
 Takes a lock away from a holder that is stuck. It frees the lock whatever its holder is
 doing. A run that is alive is told who did it and why, and is interrupted as its on_lost
-says; until then two runs may work at once. So end that run first, if you can.
+says. Until then two runs may work at once. So end that run first, if you can.
 
-It removes exactly the holder that is named, and nothing if that does not hold the lock any
-more. Where ZooKeeper is, how to connect, and who you are (CLOCKER_OWNER) is said by the
-environment variables of the provider.`
+It removes exactly the holder that you name, and nothing if that no longer holds the lock.
+The environment variables of the provider say where ZooKeeper is, how to connect, and who
+you are (CLOCKER_OWNER).`
 
 	breakNotes = `
 Exit codes: 0 if the holder was removed; 1 if not; 64 for wrong arguments.
@@ -34,18 +34,18 @@ var breakCommand = Command{
 func runBreak(ctx context.Context, p Program, args []string) int {
 	f := newFlags("break", "LOCKID --znode ZNODE --reason TEXT", breakAbout, fmt.Sprintf(breakNotes, name))
 	znode := f.String("znode", "", "absolute `PATH` of the holder's znode, as the command locks shows it")
-	reason := f.String("reason", "", "`TEXT` that the run which loses the lock shows, and the logs keep")
+	reason := f.String("reason", "", "`TEXT` for the run that loses the lock, and for the logs")
 	servers := f.String("zookeeper", "", zookeeperFlag)
 	rest, code, done := f.parseAnywhere(p, args)
 	switch {
 	case done:
 		return code
 	case len(rest) != 1:
-		return f.wrong(p, fmt.Errorf("there has to be one LOCKID, not %d", len(rest)))
+		return f.wrong(p, fmt.Errorf("there must be one LOCKID, not %d", len(rest)))
 	case *znode == "":
-		return f.wrong(p, errors.New("--znode is missing: whose lock to take away, as the command locks shows it"))
+		return f.wrong(p, errors.New("--znode is missing: the holder's znode, as the command locks shows it"))
 	case *reason == "":
-		return f.wrong(p, errors.New("--reason is missing: the run that loses the lock is to read why"))
+		return f.wrong(p, errors.New("--reason is missing: the run that loses the lock shows it"))
 	}
 	client, err := p.client(ctx)
 	if err != nil {

@@ -10,39 +10,38 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/provider"
 )
 
-// name is the program's, before its messages.
+// name is the program's name, which begins its messages.
 const name = "terraform-provider-clocker"
 
-// Exit codes of the commands, which are those of sysexits.h and of shells. What a
-// command starts has its own.
+// Exit codes of the commands, as in sysexits.h and in shells. What a command starts has
+// exit codes of its own.
 const (
-	// exitFailure says that it could not be done.
+	// exitFailure says that the command failed.
 	exitFailure = 1
 	// exitUsage says that the arguments or the environment are wrong. Nothing was done.
 	exitUsage = 64
 )
 
-// Program is what a command has of the program, and of whoever started it.
+// Program is what a command gets from the program that runs it.
 type Program struct {
 	Version string // of the program
 	In      io.Reader
-	Out     io.Writer // for what was asked for
-	Err     io.Writer // for all else
+	Out     io.Writer // for the result
+	Err     io.Writer // for everything else
 }
 
 // Command is one of the program's commands.
 type Command struct {
 	Name    string
 	Summary string // one line
-	// Run does it, and returns the exit code. The arguments are those behind the name.
+	// Run runs the command, and returns the exit code. args are the arguments after its name.
 	Run func(ctx context.Context, p Program, args []string) (code int)
 }
 
-// Commands are all that there are, as the program's help lists them.
+// Commands are all commands, in the order of the program's help.
 var Commands = []Command{runCommand, locksCommand, breakCommand}
 
-// Main is the program where its first argument names a command, and false where it
-// does not.
+// Main runs the command that the first argument names. ok is false if it names none.
 func Main(ctx context.Context, p Program, args []string) (code int, ok bool) {
 	if len(args) == 0 {
 		return 0, false
@@ -69,12 +68,12 @@ func (p Program) fail(code int, err error) int {
 	return code
 }
 
-// say tells the user something that is not what was asked for.
+// say tells the user something beside the result.
 func (p Program) say(message string) {
 	_, _ = fmt.Fprintf(p.Err, "%s: %s\n", name, strings.TrimSpace(message))
 }
 
-// client is the provider, configured by the environment.
+// client returns the provider, configured by the environment.
 func (p Program) client(ctx context.Context) (*provider.Client, error) {
 	return provider.NewClient(ctx, p.Version, p.say)
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// played is a program whose output the test reads.
+// played returns a program whose output the test reads.
 func played() (p Program, out, err *strings.Builder) {
 	out, err = &strings.Builder{}, &strings.Builder{}
 	return Program{Version: "test", In: strings.NewReader(""), Out: out, Err: err}, out, err

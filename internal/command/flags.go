@@ -18,12 +18,12 @@ type flags struct {
 
 func newFlags(command, arguments, about, notes string) *flags {
 	f := &flags{flag.NewFlagSet(command, flag.ContinueOnError), arguments, about, notes}
-	f.SetOutput(io.Discard) // What it would say is in the error.
+	f.SetOutput(io.Discard) // the error says the same
 	return f
 }
 
-// parse reads the arguments. If done, the command is over, with that exit code: its
-// help was asked for, or the arguments are wrong.
+// parse reads the arguments. If done is true, the command is over with that exit code,
+// because the user asked for help or the arguments are wrong.
 func (f *flags) parse(p Program, args []string) (code int, done bool) {
 	err := f.Parse(args)
 	switch {
@@ -36,7 +36,7 @@ func (f *flags) parse(p Program, args []string) (code int, done bool) {
 	return 0, false
 }
 
-// wrong says what is wrong with the arguments, and how they are.
+// wrong says what is wrong with the arguments, and which ones are right.
 func (f *flags) wrong(p Program, err error) int {
 	return p.fail(exitUsage, fmt.Errorf("%w\n\n%s\nMore: %s %s --help", err, f.usage(), name, f.Name()))
 }
@@ -45,7 +45,7 @@ func (f *flags) usage() string {
 	return fmt.Sprintf("Usage: %s %s %s\n", name, f.Name(), f.arguments)
 }
 
-// help is the usage, what the command does, and its flags.
+// help returns the usage, what the command does, and its flags.
 func (f *flags) help() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n%s\n", f.usage(), strings.TrimSpace(f.about))
@@ -64,7 +64,7 @@ func (f *flags) help() string {
 	return b.String()
 }
 
-// left is a flag with the kind of its value.
+// left is a flag with the kind of its value, the left column of the help.
 func left(one *flag.Flag) string {
 	kind, _ := flag.UnquoteUsage(one)
 	return strings.TrimSpace("--" + one.Name + " " + kind)

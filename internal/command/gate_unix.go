@@ -11,12 +11,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/clocker/terraform-provider-clocker/internal/gate"
+	"github.com/clocker/terraform-provider-clocker/internal/early"
 	"github.com/clocker/terraform-provider-clocker/internal/holder"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
-// opening is the starter's side of a gate.
+// opening is the process of the command, which begins as a gate.
 type opening struct {
 	*exec.Cmd
 	pipe  *os.File
@@ -33,13 +33,13 @@ func (r *running) startGate() (*opening, error) {
 	if err := unix.Pipe(fds[:]); err != nil {
 		return nil, fmt.Errorf("pipe: %w", err)
 	}
-	// One end only is the child's. As one of ExtraFiles it could take the place of a
-	// descriptor that the command is to have from our starter.
+	// The child gets one end only. As one of ExtraFiles that could take the place of a
+	// descriptor that the command should inherit from our parent process.
 	unix.CloseOnExec(fds[1])
 	theirs, ours := os.NewFile(uintptr(fds[0]), "gate"), os.NewFile(uintptr(fds[1]), "gate")
 	defer func() { _ = theirs.Close() }()
 	g := &opening{
-		Cmd:   exec.Command(self, append([]string{gate.Argument, strconv.Itoa(fds[0]), r.path}, r.args...)...), //nolint:gosec // our own executable
+		Cmd:   exec.Command(self, append([]string{early.GateCommand, strconv.Itoa(fds[0]), r.path}, r.args...)...), //nolint:gosec // our own executable
 		pipe:  ours,
 		ended: make(chan struct{}),
 	}
@@ -63,14 +63,15 @@ func (g *opening) open(token string) error {
 	return err
 }
 
-// abandon ends a process that has not become the command.
+// abandon ends the process before it has become the command.
 func (g *opening) abandon() {
 	_ = g.pipe.Close()
 	_ = g.Process.Kill()
 	<-g.ended
 }
 
-// stoppedBy is the signal that asked the command to end, and did end it; nil if none.
+// stoppedBy is the signal that asked the command to end, and ended it. It is nil if none
+// did.
 func (g *opening) stoppedBy() os.Signal {
 	if status, ok := g.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && stops(status.Signal()) {
 		return status.Signal()

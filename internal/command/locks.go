@@ -16,17 +16,17 @@ import (
 
 const (
 	locksAbout = `
-Shows all locks that somebody holds or waits for, those of other clients included, in the
-order of their names; with PREFIX, those whose names begin so. Where ZooKeeper is, and how
-to connect, is said by the environment variables of the provider.`
+Shows all locks that somebody holds or waits for, including those of other clients, sorted
+by name. With PREFIX it shows only those whose names begin with it. The environment variables
+of the provider say where ZooKeeper is, and how to connect.`
 
 	locksNotes = `
-A name has a slash only where another client keeps its lock deeper below the root. In the
-names of Terraform's locks each slash of the lockid is written as two underscores.
+A name with a slash is that of another client's lock, deeper below the root. The names of
+Terraform's locks have two underscores for each slash of the lockid.
 
 Example: %s locks web-`
 
-	zookeeperFlag = "`CONNECT` string in place of the environment's"
+	zookeeperFlag = "`CONNECT` string instead of the environment's"
 )
 
 var locksCommand = Command{
@@ -37,15 +37,15 @@ var locksCommand = Command{
 
 func runLocks(ctx context.Context, p Program, args []string) int {
 	f := newFlags("locks", "[flags] [PREFIX]", locksAbout, fmt.Sprintf(locksNotes, name))
-	asJSON := f.Bool("json", false, "print JSON, with all that a lock's data source has; with --watch a line for each change")
-	watch := f.Bool("watch", false, "print it again after each change, until interrupted")
+	asJSON := f.Bool("json", false, "print JSON, with everything that the data source has; with --watch one line for each change")
+	watch := f.Bool("watch", false, "print the locks again after each change, until interrupted")
 	servers := f.String("zookeeper", "", zookeeperFlag)
 	rest, code, done := f.parseAnywhere(p, args)
 	switch {
 	case done:
 		return code
 	case len(rest) > 1:
-		return f.wrong(p, fmt.Errorf("there is one PREFIX at most, not %q", rest))
+		return f.wrong(p, fmt.Errorf("there can be only one PREFIX, not %q", rest))
 	}
 	client, err := p.client(ctx)
 	if err != nil {
@@ -78,7 +78,7 @@ func runLocks(ctx context.Context, p Program, args []string) int {
 	return p.fail(exitFailure, err)
 }
 
-// isTerminal tells whether somebody looks at the output.
+// isTerminal tells whether the output is a terminal.
 func isTerminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
 	if !ok {
@@ -117,7 +117,7 @@ func (l *lockPrinter) print(locks []locker.Listed) error {
 	return err
 }
 
-// table writes a line for each holder, and one for each lock that has none.
+// table writes a line for each holder, and one for each lock without a holder.
 func table(out io.Writer, locks []locker.Listed) {
 	if len(locks) == 0 {
 		_, _ = io.WriteString(out, "Nobody holds or waits for a lock.\n")
@@ -144,7 +144,7 @@ func table(out io.Writer, locks []locker.Listed) {
 	_ = w.Flush()
 }
 
-// holderOf is who holds a lock, in a cell of the table.
+// holderOf names a holder in a cell of the table.
 func holderOf(e locker.Entry) string {
 	owner := e.Owner
 	switch {
@@ -159,8 +159,8 @@ func holderOf(e locker.Entry) string {
 	return owner
 }
 
-// since is since when it holds the lock, or, of another client, which does not say, since
-// when it is in the queue.
+// since is when the holder got the lock. Other clients do not say that; then it is when the
+// holder joined the queue.
 func since(e locker.Entry) time.Time {
 	if !e.HeldSince.IsZero() {
 		return e.HeldSince
@@ -177,7 +177,7 @@ func orDash(text string) string {
 	return text
 }
 
-// lockJSON is a lock with the names that the data source clocker_locks has.
+// lockJSON is a lock with the names of the data source clocker_locks.
 type lockJSON struct {
 	LockID    *string      `json:"lockid"`
 	Name      string       `json:"name"`
@@ -187,8 +187,7 @@ type lockJSON struct {
 	Readable  bool         `json:"readable"`
 }
 
-// holderJSON is a holder with the names that the data source has. What it did not say
-// is null.
+// holderJSON is a holder with the names of the data source. What it did not say is null.
 type holderJSON struct {
 	Znode     string  `json:"znode"`
 	Owner     *string `json:"owner"`

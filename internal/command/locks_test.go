@@ -111,7 +111,7 @@ func TestLocksJSON(t *testing.T) {
 	}
 }
 
-// broken is an output that nobody reads any more.
+// broken is an output that nobody reads.
 type broken struct{}
 
 var errBroken = errors.New("broken")
@@ -140,7 +140,7 @@ func TestWrongArguments(t *testing.T) {
 		code int
 		says string
 	}{
-		{"locks a b", exitUsage, `one PREFIX at most, not ["a" "b"]`},
+		{"locks a b", exitUsage, `only one PREFIX, not ["a" "b"]`},
 		{"locks", exitFailure, "No ZooKeeper Named (--zookeeper)"},
 		{"locks --watch --json a", exitFailure, "No ZooKeeper Named (--zookeeper)"},
 		{"locks -- --zookeeper", exitFailure, "No ZooKeeper Named"},

@@ -9,42 +9,43 @@ import (
 )
 
 const (
-	// lookTime is how long a signal waits for word that the command has got it, too. What
-	// ends the processes of a group or a job one by one takes less.
+	// lookTime is how long the relay waits to hear whether the command got the signal too.
+	// To end the processes of a group or a job one by one takes less time.
 	lookTime = 500 * time.Millisecond
-	// answerTime bounds the wait for the listener's answer after that, which says that it
-	// has got no signal meanwhile. A busy machine lets it wait.
+	// answerTime is how long the relay then waits for the listener to answer that it got no
+	// signal. On a busy machine that can take a while.
 	answerTime = 5 * time.Second
 )
 
-// relay decides which signals to this process are passed on to the command. A terminal,
-// and what ends all processes of a job, sends them to both, and a second interrupt would
-// end Terraform at once, its state unwritten. So there is a listener, a process beside
-// this one that gets what is sent to all: what it gets, the command has got.
+// relay decides which of the signals that this process gets are passed on to the command.
+// A terminal, and a platform that ends all processes of a job, send them to both. A second
+// interrupt would end Terraform at once and leave its state unwritten. So there is a
+// listener, a process beside this one that gets what is sent to all of them. What the
+// listener gets, the command has got.
 type relay struct {
 	listening bool                    // there is a listener, or it is being started
-	pending   map[os.Signal]*look     // what this process got
-	early     map[os.Signal]time.Time // until when a word of the listener is about a signal yet to come
-	stopped   os.Signal               // the first one that stopped the command, or is to
+	pending   map[os.Signal]*look     // signals that this process got
+	early     map[os.Signal]time.Time // signals that the listener got first, and until when this process may get them
+	stopped   os.Signal               // the first one that stopped the command, or will
 }
 
-// look is the wait for the listener's word.
+// look is the wait for the listener to tell of the same signal.
 type look struct {
 	until time.Time
-	asked bool // the listener, at the end of lookTime
+	asked bool // whether the listener was asked, at the end of lookTime
 }
 
 func newRelay() *relay {
 	return &relay{pending: make(map[os.Signal]*look), early: make(map[os.Signal]time.Time)}
 }
 
-// stops tells whether a signal asks a program to end in good order. Terraform takes a
-// second one, of whatever kind, as the order to end at once.
+// stops tells whether a signal asks a program to stop normally. Terraform takes a second
+// one, of any kind, as the order to end at once.
 func stops(s os.Signal) bool {
 	return s == os.Interrupt || s == syscall.SIGTERM || s == syscall.SIGHUP
 }
 
-// got takes note of a signal to this process.
+// got notes a signal that this process got.
 func (r *relay) got(s os.Signal, now time.Time) {
 	until, heard := r.early[s]
 	delete(r.early, s)
@@ -58,7 +59,7 @@ func (r *relay) got(s os.Signal, now time.Time) {
 	}
 }
 
-// heard takes note of what the listener got.
+// heard notes a signal that the listener got.
 func (r *relay) heard(s os.Signal, now time.Time) {
 	if _, waits := r.pending[s]; waits {
 		delete(r.pending, s)
@@ -74,7 +75,8 @@ func (r *relay) reached(s os.Signal) {
 	}
 }
 
-// next is when there is something to pass on; zero: not before another signal comes.
+// next is when there is something to pass on. It is zero if there is nothing before
+// another signal comes.
 func (r *relay) next() time.Time {
 	if len(r.pending) == 0 {
 		return time.Time{}
@@ -83,7 +85,7 @@ func (r *relay) next() time.Time {
 	return first.until
 }
 
-// answered takes note that the listener has told of all signals that it got.
+// answered notes that the listener has told of all signals that it got.
 func (r *relay) answered(now time.Time) {
 	for _, l := range r.pending {
 		if l.asked {
@@ -92,10 +94,10 @@ func (r *relay) answered(now time.Time) {
 	}
 }
 
-// due are the signals that the command has not got, and is to get now. Of those that
-// stop it, that is the first one, and that one again if somebody insists. Another one is
-// what a platform sends to a job that does not end soon, and is left out. ask says to ask
-// the listener before.
+// due returns the signals to pass on now, which the command has not got. Of those that stop
+// the command, only the first one is passed on, and the same one again if somebody insists.
+// A platform sends another one to a job that does not end soon: that one is left out. ask
+// says to ask the listener first.
 func (r *relay) due(now time.Time) (pass, leave []os.Signal, ask bool) {
 	inOrder := slices.SortedFunc(maps.Keys(r.pending), func(a, b os.Signal) int { return r.pending[a].until.Compare(r.pending[b].until) })
 	for _, s := range inOrder {

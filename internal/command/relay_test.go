@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Each step is what happens: a signal to this process, a word of the listener, or time
-// that passes. What is passed on, or left out, is compared after each "wait".
+// Each step is an event: a signal to this process, a message of the listener, or time that
+// passes. The test compares which signals are passed on or left out.
 func TestRelay(t *testing.T) {
 	const (
 		INT  = syscall.SIGINT

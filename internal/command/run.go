@@ -8,18 +8,19 @@ import (
 	"os"
 	"os/exec"
 
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
 	"github.com/clocker/terraform-provider-clocker/internal/provider"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
 // Exit codes of run, beside the command's own.
 const (
-	// exitLost says that a lock was lost though the command ended well (EX_IOERR).
+	// exitLost says that a lock was lost though the command succeeded (EX_IOERR).
 	exitLost = 74
-	// exitNotHeld says that the lock was not had, and the command not started
+	// exitNotHeld says that a lock was not taken, and the command not started
 	// (EX_TEMPFAIL).
 	exitNotHeld = 75
-	// exitCannotRun and exitNotFound are what shells say of a command.
+	// exitCannotRun and exitNotFound are those of shells.
 	exitCannotRun = 126
 	exitNotFound  = 127
 	// exitSignal is added to the number of the signal that ended the command.
@@ -29,14 +30,14 @@ const (
 const (
 	runAbout = `
 Takes the lock or locks, runs the command, and releases them when it has ended. The
-locks are held for as long as the command lives, also if this program is killed. All
-that the command starts is the same run: a clocker_lock with the same lockid has it
-at once. Where ZooKeeper is, and how to connect, is said by the environment variables
-of the provider.`
+locks are held for as long as the command runs, even if this program is killed.
+Everything that the command starts belongs to the same run: a clocker_lock with the
+same lockid gets the lock at once. The environment variables of the provider say where
+ZooKeeper is, and how to connect.`
 
 	runNotes = `
 Exit codes: the command's own (128+n if signal n ended it); 74 if a lock was lost and
-the command ended with 0; 75 if a lock was not had, and the command was not started;
+the command ended with 0; 75 if a lock was not taken, and the command was not started;
 126 and 127 if the command cannot be run or found; 64 for wrong arguments.
 
 Example: %s run --lockid web-rollout --lockwait 600 -- terraform apply`
@@ -63,7 +64,7 @@ func runRun(ctx context.Context, p Program, args []string) int {
 		return p.fail(exitUsage, err)
 	}
 	r := &running{Program: p, client: client, args: f.Args()}
-	if r.locks, err = client.Locate(ctx, locks); err != nil {
+	if r.locks, err = client.Requests(ctx, locks); err != nil {
 		return p.fail(exitUsage, err)
 	}
 	if r.path, err = exec.LookPath(r.args[0]); err != nil {
@@ -84,14 +85,14 @@ func cannotRun(err error) int {
 type running struct {
 	Program
 	client *provider.Client
-	locks  []provider.Lock
+	locks  []holder.Request
 	path   string   // of the command's program
-	args   []string // its name, and its arguments
+	args   []string // the program's name, and its arguments
 
 	command run.Run // the process that is the command, or will be
-	token   string  // for the environment, see [run.EnvRun]
+	token   string  // the value of [run.EnvRun] for the command
 	held    []provider.Held
 
-	stopped os.Signal // told the command to stop; nil: nothing did
-	alone   bool      // what the command has started was not told
+	stopped os.Signal // the signal that told the command to stop; nil if none did
+	alone   bool      // only the command got that signal, not what it has started
 }

@@ -19,26 +19,29 @@ import (
 )
 
 const (
-	// listenAfter is how long the command works before the listener is started, which
-	// takes as long as many a command. What is sent before is passed on.
+	// listenAfter is how long the command runs before the listener is started, because many
+	// a command takes less time than to start it. Earlier signals are passed on.
 	listenAfter = 50 * time.Millisecond
-	// askTime bounds how long the holder is asked whether the run was interrupted.
+	// askTime is how long to wait for the holder process to say whether the run was
+	// interrupted.
 	askTime = 2 * time.Second
 )
 
-// passedOn are the signals that would end this process, and that the command is to get.
+// passedOn are the signals that would end this process and that the command should get.
 var passedOn = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
 
 // run takes the locks, runs the command, and releases the locks.
 func (r *running) run(ctx context.Context) int {
 	signals := make(chan os.Signal, len(passedOn))
-	// What our starter ignores, such as nohup's SIGHUP, stays ignored.
+	// What our parent process ignores, such as SIGHUP under nohup, stays ignored.
 	signal.Notify(signals, slices.DeleteFunc(slices.Clone(passedOn), signal.Ignored)...)
 	g, err := r.startGate()
 	if err != nil {
 		return r.fail(exitCannotRun, fmt.Errorf("could not start a process: %w", err))
 	}
-	h, err := r.holder(g.Process.Pid)
+	prepared := prepare() // after the gate: it closes what the command inherits
+	defer prepared.Close()
+	h, err := r.holder(g.Process.Pid, prepared)
 	if err != nil {
 		g.abandon()
 		return r.fail(exitNotHeld, fmt.Errorf("no lock was taken: %w", err))
@@ -62,8 +65,8 @@ func (r *running) run(ctx context.Context) int {
 	r.attend(ctx, h, g, signals)
 	r.outlast(ctx, signals)
 	code := g.code()
-	// Whoever wants to be rid of this process now, need not wait for ZooKeeper: the
-	// holder releases the locks when this process has ended.
+	// A signal ends the wait for ZooKeeper: the holder process releases the locks when this
+	// process has ended.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -76,9 +79,19 @@ func (r *running) run(ctx context.Context) int {
 	return code
 }
 
+// prepare starts a holder process while this one does other things, unless there seems
+// to be one. If that fails, it is tried again when the lock is to be taken.
+func prepare() *holder.Prepared {
+	if os.Getenv(run.EnvRun) != "" {
+		return nil
+	}
+	prepared, _ := holder.Prepare()
+	return prepared
+}
+
 // holder is the holder of the run that the command is: its own, or that of a command
 // above, which this one belongs to.
-func (r *running) holder(pid int) (*holder.Process, error) {
+func (r *running) holder(pid int, prepared *holder.Prepared) (*holder.Remote, error) {
 	var err error
 	if r.command, err = run.Of(pid); err != nil {
 		return nil, err
@@ -92,16 +105,16 @@ func (r *running) holder(pid int) (*holder.Process, error) {
 		return nil, err
 	}
 	r.token = r.command.Token()
-	return holder.NewCommand(r.command, self, r.tell), nil
+	return holder.NewCommand(r.command, self, prepared, r.tell), nil
 }
 
-// tell shows the user what the holder has to say.
+// tell shows the user a message of the holder process.
 func (r *running) tell(note string) { _, _ = fmt.Fprintf(r.Err, "\n%s\n", strings.TrimSpace(note)) }
 
-var errGateEnded = errors.New("the process that was to become the command was killed")
+var errGateEnded = errors.New("the process for the command was killed")
 
 // take takes all locks. A signal ends the wait, and is returned with the error.
-func (r *running) take(ctx context.Context, h *holder.Process, g *opening, signals <-chan os.Signal) (stopped os.Signal, err error) {
+func (r *running) take(ctx context.Context, h *holder.Remote, g *opening, signals <-chan os.Signal) (stopped os.Signal, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	taken := make(chan error, 1)
@@ -150,11 +163,11 @@ func (r *running) release(ctx context.Context) (lost bool) {
 	return lost
 }
 
-// outlast waits for what a command has left at work that was told to stop: a shell dies
-// of most signals at once, while the Terraform that it has started takes its time.
+// outlast waits for what a command that was told to stop has left running: most signals
+// end a shell at once, but the Terraform that it has started takes its time.
 func (r *running) outlast(ctx context.Context, signals <-chan os.Signal) {
 	if r.stopped == nil || r.token != r.command.Token() {
-		return // or it left that for whoever stopped it, or it is part of another run
+		return // what it left running is not ours to wait for
 	}
 	told := make(map[run.Run]bool)
 	for left := r.command.Members(); len(left) > 0; left = r.command.Members() {
@@ -163,7 +176,7 @@ func (r *running) outlast(ctx context.Context, signals <-chan os.Signal) {
 		}
 		for _, p := range left {
 			if r.alone && !told[p] {
-				_ = p.Interrupt() // Nobody else has told it.
+				_ = p.Interrupt() // nobody else has told it
 			}
 			told[p] = true
 		}
@@ -176,14 +189,14 @@ func (r *running) outlast(ctx context.Context, signals <-chan os.Signal) {
 			select {
 			case <-ended:
 				over = true
-			case <-signals: // the locks stay until the work is over
+			case <-signals: // the locks are held until the work is over
 			}
 		}
 	}
 }
 
 // attend passes signals on to the command until that has ended.
-func (r *running) attend(ctx context.Context, h *holder.Process, g *opening, signals <-chan os.Signal) {
+func (r *running) attend(ctx context.Context, h *holder.Remote, g *opening, signals <-chan os.Signal) {
 	echoes := make(chan os.Signal, len(passedOn))
 	var listener *holder.Listener
 	defer func() {
@@ -194,7 +207,7 @@ func (r *running) attend(ctx context.Context, h *holder.Process, g *opening, sig
 	start := time.After(listenAfter)
 	relay := newRelay()
 	defer func() {
-		// The command can die of what was sent to all before this process hears of it.
+		// The command can die of a signal to all before this process hears of it.
 		if r.stopped = relay.stopped; r.stopped == nil {
 			r.stopped = g.stoppedBy()
 		}
@@ -232,29 +245,29 @@ func (r *running) attend(ctx context.Context, h *holder.Process, g *opening, sig
 				r.pass(ctx, h, g, relay, s)
 			}
 			for _, s := range leave {
-				r.say(fmt.Sprintf("got %v, but the command has been told to stop before (%v): it is not told again. Send %[2]v to insist.", s, relay.stopped))
+				r.say(fmt.Sprintf("got %v, but the command was told to stop before (%v), so it is not told again. Send %[2]v to insist.", s, relay.stopped))
 			}
 		}
 	}
 }
 
-// listenerEnvironment is without secrets, and does not make the listener a part of a
-// command above, which would be waited for as such.
+// listenerEnvironment has no secrets, and does not make the listener a part of a command
+// above, which would wait for it.
 func listenerEnvironment(all []string) []string {
 	return slices.DeleteFunc(provider.WithoutSecrets(all), func(assignment string) bool { return strings.HasPrefix(assignment, run.EnvRun+"=") })
 }
 
 // pass passes a signal on to the command, unless that would interrupt it a second time
 // without anybody's will.
-func (r *running) pass(ctx context.Context, h *holder.Process, g *opening, relay *relay, s os.Signal) {
+func (r *running) pass(ctx context.Context, h *holder.Remote, g *opening, relay *relay, s os.Signal) {
 	first := relay.stopped == nil
 	relay.reached(s)
 	if stops(s) && first {
 		ctx, cancel := context.WithTimeout(ctx, askTime)
 		defer cancel()
-		// Without an answer nobody else interrupts it.
+		// Without an answer there is nobody else who interrupts it.
 		if may, err := h.First(ctx, r.command); err == nil && !may {
-			r.say(fmt.Sprintf("got %v, but the command is stopping already: it is not told again. Send it again to insist.", s))
+			r.say(fmt.Sprintf("got %v, but the command is stopping already, so it is not told again. Send the signal again to insist.", s))
 			return
 		}
 	}

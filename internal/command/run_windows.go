@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// run refuses: no process can take another's place on this system, nor be interrupted.
+// run fails: on this system no process can become another, or be interrupted.
 func (r *running) run(context.Context) int {
-	return r.fail(exitCannotRun, errors.New("run is not supported on Windows. Use a clocker_lock block, or run it in WSL"))
+	return r.fail(exitCannotRun, errors.New("run does not work on Windows. Use a clocker_lock block, or WSL"))
 }

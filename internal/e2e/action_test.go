@@ -7,20 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
-
-// needsActions skips the test where the command line has no actions.
-func needsActions(t *testing.T) {
-	t.Helper()
-	needs(t, "actions", map[string]int{"Terraform": 14})
-}
-
-// needsDestroyEvents skips the test where actions cannot come before a destroy.
-func needsDestroyEvents(t *testing.T) {
-	t.Helper()
-	needs(t, "actions before a destroy", map[string]int{"Terraform": 16})
-}
 
 // lockAction is the action that takes the lock e2e, with further arguments.
 func lockAction(name string, arguments ...string) string {
@@ -58,29 +47,29 @@ resource "terraform_data" %q {
 // changes nothing does not take it, and the state knows nothing of it.
 func TestActionGuardsWhatChanges(t *testing.T) {
 	t.Parallel()
-	needsActions(t)
+	testkit.Needs(t, testkit.Actions)
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	config := func(trigger string) []string {
-		return []string{provider(space), lockAction("a"), triggering("work", "before_create", trigger, gate.work())}
+		return []string{provider(space), lockAction("a"), triggering("work", "before_create", trigger, gate.Work())}
 	}
 	w := newWorkspace(t, config(`"1"`)...)
-	apply := w.apply()
-	gate.awaitBegun()
+	apply := w.Apply()
+	gate.AwaitBegun()
 	space.WaitChildren(lockDir, 1)
-	gate.end()
-	apply.succeed()
+	gate.End()
+	apply.Succeed()
 	space.WaitGone(lockDir)
 
 	foreign := holdForeign(space)
 	w.unchanged()
-	w.apply().succeed()
-	gate.again()
+	w.Apply().Succeed()
+	gate.Again()
 	w.configure(config(`"2"`)...)
-	refused := w.apply()
-	refused.fail()
-	if d := refused.err(); d.Summary != "Lock Is Held" || !strings.Contains(d.Detail, foreign) || gate.hasBegun() {
-		t.Errorf("beside another client: %v; the work has begun: %v", d, gate.hasBegun())
+	refused := w.Apply()
+	refused.Fail()
+	if d := refused.Err(); d.Summary != "Lock Is Held" || !strings.Contains(d.Detail, foreign) || gate.HasBegun() {
+		t.Errorf("beside another client: %v; the work has begun: %v", d, gate.HasBegun())
 	}
 	space.Delete(lockDir + "/" + foreign)
 	deleteEmpty(space, lockDir)
@@ -89,45 +78,45 @@ func TestActionGuardsWhatChanges(t *testing.T) {
 // All instances of a resource are guarded by one lock, and all wait for it.
 func TestActionGuardsAllInstances(t *testing.T) {
 	t.Parallel()
-	needsActions(t)
+	testkit.Needs(t, testkit.Actions)
 	space := zktest.NewSpace(t)
 	foreign := holdForeign(space)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	w := newWorkspace(t, provider(space), lockAction("a", "lockwait = -1", `info = "three at once"`),
-		triggering("work", "before_create", `"1"`, gate.work(), "count = 3"))
-	apply := w.apply()
+		triggering("work", "before_create", `"1"`, gate.Work(), "count = 3"))
+	apply := w.Apply()
 	space.WaitChildren(lockDir, 2)
-	eventually(t, "a message about the wait", func() bool {
-		return strings.Contains(apply.stdout(), `waiting for lock \"e2e\": 1st in line, behind`)
+	testkit.Eventually(t, "a message about the wait", func() bool {
+		return strings.Contains(apply.Stdout(), `waiting for lock \"e2e\": 1st in line, behind`)
 	})
-	if gate.hasBegun() {
+	if gate.HasBegun() {
 		t.Error("the work has begun without the lock")
 	}
 	space.Delete(lockDir + "/" + foreign)
-	gate.awaitBegun()
+	gate.AwaitBegun()
 	space.WaitChildren(lockDir, 1)
 	for range 3 {
-		gate.end()
+		gate.End()
 	}
-	apply.succeed()
+	apply.Succeed()
 	space.WaitGone(lockDir)
 }
 
 // Ctrl-C ends the wait of all of them at once, and leaves nothing.
 func TestInterruptEndsTheWaitOfAnAction(t *testing.T) {
 	t.Parallel()
-	needsActions(t)
+	testkit.Needs(t, testkit.Actions)
 	space := zktest.NewSpace(t)
 	foreign := holdForeign(space)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	w := newWorkspace(t, provider(space), lockAction("a", "lockwait = -1"),
-		triggering("work", "before_create", `"1"`, gate.work(), "count = 3"))
-	apply := w.apply()
+		triggering("work", "before_create", `"1"`, gate.Work(), "count = 3"))
+	apply := w.Apply()
 	space.WaitChildren(lockDir, 2)
-	apply.interrupt()
-	apply.fail()
+	apply.Interrupt()
+	apply.Fail()
 	space.WaitChildren(lockDir, 1)
-	if gate.hasBegun() {
+	if gate.HasBegun() {
 		t.Error("the work has begun without the lock")
 	}
 	space.Delete(lockDir + "/" + foreign)
@@ -138,7 +127,7 @@ func TestInterruptEndsTheWaitOfAnAction(t *testing.T) {
 // lock, neither by a replacement nor when it is scaled down.
 func TestActionGuardsTheDestroyStep(t *testing.T) {
 	t.Parallel()
-	needsDestroyEvents(t)
+	testkit.Needs(t, testkit.DestroyEvents)
 	const events = "before_create, before_update, before_destroy"
 	for name, test := range map[string]struct{ trigger, count string }{
 		"replaced":    {`"2"`, "count = 2"},
@@ -148,20 +137,20 @@ func TestActionGuardsTheDestroyStep(t *testing.T) {
 			t.Parallel()
 			space := zktest.NewSpace(t)
 			w := newWorkspace(t, provider(space), lockAction("a"), triggering("work", events, `"1"`, "true", "count = 2"))
-			w.apply().succeed()
+			w.Apply().Succeed()
 			before := w.state("terraform_data.work[1]")
 			foreign := holdForeign(space)
 			w.configure(provider(space), lockAction("a"), triggering("work", events, test.trigger, "true", test.count))
-			then := w.apply()
-			then.fail()
-			if !strings.Contains(then.stdout(), "Lock Is Held") {
-				t.Errorf("it failed by something else:\n%s", then.stdout())
+			then := w.Apply()
+			then.Fail()
+			if !strings.Contains(then.Stdout(), "Lock Is Held") {
+				t.Errorf("it failed by something else:\n%s", then.Stdout())
 			}
 			if after := w.state("terraform_data.work[1]"); after == nil || after["id"] != before["id"] {
 				t.Errorf("the guarded object was %v and is %v", before, after)
 			}
 			space.Delete(lockDir + "/" + foreign)
-			w.apply().succeed()
+			w.Apply().Succeed()
 			space.WaitGone(lockDir)
 		})
 	}
@@ -171,28 +160,28 @@ func TestActionGuardsTheDestroyStep(t *testing.T) {
 // warning there, whatever on_failure says. So only a wait without limit guards it.
 func TestActionInADestroy(t *testing.T) {
 	t.Parallel()
-	needsDestroyEvents(t)
+	testkit.Needs(t, testkit.DestroyEvents)
 	for name, waits := range map[string]bool{"that waits": true, "that gives up": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			lockwait := map[bool]string{true: "lockwait = -1", false: "lockwait = 0"}[waits]
 			space := zktest.NewSpace(t)
 			w := newWorkspace(t, provider(space), lockAction("a", lockwait), triggering("work", "before_destroy", `"1"`, "true", "count = 2"))
-			w.apply().succeed()
+			w.Apply().Succeed()
 			foreign := holdForeign(space)
 			destroy := w.destroy()
 			if waits {
 				space.WaitChildren(lockDir, 2)
-				if w.state("terraform_data.work[1]") == nil || !destroy.running() {
+				if w.state("terraform_data.work[1]") == nil || !destroy.Running() {
 					t.Error("it has not waited for the lock")
 				}
 				space.Delete(lockDir + "/" + foreign)
-				destroy.succeed()
+				destroy.Succeed()
 				space.WaitGone(lockDir)
 				return
 			}
-			destroy.succeed()
-			for _, d := range destroy.diagnostics() {
+			destroy.Succeed()
+			for _, d := range destroy.Diagnostics() {
 				if d.Severity == "error" {
 					t.Errorf("it has failed, and could guard: %v", d)
 				}

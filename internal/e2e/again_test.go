@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -20,27 +21,27 @@ func TestNextRunTakesTheLockAgain(t *testing.T) {
 	}{
 		"refreshed":         {},
 		"without a refresh": {plan: []string{"-refresh=false"}, beforeHeld: true, apply: []string{"-refresh=false"}},
-		"from a saved plan": {apply: []string{planFile}},
+		"from a saved plan": {apply: []string{testkit.PlanFile}},
 		"from a saved plan without a refresh": {
-			plan: []string{"-refresh=false"}, beforeHeld: true, apply: []string{planFile},
+			plan: []string{"-refresh=false"}, beforeHeld: true, apply: []string{testkit.PlanFile},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			space := zktest.NewSpace(t)
-			gate := newGate(t)
+			gate := testkit.NewGate(t)
 			work := func(trigger string) []string {
-				return []string{provider(space), lock("a"), guarded("work", "a", trigger, gate.work())}
+				return []string{provider(space), lock("a"), guarded("work", "a", trigger, gate.Work())}
 			}
 			w := newWorkspace(t, work(`"first"`)...)
-			gate.end()
-			w.apply().succeed()
+			gate.End()
+			w.Apply().Succeed()
 			space.WaitGone(lockDir)
 
 			// Alone, and beside a change of what it guards.
 			for _, trigger := range []string{`"first"`, `"second"`} {
 				w.configure(work(trigger)...)
-				planned := w.plan("clocker_lock.a", run.plan...)
+				planned := w.Plan("clocker_lock.a", run.plan...)
 				if !slices.Equal(planned.Actions, []string{"update"}) {
 					t.Errorf("the plan wants to %q the lock, want an update in place", planned.Actions)
 				}
@@ -52,13 +53,13 @@ func TestNextRunTakesTheLockAgain(t *testing.T) {
 				t.Errorf("the plan has left %q", tree)
 			}
 
-			gate.again()
-			apply := w.apply(run.apply...)
-			gate.awaitBegun()
-			w.awaitNoProvider()
+			gate.Again()
+			apply := w.Apply(run.apply...)
+			gate.AwaitBegun()
+			w.AwaitNoProvider()
 			held := space.WaitChildren(lockDir, 1)
-			gate.end()
-			apply.succeed()
+			gate.End()
+			apply.Succeed()
 			space.WaitGone(lockDir)
 			if state := w.state("clocker_lock.a"); state["znode"] != space.Path(lockDir+"/"+held[0]) || state["held"] != true {
 				t.Errorf("the state is %v, want the znode %s", state, held[0])
@@ -72,27 +73,27 @@ func TestNextRunTakesTheLockAgain(t *testing.T) {
 func TestNextRunWaitsForTheLock(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	work := func(trigger string) []string {
-		return []string{provider(space), lock("a", "lockwait = -1"), guarded("work", "a", trigger, gate.work())}
+		return []string{provider(space), lock("a", "lockwait = -1"), guarded("work", "a", trigger, gate.Work())}
 	}
 	w := newWorkspace(t, work(`"first"`)...)
-	gate.end()
-	w.apply().succeed()
-	gate.again()
+	gate.End()
+	w.Apply().Succeed()
+	gate.Again()
 
 	w.configure(work(`"second"`)...)
 	space.WaitGone(lockDir)
 	other := holdForeign(space)
-	apply := w.apply()
+	apply := w.Apply()
 	space.WaitChildren(lockDir, 2)
-	if gate.hasBegun() {
+	if gate.HasBegun() {
 		t.Error("the guarded resource changes while another holds the lock")
 	}
 	space.Delete(lockDir + "/" + other)
-	gate.awaitBegun()
-	gate.end()
-	apply.succeed()
+	gate.AwaitBegun()
+	gate.End()
+	apply.Succeed()
 }
 
 // A token grows from run to run, though the lock's directory was deleted.
@@ -102,7 +103,7 @@ func TestFencingTokenGrows(t *testing.T) {
 	w := newWorkspace(t, provider(space), lock("a"))
 	last := float64(0)
 	for range 3 {
-		w.apply().succeed()
+		w.Apply().Succeed()
 		space.WaitGone(lockDir)
 		token, ok := w.state("clocker_lock.a")["fencing_token"].(float64)
 		if !ok || token <= last {
@@ -114,9 +115,9 @@ func TestFencingTokenGrows(t *testing.T) {
 
 // state is what the state says of a resource.
 func (w *workspace) state(address string) map[string]any {
-	w.t.Helper()
-	show := w.start("show", "-json")
-	show.succeed()
+	w.T.Helper()
+	show := w.Start("show", "-json")
+	show.Succeed()
 	var state struct {
 		Values struct {
 			Root struct {
@@ -127,12 +128,12 @@ func (w *workspace) state(address string) map[string]any {
 			} `json:"root_module"`
 		} `json:"values"`
 	}
-	show.decode(&state)
+	show.Decode(&state)
 	for _, r := range state.Values.Root.Resources {
 		if r.Address == address {
 			return r.Values
 		}
 	}
-	w.t.Fatalf("the state does not know %s", address)
+	w.T.Fatalf("the state does not know %s", address)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -29,55 +30,55 @@ action "clocker_break" "stuck" {
 	return w
 }
 
-func (w *workspace) invoke() *command {
-	w.t.Helper()
-	return w.apply("-invoke=action.clocker_break.stuck")
+func (w *workspace) invoke() *testkit.Command {
+	w.T.Helper()
+	return w.Apply("-invoke=action.clocker_break.stuck")
 }
 
 // A run that loses its lock to an operator is interrupted and told who did it and why;
 // the next in the queue goes on. Both logs keep it.
 func TestBreakTellsTheRunThatLosesTheLock(t *testing.T) {
 	t.Parallel()
-	needsActions(t)
+	testkit.Needs(t, testkit.Actions)
 	space := zktest.NewSpace(t)
-	gate, next := newGate(t), newGate(t)
-	loser := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.work()))
+	gate, next := testkit.NewGate(t), testkit.NewGate(t)
+	loser := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.Work()))
 	log := filepath.Join(t.TempDir(), "holder.log")
-	loser.setenv("CLOCKER_LOG_PATH", log)
-	apply := loser.apply()
-	gate.awaitBegun()
+	loser.Setenv("CLOCKER_LOG_PATH", log)
+	apply := loser.Apply()
+	gate.AwaitBegun()
 	znode := space.Path(lockDir + "/" + space.WaitChildren(lockDir, 1)[0])
-	waiting := newWorkspace(t, provider(space), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, next.work()))
-	second := waiting.apply()
+	waiting := newWorkspace(t, provider(space), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, next.Work()))
+	second := waiting.Apply()
 	space.WaitChildren(lockDir, 2)
 
 	w := breaker(t, space, znode)
-	w.setenv("TF_LOG_PROVIDER", "warn")
+	w.Setenv("TF_LOG_PROVIDER", "warn")
 	invoke := w.invoke()
-	invoke.succeed()
-	if text := invoke.stdout(); !strings.Contains(text, "The run that held the lock was told who did it and why.") {
+	invoke.Succeed()
+	if text := invoke.Stdout(); !strings.Contains(text, "The run that held the lock was told who did it and why.") {
 		t.Errorf("the one who breaks the lock reads:\n%s", text)
 	}
-	if text := invoke.stderr(); !strings.Contains(text, "lock broken") || !strings.Contains(text, reason) {
+	if text := invoke.Stderr(); !strings.Contains(text, "lock broken") || !strings.Contains(text, reason) {
 		t.Errorf("his log is:\n%s", text)
 	}
-	next.awaitBegun()
-	gate.end()
-	apply.fail()
+	next.AwaitBegun()
+	gate.End()
+	apply.Fail()
 	want := fmt.Sprintf("carol@ops broke it: %q. Interrupting this run.", reason)
-	if text := apply.stderr(); !strings.Contains(text, want) {
+	if text := apply.Stderr(); !strings.Contains(text, want) {
 		t.Errorf("the run reads:\n%s", text)
 	}
 	if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "carol@ops broke it") {
 		t.Errorf("its holder's log is:\n%s\n%v", text, err)
 	}
-	next.end()
-	second.succeed()
+	next.End()
+	second.Succeed()
 	space.WaitGone(lockDir)
 
 	again := w.invoke()
-	again.fail()
-	if d := again.err(); d.Summary != "Nothing To Break" {
+	again.Fail()
+	if d := again.Err(); d.Summary != "Nothing To Break" {
 		t.Errorf("a second time: %v", d)
 	}
 }
@@ -85,26 +86,26 @@ func TestBreakTellsTheRunThatLosesTheLock(t *testing.T) {
 // A durable lock is gone for its configuration, too.
 func TestBreakOfADurableLock(t *testing.T) {
 	t.Parallel()
-	needsActions(t)
+	testkit.Needs(t, testkit.Actions)
 	space := zktest.NewSpace(t)
 	owner := newWorkspace(t, provider(space), lock("a", `hold_until = "destroyed"`))
-	owner.apply().succeed()
+	owner.Apply().Succeed()
 	znode := space.Path(lockDir + "/" + space.WaitChildren(lockDir, 1)[0])
 	invoke := breaker(t, space, znode).invoke()
-	invoke.succeed()
-	if text := invoke.stdout(); !strings.Contains(text, "as to be created again") {
+	invoke.Succeed()
+	if text := invoke.Stdout(); !strings.Contains(text, "as to be created again") {
 		t.Errorf("the one who breaks the lock reads:\n%s", text)
 	}
-	if actions := owner.plan("clocker_lock.a").Actions; len(actions) != 1 || actions[0] != "create" {
+	if actions := owner.Plan("clocker_lock.a").Actions; len(actions) != 1 || actions[0] != "create" {
 		t.Errorf("the next plan wants to %v", actions)
 	}
-	owner.destroy().succeed()
+	owner.destroy().Succeed()
 }
 
 // What is no holder of that lock is refused, and the error says which.
 func TestBreakRefuses(t *testing.T) {
 	t.Parallel()
-	needsActions(t)
+	testkit.Needs(t, testkit.Actions)
 	space := zktest.NewSpace(t)
 	foreign := holdForeign(space)
 	waiting := space.Create(lockDir+"/lock-", nil, zktest.EphemeralSequential)
@@ -114,14 +115,14 @@ func TestBreakRefuses(t *testing.T) {
 		foreign: "Invalid Path",
 	} {
 		invoke := breaker(t, space, znode).invoke()
-		invoke.fail()
-		if d := invoke.err(); d.Summary != summary {
+		invoke.Fail()
+		if d := invoke.Err(); d.Summary != summary {
 			t.Errorf("%s: %v", znode, d)
 		}
 	}
 	invoke := breaker(t, space, space.Path(lockDir+"/"+foreign)).invoke()
-	invoke.succeed()
-	if text := invoke.stdout(); !strings.Contains(text, "another client's, which is not told why") {
+	invoke.Succeed()
+	if text := invoke.Stdout(); !strings.Contains(text, "another client's, which is not told why") {
 		t.Errorf("the one who breaks the lock reads:\n%s", text)
 	}
 	space.Delete(waiting)

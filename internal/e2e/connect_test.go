@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -23,12 +24,12 @@ func TestLockMovesOnWithItsServers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	w := newWorkspace(t, block(`provider "clocker"`, fmt.Sprintf("zookeeper = \"127.0.0.1:%d,%s,%s%s\"\nsession_timeout = 12",
 		port, first.Addr(), second.Addr(), space.Chroot())),
-		lock("a"), guarded("work", "a", `"1"`, gate.work()))
-	apply := w.apply()
-	gate.awaitBegun()
+		lock("a"), guarded("work", "a", `"1"`, gate.Work()))
+	apply := w.Apply()
+	gate.AwaitBegun()
 	before := space.Children(lockDir)
 	moved := second.Catch(zktest.Request, func(zktest.Packet) bool { return true })
 	second.Accept()
@@ -38,8 +39,8 @@ func TestLockMovesOnWithItsServers(t *testing.T) {
 	if now := space.Children(lockDir); len(now) != 1 || now[0] != before[0] {
 		t.Errorf("the lock's contenders were %q and are %q", before, now)
 	}
-	gate.end()
-	apply.succeed()
+	gate.End()
+	apply.Succeed()
 	space.WaitGone(lockDir)
 }
 
@@ -49,13 +50,13 @@ func (s *secure) missingChroot(t *testing.T) {
 	in := func(chroot, extra string) *workspace {
 		return newWorkspace(t, block(`provider "clocker"`, fmt.Sprintf("zookeeper = %q\n%s", s.ConnectString()+chroot, extra)), lock("a"))
 	}
-	in("/team/a", alice).apply().succeed()
+	in("/team/a", alice).Apply().Succeed()
 	if !s.Exists("/team/a/_zklocking") {
 		t.Errorf("there is %q", s.Tree())
 	}
-	refused := in("/team/b", "").apply()
-	refused.fail()
-	if d := refused.err(); d.Summary != "No Permission For Lock" || !strings.Contains(unwrapped(d.Detail), s.Path("/team/b")+" does not exist, and this client may not create it") {
+	refused := in("/team/b", "").Apply()
+	refused.Fail()
+	if d := refused.Err(); d.Summary != "No Permission For Lock" || !strings.Contains(unwrapped(d.Detail), s.Path("/team/b")+" does not exist, and this client may not create it") {
 		t.Errorf("the error is %v", d)
 	}
 	for _, path := range []string{"/team/a/_zklocking", "/team/a", "/team"} {

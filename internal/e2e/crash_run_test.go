@@ -14,6 +14,7 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 
 	"github.com/clocker/terraform-provider-clocker/internal/run"
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -29,17 +30,17 @@ type crashing struct {
 	space    *zktest.Space
 	proxy    *zktest.Proxy // between the holder and the server
 	removal  *zktest.Caught
-	work     *gate
-	apply    *command // or destroy
-	name     string   // of the contender
-	other    string   // of the one that it waits behind
-	released bool     // the request to do so may pass
+	work     *testkit.Gate
+	apply    *testkit.Command // or destroy
+	name     string           // of the contender
+	other    string           // of the one that it waits behind
+	released bool             // the request to do so may pass
 }
 
 func newCrashing(t *testing.T, c crash, kind kind, fate fate) *crashing {
 	t.Helper()
 	space := zktest.NewSpace(t)
-	r := &crashing{crash: c, kind: kind, fate: fate, space: space, proxy: zktest.NewProxy(t, space.Server()), work: newGate(t)}
+	r := &crashing{crash: c, kind: kind, fate: fate, space: space, proxy: zktest.NewProxy(t, space.Server()), work: testkit.NewGate(t)}
 	seconds := sessionTimeout
 	if fate.free == timedOut {
 		seconds = 6 // but not so short that a slow machine loses the lock before
@@ -56,7 +57,7 @@ func newCrashing(t *testing.T, c crash, kind kind, fate fate) *crashing {
 		block, address = ephemeralLock, "ephemeral.clocker_lock.a"
 	case runEnds:
 	}
-	work := r.work.work()
+	work := r.work.Work()
 	if c.moment == releasing {
 		work = "true"
 	}
@@ -64,18 +65,22 @@ func newCrashing(t *testing.T, c crash, kind kind, fate fate) *crashing {
 	if c.moment == holding && c.victim != terraform && kind != ephemeral {
 		config = append(config, lock("later", `lockid = "later"`, "depends_on = [terraform_data.work]"))
 	}
-	r.workspace = newWorkspace(t, config...)
+	if kind == runEnds {
+		r.workspace = newWorkspace(t, config...)
+	} else {
+		r.workspace = newQuickWorkspace(t, config...)
+	}
 	return r
 }
 
 // begin comes to the moment.
 func (r *crashing) begin() {
-	r.t.Helper()
+	r.T.Helper()
 	if r.moment == waiting {
 		r.other = holdForeign(r.space)
 	}
 	if r.moment == releasing && r.kind == destroyed {
-		r.workspace.apply().succeed()
+		r.workspace.Apply().Succeed()
 	}
 	if r.moment == releasing {
 		r.catchRemoval()
@@ -83,7 +88,7 @@ func (r *crashing) begin() {
 	if r.moment == releasing && r.kind == destroyed {
 		r.apply = r.destroy()
 	} else {
-		r.apply = r.workspace.apply()
+		r.apply = r.workspace.Apply()
 	}
 	switch r.moment {
 	case waiting:
@@ -91,11 +96,11 @@ func (r *crashing) begin() {
 		r.name = slices.DeleteFunc(names, func(name string) bool { return name == r.other })[0]
 		r.catchRemoval()
 	case holding, alone:
-		r.work.awaitBegun()
+		r.work.AwaitBegun()
 		r.name = r.space.WaitChildren(lockDir, 1)[0]
 		r.catchRemoval()
 		if r.kind != ephemeral && (r.victim == terraform || r.moment == alone) {
-			r.awaitNoProvider()
+			r.AwaitNoProvider()
 		}
 	case releasing:
 		r.awaitRemoval()
@@ -114,18 +119,18 @@ func (r *crashing) catchRemoval() {
 
 // awaitRemoval waits until the holder lets go.
 func (r *crashing) awaitRemoval() {
-	r.t.Helper()
+	r.T.Helper()
 	r.removal.Wait()
 	// If it has ended by now it may have begun too early, but not the other way round.
 	untilTheEnd := r.kind == runEnds && (r.fate.free == asEver || r.moment == releasing)
-	if _, err := run.Of(r.apply.Process.Pid); (untilTheEnd || r.fate.free == atTheEnd) && !errors.Is(err, run.ErrEnded) {
-		r.t.Errorf("the lock is let go before the run has ended (%v)", err)
+	if _, err := run.Of(r.apply.Pid()); (untilTheEnd || r.fate.free == atTheEnd) && !errors.Is(err, run.ErrEnded) {
+		r.T.Errorf("the lock is let go before the run has ended (%v)", err)
 	}
 }
 
 // strike sends the signal, and waits until it has taken hold as far as one can see.
 func (r *crashing) strike() {
-	r.t.Helper()
+	r.T.Helper()
 	victims := r.victims()
 	for _, p := range victims {
 		r.must(p.SendSignal(r.signal))
@@ -133,7 +138,7 @@ func (r *crashing) strike() {
 	switch {
 	case r.signal == freeze:
 		for _, p := range victims {
-			eventually(r.t, "the stop of the "+string(r.victim), func() bool {
+			testkit.Eventually(r.T, "the stop of the "+string(r.victim), func() bool {
 				status, err := p.Status()
 				return err == nil && slices.Equal(status, []string{process.Stop})
 			})
@@ -149,7 +154,7 @@ func (r *crashing) strike() {
 	// A holder that holds nothing leaves nothing by which its end could be seen.
 	case r.signal == kill:
 		for _, p := range victims {
-			eventually(r.t, "the end of the "+string(r.victim), func() bool {
+			testkit.Eventually(r.T, "the end of the "+string(r.victim), func() bool {
 				_, err := run.Of(int(p.Pid))
 				return errors.Is(err, run.ErrEnded)
 			})
@@ -159,33 +164,33 @@ func (r *crashing) strike() {
 		r.exits()
 	case r.signal != freeze && (r.victim == terraform || r.victim == everyone):
 		// Else the work may be over before Terraform has heard.
-		eventually(r.t, "the interrupt", func() bool {
-			return strings.Contains(r.apply.stdout(), "Interrupt received") || !r.apply.running()
+		testkit.Eventually(r.T, "the interrupt", func() bool {
+			return strings.Contains(r.apply.Stdout(), "Interrupt received") || !r.apply.Running()
 		})
 	}
 }
 
 func (r *crashing) must(err error) {
-	r.t.Helper()
+	r.T.Helper()
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 }
 
 // victims are the processes that get the signal, Terraform first.
 func (r *crashing) victims() (found []*process.Process) {
-	r.t.Helper()
-	copies := r.copies()
+	r.T.Helper()
+	copies := r.Processes()
 	switch r.victim {
 	case providerVictim:
-		return []*process.Process{r.provider()}
+		return []*process.Process{r.Provider()}
 	case holderVictim:
-		return []*process.Process{r.holder()}
+		return []*process.Process{r.Holder()}
 	case sentinelVictim:
-		return []*process.Process{only(r.t, "sentinel", copies["watch"])}
+		return []*process.Process{r.Only("watch")}
 	case terraform, everyone:
 	}
-	p, err := process.NewProcess(int32(r.apply.Process.Pid)) //nolint:gosec // a pid fits
+	p, err := process.NewProcess(int32(r.apply.Pid())) //nolint:gosec // a pid fits
 	r.must(err)
 	found = append(found, p)
 	if r.victim == everyone {
@@ -207,8 +212,8 @@ func (r *crashing) pass() {
 
 // stays fails the test if the contender is not there any more.
 func (r *crashing) stays() {
-	r.t.Helper()
+	r.T.Helper()
 	if names := r.space.Children(lockDir); !slices.Contains(names, r.name) {
-		r.t.Errorf("the directory has %q, and not %q any more", names, r.name)
+		r.T.Errorf("the directory has %q, and not %q any more", names, r.name)
 	}
 }

@@ -4,8 +4,11 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 	"testing"
+
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 )
 
 // crash is a signal to one of the processes, or to all, at a moment of a lock's life, and
@@ -201,22 +204,59 @@ func (c crash) interrupts(kind kind) int {
 // the table says, and neither a process nor a contender nor a directory stays.
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	needsEphemeral(t)
-	for _, c := range crashes {
-		for i, kind := range kinds {
-			if c.fates[i].reason != "" {
-				continue
+	testkit.Needs(t, testkit.EphemeralBlocks)
+	for i, kind := range kinds {
+		for _, cells := range runsOf(i) {
+			first := cells[0]
+			name := fmt.Sprint(first.victim)
+			for _, c := range cells {
+				name += fmt.Sprint(" ", c.signal)
 			}
-			t.Run(fmt.Sprintf("%s %v %s %s", c.victim, c.signal, c.moment, kind), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s %s %s", name, first.moment, kind), func(t *testing.T) {
 				t.Parallel()
-				r := newCrashing(t, c, kind, c.fates[i])
+				r := newCrashing(t, first, kind, first.fates[i])
 				r.begin()
-				r.strike()
+				for _, c := range cells {
+					r.crash = c
+					r.strike()
+				}
 				r.settle()
 				r.end()
 			})
 		}
 	}
+}
+
+// runsOf are the cells of a kind, those together that one run can show: the signals to the
+// same process at the same moment that change nothing come one after the other, and what
+// ends the process comes last.
+func runsOf(kind int) [][]crash {
+	var runs [][]crash
+	for _, c := range crashes {
+		if c.fates[kind].reason != "" {
+			continue
+		}
+		i := slices.IndexFunc(runs, func(cells []crash) bool {
+			return cells[0].victim == c.victim && cells[0].moment == c.moment && cells[0].fates[kind].free == asEver && c.fates[kind].free == asEver
+		})
+		if i < 0 {
+			runs = append(runs, []crash{c})
+		} else {
+			runs[i] = append(runs[i], c)
+		}
+	}
+	for _, cells := range runs {
+		slices.SortStableFunc(cells, func(a, b crash) int {
+			switch {
+			case a.signal != kill && b.signal == kill:
+				return -1
+			case a.signal == kill && b.signal != kill:
+				return 1
+			}
+			return 0
+		})
+	}
+	return runs
 }
 
 // The table has each cell once.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -15,23 +16,23 @@ import (
 func TestDeadlockOfTwoRuns(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	var applies [2]*command
-	var gates [2]*gate
+	var applies [2]*testkit.Command
+	var gates [2]*testkit.Gate
 	locks := []string{"a", "b"}
 	for i := range applies {
-		gates[i] = newGate(t)
+		gates[i] = testkit.NewGate(t)
 		first, then := locks[i], locks[1-i]
 		w := newWorkspace(t, provider(space, fmt.Sprintf("owner = %q", "run "+first)),
-			lock(first, fmt.Sprintf("lockid = %q", first), "lockwait = -1"), guarded("work", first, `"1"`, gates[i].work()),
+			lock(first, fmt.Sprintf("lockid = %q", first), "lockwait = -1"), guarded("work", first, `"1"`, gates[i].Work()),
 			lock(then, fmt.Sprintf("lockid = %q", then), "lockwait = -1", "depends_on = [terraform_data.work]"))
-		applies[i] = w.apply()
-		gates[i].awaitBegun()
+		applies[i] = w.Apply()
+		gates[i].AwaitBegun()
 	}
-	gates[0].end()
+	gates[0].End()
 	space.WaitChildren("/_zklocking/b", 2)
-	gates[1].end()
-	applies[1].fail()
-	d := applies[1].err()
+	gates[1].End()
+	applies[1].Fail()
+	d := applies[1].Err()
 	for _, want := range []string{
 		`this run waits for lock "a", which run a holds`, `run a waits for lock "b", which this run holds`, "depends_on",
 	} {
@@ -39,7 +40,7 @@ func TestDeadlockOfTwoRuns(t *testing.T) {
 			t.Errorf("the error does not say %q: %v", want, d)
 		}
 	}
-	applies[0].succeed()
+	applies[0].Succeed()
 }
 
 // Two runs that each take the same six locks in no order: one of them at least gets them all.
@@ -55,20 +56,20 @@ resource "clocker_lock" "each" {
 }
 `, order)
 	}
-	var applies []*command
+	var applies []*testkit.Command
 	var workspaces []*workspace
 	for range 2 {
 		w := newWorkspace(t, provider(space), config("1, 2, 3, 4, 5, 6"))
 		workspaces = append(workspaces, w)
-		applies = append(applies, w.apply("-parallelism=2"))
+		applies = append(applies, w.Apply("-parallelism=2"))
 	}
 	failed := 0
 	for i, apply := range applies {
-		if apply.wait() == 0 {
+		if apply.Wait() == 0 {
 			continue
 		}
 		failed++
-		for _, d := range apply.diagnostics() {
+		for _, d := range apply.Diagnostics() {
 			if d.Severity == "error" && d.Summary != "Deadlock" {
 				t.Errorf("run %d failed by %v", i, d)
 			}
@@ -79,6 +80,6 @@ resource "clocker_lock" "each" {
 		t.Error("neither run has got its locks")
 	}
 	for _, w := range workspaces {
-		w.apply("-parallelism=2").succeed()
+		w.Apply("-parallelism=2").Succeed()
 	}
 }

@@ -2,6 +2,6 @@
 // Terraform or OpenTofu as a process, with that provider and a real ZooKeeper,
 // as a user would. What they promise is in their names.
 //
-// They need a command line: the one that TF_ACC_TERRAFORM_PATH names, else
-// terraform, else tofu on PATH.
+// They need a command line: the one that CLOCKER_CLI names, else terraform, else tofu on
+// PATH.
 package e2e

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -25,18 +26,18 @@ func TestDurableLockInAnotherEnsemble(t *testing.T) {
 	renamed := zktest.NewProxy(t, space.Server())
 	other := zktest.Own(t, zktest.Options{})
 	w := newWorkspace(t, at(space, space.Addr()), durableLock("a"))
-	w.apply().succeed()
+	w.Apply().Succeed()
 	name := wantDurable(t, space, lockDir)
 
 	w.configure(at(space, other.Addr()), durableLock("a"))
-	for what, start := range map[string]func() *command{
-		"plan":                   func() *command { return w.start("plan", "-json", "-input=false") },
-		"destroy":                func() *command { return w.destroy() },
-		"destroy without a look": func() *command { return w.destroy("-refresh=false") },
+	for what, start := range map[string]func() *testkit.Command{
+		"plan":                   func() *testkit.Command { return w.Start("plan", "-json", "-input=false") },
+		"destroy":                func() *testkit.Command { return w.destroy() },
+		"destroy without a look": func() *testkit.Command { return w.destroy("-refresh=false") },
 	} {
 		command := start()
-		command.fail()
-		d := command.err()
+		command.Fail()
+		d := command.Err()
 		for _, want := range []string{space.Addr(), other.Addr(), space.Path(lockDir + "/" + name), "terraform state rm ADDRESS"} {
 			if d.Summary != "Lock Is In Another Ensemble" || !strings.Contains(d.Detail, want) {
 				t.Errorf("%s does not say %q: %v", what, want, d)
@@ -50,20 +51,20 @@ func TestDurableLockInAnotherEnsemble(t *testing.T) {
 	// Found by another name, which is remembered.
 	w.configure(at(space, renamed.Addr()), durableLock("a"))
 	w.unchanged()
-	w.apply().succeed()
+	w.Apply().Succeed()
 	for _, servers := range []string{space.Addr(), "127.0.0.1:1, " + space.Addr(), "127.0.0.1:1," + renamed.Addr()} {
 		w.configure(at(space, servers), durableLock("a"))
 		w.unchanged()
 	}
 	// One server in common is enough to believe that it is gone.
 	space.Delete(lockDir + "/" + name)
-	if plan := w.plan("clocker_lock.a"); !slices.Equal(plan.Actions, []string{"create"}) {
+	if plan := w.Plan("clocker_lock.a"); !slices.Equal(plan.Actions, []string{"create"}) {
 		t.Errorf("the plan wants to %q the lock", plan.Actions)
 	}
 	w.configure(at(space, space.Addr()))
-	w.apply().succeed()
+	w.Apply().Succeed()
 	deleteEmpty(space, lockDir)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 // A durable lock whose dependents have create_before_destroy, which it inherits, never
@@ -80,21 +81,21 @@ resource "terraform_data" "work" {
 }
 `
 	w := newWorkspace(t, provider(space), durableLock("a"), work)
-	w.apply().succeed()
+	w.Apply().Succeed()
 	name := wantDurable(t, space, lockDir)
-	forced := w.start("plan", "-json", "-input=false", "-replace=clocker_lock.a")
-	forced.fail()
-	if d := forced.err(); d.Summary != "Durable Lock Cannot Replace Itself" || !strings.Contains(d.Detail, space.Path(lockDir+"/"+name)) {
+	forced := w.Start("plan", "-json", "-input=false", "-replace=clocker_lock.a")
+	forced.Fail()
+	if d := forced.Err(); d.Summary != "Durable Lock Cannot Replace Itself" || !strings.Contains(d.Detail, space.Path(lockDir+"/"+name)) {
 		t.Errorf("the error is %v", d)
 	}
 
 	// The same lock, in other words.
 	same := durableLock("a", `mode = "exclusive"`, `layout = "standard"`, "required = true", fmt.Sprintf("zookeeper = %q", "localhost:1,"+space.ConnectString()))
 	w.configure(provider(space), same, work)
-	if plan := w.plan("clocker_lock.a"); !slices.Equal(plan.Actions, []string{"update"}) {
+	if plan := w.Plan("clocker_lock.a"); !slices.Equal(plan.Actions, []string{"update"}) {
 		t.Errorf("the plan wants to %q the lock", plan.Actions)
 	}
-	w.apply().succeed()
+	w.Apply().Succeed()
 	if now := wantDurable(t, space, lockDir); now != name {
 		t.Errorf("%s has become %s", name, now)
 	}
@@ -110,10 +111,10 @@ resource "terraform_data" "work" {
 		{lock: durableLock("a"), prefix: "ex-"},
 	} {
 		w.configure(provider(space), step.lock, work)
-		if plan := w.plan("clocker_lock.a"); !slices.Equal(plan.Actions, []string{"update"}) {
+		if plan := w.Plan("clocker_lock.a"); !slices.Equal(plan.Actions, []string{"update"}) {
 			t.Errorf("the plan wants to %q the lock, for %s", plan.Actions, step.lock)
 		}
-		w.apply().succeed()
+		w.Apply().Succeed()
 		dir := lockDir
 		if step.elsewhere != "" {
 			space.WaitGone(dir)
@@ -127,14 +128,14 @@ resource "terraform_data" "work" {
 	}
 	// Below another znode, it would not be the lock of the configuration any more.
 	w.configure(provider(space, `lock_root = "/elsewhere"`), durableLock("a"), work)
-	moved := w.apply()
-	moved.fail()
-	if d := moved.err(); d.Summary != "Znode Of Another Lock" || !strings.Contains(d.Detail, "set it back") {
+	moved := w.Apply()
+	moved.Fail()
+	if d := moved.Err(); d.Summary != "Znode Of Another Lock" || !strings.Contains(d.Detail, "set it back") {
 		t.Errorf("the error is %v", d)
 	}
 	wantDurable(t, space, lockDir)
 	w.configure(provider(space), durableLock("a"), work)
-	w.destroy().succeed()
+	w.destroy().Succeed()
 	space.WaitGone(lockDir)
 }
 
@@ -143,13 +144,13 @@ func TestDurableLockThatIsNotHadAgain(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	w := newWorkspace(t, provider(space), durableLock("a"))
-	w.apply().succeed()
+	w.Apply().Succeed()
 	wantDurable(t, space, lockDir)
 	other := strings.TrimPrefix(space.Create(lockDir+"/lock-", []byte("another client"), zktest.EphemeralSequential), lockDir+"/") // waits behind it
 	w.configure(provider(space), durableLock("a", `mode = "shared"`))
-	apply := w.apply()
-	apply.fail()
-	if d := apply.err(); d.Summary != "Lock Is Held" || !strings.Contains(d.Detail, other) {
+	apply := w.Apply()
+	apply.Fail()
+	if d := apply.Err(); d.Summary != "Lock Is Held" || !strings.Contains(d.Detail, other) {
 		t.Errorf("the error is %v", d)
 	}
 	if left := space.Children(lockDir); !slices.Equal(left, []string{other}) {
@@ -159,9 +160,9 @@ func TestDurableLockThatIsNotHadAgain(t *testing.T) {
 		t.Errorf("the state is %v", state)
 	}
 	space.Delete(lockDir + "/" + other)
-	w.apply().succeed()
+	w.Apply().Succeed()
 	wantDurable(t, space, lockDir)
-	w.destroy().succeed()
+	w.destroy().Succeed()
 	space.WaitGone(lockDir)
 }
 
@@ -176,42 +177,42 @@ removed {
 }
 `
 	for name, way := range map[string]struct {
-		needs  map[string]int
+		needs  testkit.Versions
 		lock   string
-		forget func(w *workspace, space *zktest.Space) *command
+		forget func(w *workspace, space *zktest.Space) *testkit.Command
 	}{
 		"by a removed block": {
-			needs: map[string]int{"Terraform": 7, "OpenTofu": 7},
+			needs: testkit.Versions{Terraform: 7, Tofu: 7},
 			lock:  durableLock("a"),
-			forget: func(w *workspace, space *zktest.Space) *command {
+			forget: func(w *workspace, space *zktest.Space) *testkit.Command {
 				w.configure(provider(space), forgotten)
-				return w.apply()
+				return w.Apply()
 			},
 		},
 		"by its lifecycle": {
-			needs:  map[string]int{"Terraform": 16, "OpenTofu": 12},
+			needs:  testkit.Versions{Terraform: 16, Tofu: 12},
 			lock:   durableLock("a", "lifecycle { destroy = false }"),
-			forget: func(w *workspace, _ *zktest.Space) *command { return w.destroy() },
+			forget: func(w *workspace, _ *zktest.Space) *testkit.Command { return w.destroy() },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			needs(t, "destroy = false "+name, way.needs)
+			testkit.Needs(t, way.needs)
 			space := zktest.NewSpace(t)
 			w := newWorkspace(t, provider(space), way.lock)
-			w.apply().succeed()
+			w.Apply().Succeed()
 			held := wantDurable(t, space, lockDir)
-			way.forget(w, space).wait() // not all call it a success to have forgotten something
-			if list := w.start("state", "list"); list.wait() != 0 || list.stdout() != "" {
-				t.Errorf("the state has %q", list.stdout())
+			way.forget(w, space).Wait() // not all call it a success to have forgotten something
+			if list := w.Start("state", "list"); list.Wait() != 0 || list.Stdout() != "" {
+				t.Errorf("the state has %q", list.Stdout())
 			}
 			if now := wantDurable(t, space, lockDir); now != held {
 				t.Errorf("%s has become %s", held, now)
 			}
 			w.configure(provider(space), durableLock("a"))
-			w.start("import", "-input=false", "clocker_lock.a", "e2e").succeed()
+			w.Start("import", "-input=false", "clocker_lock.a", "e2e").Succeed()
 			w.unchanged()
-			w.destroy().succeed()
+			w.destroy().Succeed()
 			space.WaitGone(lockDir)
 		})
 	}
@@ -224,17 +225,17 @@ func TestDurableLockWithoutItsZooKeeper(t *testing.T) {
 	space := zktest.NewSpace(t)
 	proxy := zktest.NewProxy(t, space.Server())
 	w := newWorkspace(t, at(space, proxy.Addr()), durableLock("a"))
-	w.apply().succeed()
+	w.Apply().Succeed()
 	name := wantDurable(t, space, lockDir)
 	proxy.Refuse()
 	for _, refresh := range []string{"-refresh=true", "-refresh=false", "-refresh=false"} {
 		destroy := w.destroy(refresh)
-		destroy.fail()
-		if d := destroy.err(); d.Summary != "ZooKeeper Cannot Be Reached" || !strings.Contains(d.Detail, "terraform state rm ADDRESS") {
+		destroy.Fail()
+		if d := destroy.Err(); d.Summary != "ZooKeeper Cannot Be Reached" || !strings.Contains(d.Detail, "terraform state rm ADDRESS") {
 			t.Errorf("destroy %s: %v", refresh, d)
 		}
 	}
-	w.start("state", "rm", "clocker_lock.a").succeed()
-	w.destroy().succeed()
+	w.Start("state", "rm", "clocker_lock.a").Succeed()
+	w.destroy().Succeed()
 	space.Delete(lockDir+"/"+name, lockDir)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -31,30 +32,30 @@ func wantDurable(t *testing.T, space *zktest.Space, dir string) string {
 }
 
 // destroy destroys all.
-func (w *workspace) destroy(args ...string) *command {
-	w.t.Helper()
-	return w.start(append([]string{"destroy", "-json", "-auto-approve", "-input=false"}, args...)...)
+func (w *workspace) destroy(args ...string) *testkit.Command {
+	w.T.Helper()
+	return w.Start(append([]string{"destroy", "-json", "-auto-approve", "-input=false"}, args...)...)
 }
 
 // unchanged fails the test unless a plan finds nothing to do.
 func (w *workspace) unchanged(args ...string) {
-	w.t.Helper()
-	plan := w.start(append([]string{"plan", "-input=false", "-detailed-exitcode"}, args...)...)
-	if code := plan.wait(); code != 0 {
-		w.t.Errorf("plan -detailed-exitcode is %d:\n%s", code, plan.stdout())
+	w.T.Helper()
+	plan := w.Start(append([]string{"plan", "-input=false", "-detailed-exitcode"}, args...)...)
+	if code := plan.Wait(); code != 0 {
+		w.T.Errorf("plan -detailed-exitcode is %d:\n%s", code, plan.Stdout())
 	}
 }
 
 // copied is the working directory elsewhere.
 func (w *workspace) copied() *workspace {
-	w.t.Helper()
-	other := newWorkspace(w.t)
-	err := os.Remove(filepath.Join(other.dir, "main.tf"))
+	w.T.Helper()
+	other := newWorkspace(w.T)
+	err := os.Remove(filepath.Join(other.Dir, "main.tf"))
 	if err == nil {
-		err = os.CopyFS(other.dir, os.DirFS(w.dir))
+		err = os.CopyFS(other.Dir, os.DirFS(w.Dir))
 	}
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return other
 }
@@ -63,8 +64,8 @@ func TestDurableLockOutlivesTheRun(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	w := newWorkspace(t, provider(space), durableLock("a"))
-	w.apply().succeed()
-	w.awaitNoProcess()
+	w.Apply().Succeed()
+	w.AwaitNoProcess()
 	name := wantDurable(t, space, lockDir)
 	if state := w.state("clocker_lock.a"); state["znode"] != space.Path(lockDir+"/"+name) || state["held"] != true {
 		t.Errorf("the state is %v, and there is %s", state, name)
@@ -73,7 +74,7 @@ func TestDurableLockOutlivesTheRun(t *testing.T) {
 	w.unchanged("-refresh=false")
 	elsewhere := w.copied()
 	elsewhere.unchanged()
-	if again := elsewhere.apply(); again.wait() != 0 || !strings.Contains(again.stdout(), `"add":0,"change":0,`) {
+	if again := elsewhere.Apply(); again.Wait() != 0 || !strings.Contains(again.Stdout(), `"add":0,"change":0,`) {
 		t.Error("another apply changes something")
 	}
 	if now := wantDurable(t, space, lockDir); now != name {
@@ -81,9 +82,9 @@ func TestDurableLockOutlivesTheRun(t *testing.T) {
 	}
 
 	// Any working copy can let it go.
-	elsewhere.destroy().succeed()
+	elsewhere.destroy().Succeed()
 	space.WaitGone(lockDir)
-	if plan := w.plan("clocker_lock.a"); !slices.Equal(plan.Actions, []string{"create"}) {
+	if plan := w.Plan("clocker_lock.a"); !slices.Equal(plan.Actions, []string{"create"}) {
 		t.Errorf("the plan wants to %q a lock that is gone", plan.Actions)
 	}
 }
@@ -93,7 +94,7 @@ func TestDurableLockIsHeldAgainstOthers(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	holding := newWorkspace(t, provider(space, `owner = "the release team"`), durableLock("a", `info = "until the freeze ends"`))
-	holding.apply().succeed()
+	holding.Apply().Succeed()
 	name := wantDurable(t, space, lockDir)
 	for kind, block := range map[string]string{
 		"durable":  durableLock("b", "lockwait = 1"),
@@ -101,9 +102,9 @@ func TestDurableLockIsHeldAgainstOthers(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			w := newWorkspace(t, provider(space), block)
-			apply := w.apply()
-			apply.fail()
-			d := apply.err()
+			apply := w.Apply()
+			apply.Fail()
+			d := apply.Err()
 			for _, want := range []string{
 				"the release team", "durable", "until the freeze ends", space.Path(lockDir + "/" + name), "lockwait = 1 seconds",
 				"stays until it is destroyed", `"e2e" into a configuration`, "terraform-provider-clocker break e2e --znode " + space.Path(lockDir+"/"+name) + " --reason 'WHY'",
@@ -115,7 +116,7 @@ func TestDurableLockIsHeldAgainstOthers(t *testing.T) {
 			if strings.Contains(d.Detail, "Run again later") || strings.Contains(d.Detail, "session times out") {
 				t.Errorf("the error promises too much: %v", d)
 			}
-			w.awaitNoProcess()
+			w.AwaitNoProcess()
 			if now := wantDurable(t, space, lockDir); now != name {
 				t.Errorf("%s holds the lock, want %s", now, name)
 			}
@@ -123,14 +124,14 @@ func TestDurableLockIsHeldAgainstOthers(t *testing.T) {
 	}
 	// What the error says can be pasted.
 	w := newWorkspace(t, provider(space), lock("b"))
-	refused := w.apply()
-	refused.fail()
-	_, line, _ := strings.Cut(refused.err().Detail, "in the environment: ")
+	refused := w.Apply()
+	refused.Fail()
+	_, line, _ := strings.Cut(refused.Err().Detail, "in the environment: ")
 	line, _, _ = strings.Cut(line, "\n")
-	w.setenv("CLOCKER_ZOOKEEPER", space.ConnectString())
-	w.startCommand(exec.Command("sh", "-c", "'"+w.plugins+"'/"+line)).succeed()
-	w.apply().succeed()
-	holding.destroy().succeed()
+	w.Setenv("CLOCKER_ZOOKEEPER", space.ConnectString())
+	w.StartCommand(exec.Command("sh", "-c", "'"+filepath.Dir(w.Program)+"'/"+line)).Succeed()
+	w.Apply().Succeed()
+	holding.destroy().Succeed()
 	deleteEmpty(space, lockDir)
 }
 
@@ -138,7 +139,7 @@ func TestDurableLockIsHeldAgainstOthers(t *testing.T) {
 func TestDurableLockIsHeldAllThroughDestroy(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	w := newWorkspace(t, provider(space), durableLock("a"), fmt.Sprintf(`
 resource "terraform_data" "work" {
   depends_on = [clocker_lock.a]
@@ -147,18 +148,18 @@ resource "terraform_data" "work" {
     command = %q
   }
 }
-`, gate.work()))
-	w.apply().succeed()
+`, gate.Work()))
+	w.Apply().Succeed()
 	name := wantDurable(t, space, lockDir)
 	destroy := w.destroy()
-	gate.awaitBegun()
+	gate.AwaitBegun()
 	if now := wantDurable(t, space, lockDir); now != name {
 		t.Errorf("%s has become %s", name, now)
 	}
-	gate.end()
-	destroy.succeed()
+	gate.End()
+	destroy.Succeed()
 	space.WaitGone(lockDir)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 // A lock that an operator has deleted is seen at the next refresh, and taken again.
@@ -166,21 +167,21 @@ func TestDurableLockDeletedByHandIsPlannedAgain(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	w := newWorkspace(t, provider(space), durableLock("a"))
-	w.apply().succeed()
+	w.Apply().Succeed()
 	name := wantDurable(t, space, lockDir)
 	token := w.state("clocker_lock.a")["fencing_token"].(float64)
 	space.Delete(lockDir + "/" + name)
-	if plan := w.plan("clocker_lock.a"); !slices.Equal(plan.Actions, []string{"create"}) {
+	if plan := w.Plan("clocker_lock.a"); !slices.Equal(plan.Actions, []string{"create"}) {
 		t.Errorf("the plan wants to %q the lock", plan.Actions)
 	}
-	w.apply().succeed()
+	w.Apply().Succeed()
 	now := wantDurable(t, space, lockDir)
 	if state := w.state("clocker_lock.a"); state["znode"] != space.Path(lockDir+"/"+now) || state["fencing_token"].(float64) <= token {
 		t.Errorf("the state is %v, there is %s, and the token was %v", state, now, token)
 	}
 	// One that is gone when it is to be destroyed is no error.
 	space.Delete(lockDir + "/" + now)
-	w.destroy("-refresh=false").succeed()
+	w.destroy("-refresh=false").Succeed()
 	deleteEmpty(space, lockDir)
 }
 
@@ -199,14 +200,14 @@ func TestKilledRunLeavesNoDurableLock(t *testing.T) {
 	space := zktest.NewSpace(t)
 	other := holdForeign(space)
 	w := newWorkspace(t, provider(space), durableLock("a", "lockwait = -1"))
-	apply := w.apply()
+	apply := w.Apply()
 	space.WaitChildren(lockDir, 2)
-	apply.kill()
+	apply.Kill()
 	if left := space.WaitChildren(lockDir, 1); left[0] != other {
 		t.Errorf("the queue is %q, want %q", left, other)
 	}
 	space.Delete(lockDir + "/" + other)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 	if left := space.Children(lockDir); len(left) != 0 {
 		t.Errorf("%q is there, and nobody who would delete it", left)
 	}
@@ -217,9 +218,9 @@ func TestKilledRunLeavesNoDurableLock(t *testing.T) {
 // nothing either: nobody would know of that lock.
 func TestRunThatEndsWhilePromotingLeavesNoDurableLock(t *testing.T) {
 	t.Parallel()
-	for name, stop := range map[string]func(*command){
-		"killed":      (*command).kill,
-		"interrupted": (*command).interrupt,
+	for name, stop := range map[string]func(*testkit.Command){
+		"killed":      (*testkit.Command).Kill,
+		"interrupted": (*testkit.Command).Interrupt,
 	} {
 		for what, side := range map[string]zktest.Side{"before": zktest.Request, "after": zktest.Reply} {
 			t.Run(name+" "+what, func(t *testing.T) {
@@ -230,12 +231,12 @@ func TestRunThatEndsWhilePromotingLeavesNoDurableLock(t *testing.T) {
 					return p.Op == zktest.OpMulti && strings.Contains(string(p.Body), `"durable":true`)
 				})
 				w := newWorkspace(t, provider(space), durableLock("a", fmt.Sprintf("zookeeper = %q", proxy.Addr()+space.Chroot())))
-				apply := w.apply()
+				apply := w.Apply()
 				promotion.Wait()
 				stop(apply)
-				apply.over()
+				apply.Over()
 				promotion.Pass()
-				w.awaitNoProcess()
+				w.AwaitNoProcess()
 				if left := space.Children(lockDir); len(left) != 0 {
 					t.Errorf("%q is there", left)
 				}

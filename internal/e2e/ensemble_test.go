@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -26,16 +27,16 @@ func TestEnsemble(t *testing.T) {
 // they notice nothing.
 func failOver(t *testing.T, ensemble *zktest.Ensemble, block string) {
 	if strings.HasPrefix(block, "ephemeral") {
-		needsEphemeral(t)
+		testkit.Needs(t, testkit.EphemeralBlocks)
 	}
 	space := zktest.NewSpaceOn(t, ensemble.Servers()...)
-	gates, runs, applies := [2]*gate{}, [2]*workspace{}, [2]*command{}
+	gates, runs, applies := [2]*testkit.Gate{}, [2]*workspace{}, [2]*testkit.Command{}
 	var queue []string
 	tokens := map[string]int64{}
 	for i := range runs {
-		gates[i] = newGate(t)
-		runs[i] = newWorkspace(t, provider(space), blocks[block]("a", "lockwait = -1"), after(block, "work", gates[i].work()))
-		applies[i] = runs[i].apply()
+		gates[i] = testkit.NewGate(t)
+		runs[i] = newWorkspace(t, provider(space), blocks[block]("a", "lockwait = -1"), after(block, "work", gates[i].Work()))
+		applies[i] = runs[i].Apply()
 		for _, name := range space.WaitChildren(lockDir, i+1) {
 			if !slices.Contains(queue, name) {
 				queue = append(queue, name)
@@ -44,7 +45,7 @@ func failOver(t *testing.T, ensemble *zktest.Ensemble, block string) {
 			}
 		}
 	}
-	gates[0].awaitBegun()
+	gates[0].AwaitBegun()
 	killed, err := ensemble.Leader(bounded(t))
 	if err == nil {
 		err = killed.Kill()
@@ -60,19 +61,19 @@ func failOver(t *testing.T, ensemble *zktest.Ensemble, block string) {
 	if now := space.WaitChildren(lockDir, 2); !sameNames(now, queue) {
 		t.Errorf("the queue was %q and is %q", queue, now)
 	}
-	if gates[1].hasBegun() {
+	if gates[1].HasBegun() {
 		t.Error("both work at the same time")
 	}
 	for i, run := range runs {
-		gates[i].awaitBegun()
+		gates[i].AwaitBegun()
 		_, stat := space.Get(lockDir + "/" + queue[i])
 		if stat.Czxid != tokens[queue[i]] {
 			t.Errorf("the token was %d and is %d", tokens[queue[i]], stat.Czxid)
 		}
-		gates[i].end()
-		applies[i].succeed()
-		run.awaitNoProcess()
-		if told := applies[i].stderr(); strings.Contains(told, "clocker:") {
+		gates[i].End()
+		applies[i].Succeed()
+		run.AwaitNoProcess()
+		if told := applies[i].Stderr(); strings.Contains(told, "clocker:") {
 			t.Errorf("the user is told %q", told)
 		}
 		if strings.HasPrefix(block, "ephemeral") {
@@ -90,7 +91,7 @@ func failOver(t *testing.T, ensemble *zktest.Ensemble, block string) {
 // bounded ends with the test, and fails it rather than lets it hang.
 func bounded(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -105,12 +106,12 @@ func sameNames(a, b []string) bool {
 func noQuorum(t *testing.T, ensemble *zktest.Ensemble) {
 	space := zktest.NewSpaceOn(t, ensemble.Servers()...)
 	l := newLosing(t, space, "clocker_lock.a")
-	apply := l.apply()
-	l.first.awaitBegun()
+	apply := l.Apply()
+	l.first.AwaitBegun()
 	held := space.WaitChildren(lockDir, 1)[0]
-	next := newGate(t)
-	waiting := newWorkspace(t, provider(space, "session_timeout = 2"), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, next.work()))
-	waits := waiting.apply()
+	next := testkit.NewGate(t)
+	waiting := newWorkspace(t, provider(space, "session_timeout = 2"), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, next.Work()))
+	waits := waiting.Apply()
 	space.WaitChildren(lockDir, 2)
 	leader, err := ensemble.Leader(bounded(t))
 	if err != nil {
@@ -122,20 +123,20 @@ func noQuorum(t *testing.T, ensemble *zktest.Ensemble) {
 			t.Fatal(err)
 		}
 	}
-	apply.fail() // while they are away
-	if next.hasBegun() {
+	apply.Fail() // while they are away
+	if next.HasBegun() {
 		t.Error("another run has the lock, and there is no quorum")
 	}
-	l.interrupted(apply, apply.stderr())
+	l.interrupted(apply, apply.Stderr())
 	bringBack(t, ensemble)
-	next.awaitBegun()
+	next.AwaitBegun()
 	space.Sync()
 	if now := space.WaitChildren(lockDir, 1); now[0] == held {
 		t.Errorf("%s is still there", held)
 	}
-	next.end()
-	waits.succeed()
-	waiting.awaitNoProcess()
+	next.End()
+	waits.Succeed()
+	waiting.AwaitNoProcess()
 	space.WaitGone(lockDir)
 }
 

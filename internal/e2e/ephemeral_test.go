@@ -4,14 +4,11 @@ package e2e
 
 import (
 	"fmt"
-	"os/exec"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -46,84 +43,59 @@ resource "terraform_data" %q {
 `, name, dependsOn, strings.Join(arguments, "\n  "), work)
 }
 
-// needsEphemeral skips the test where the command line has no ephemeral blocks.
-func needsEphemeral(t *testing.T) {
-	t.Helper()
-	needs(t, "ephemeral blocks", map[string]int{"Terraform": 10, "OpenTofu": 11})
-}
-
-// needs skips the test where the command line is older than the minor versions since
-// which it has something. A command line without a version never has it.
-func needs(t *testing.T, what string, since map[string]int) {
-	t.Helper()
-	out, err := exec.Command(commandLine(t), "version").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	match := regexp.MustCompile(`(\w+) v1\.(\d+)\.`).FindStringSubmatch(string(out))
-	if match == nil {
-		t.Fatalf("%s", out)
-	}
-	name := match[1]
-	minor, _ := strconv.Atoi(match[2])
-	if least, ok := since[name]; !ok || minor < least {
-		t.Skipf("%s 1.%d has no %s", name, minor, what)
-	}
-}
-
 // The lock is held until all is done that depends on it, also through others, and
 // not until the run ends.
 func TestEphemeralIsHeldUntilItsDependentsAreDone(t *testing.T) {
 	t.Parallel()
-	needsEphemeral(t)
+	testkit.Needs(t, testkit.EphemeralBlocks)
 	space := zktest.NewSpace(t)
-	first, second, beside := newGate(t), newGate(t), newGate(t)
+	first, second, beside := testkit.NewGate(t), testkit.NewGate(t), testkit.NewGate(t)
 	w := newWorkspace(t, provider(space), ephemeralLock("a"),
-		after("ephemeral.clocker_lock.a", "first", first.work()),
-		after("terraform_data.first", "second", second.work()),
-		after("", "beside", beside.work()))
+		after("ephemeral.clocker_lock.a", "first", first.Work()),
+		after("terraform_data.first", "second", second.Work()),
+		after("", "beside", beside.Work()))
 
-	apply := w.apply()
-	first.awaitBegun()
-	beside.awaitBegun()
+	apply := w.Apply()
+	first.AwaitBegun()
+	beside.AwaitBegun()
 	held := space.WaitChildren(lockDir, 1)
-	first.end()
-	second.awaitBegun()
+	first.End()
+	second.AwaitBegun()
 	if now := space.Children(lockDir); !slices.Equal(now, held) {
 		t.Errorf("while its second dependent works the lock's directory has %q, want %q", now, held)
 	}
-	second.end()
+	second.End()
 	space.WaitGone(lockDir)
-	if !apply.running() {
+	if !apply.Running() {
 		t.Error("the lock was held until the run ended")
 	}
-	beside.end()
-	apply.succeed()
-	w.awaitNoProcess()
+	beside.End()
+	apply.Succeed()
+	w.AwaitNoProcess()
 }
 
 // Neither is there a diff, nor anything in the state.
 func TestEphemeralLeavesNoDiff(t *testing.T) {
 	t.Parallel()
-	needsEphemeral(t)
+	testkit.Needs(t, testkit.EphemeralBlocks)
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
-	w := newWorkspace(t, provider(space), ephemeralLock("a"), after("ephemeral.clocker_lock.a", "work", gate.work()))
-	gate.end()
-	w.apply().succeed()
-	gate.again()
-	if code := w.start("plan", "-input=false", "-detailed-exitcode").wait(); code != 0 {
+	gate := testkit.NewGate(t)
+	w := newWorkspace(t, provider(space), ephemeralLock("a"), after("ephemeral.clocker_lock.a", "work", gate.Work()))
+	gate.End()
+	w.Apply().Succeed()
+	gate.Again()
+	if code := w.Start("plan", "-input=false", "-detailed-exitcode").Wait(); code != 0 {
 		t.Errorf("after the apply, plan -detailed-exitcode is %d", code)
 	}
-	apply := w.apply()
-	apply.succeed()
-	if !strings.Contains(apply.stdout(), `"add":0,"change":0,`) {
+	apply := w.Apply()
+	apply.Succeed()
+	if !strings.Contains(apply.Stdout(), `"add":0,"change":0,`) {
 		t.Error("another apply changes something")
 	}
-	if state := w.start("state", "list"); state.wait() != 0 || state.stdout() != "terraform_data.work\n" {
-		t.Errorf("the state has %q", state.stdout())
+	if state := w.Start("state", "list"); state.Wait() != 0 || state.Stdout() != "terraform_data.work\n" {
+		t.Errorf("the state has %q", state.Stdout())
 	}
-	if gate.hasBegun() {
+	if gate.HasBegun() {
 		t.Error("the work was done again")
 	}
 	space.WaitGone(lockDir)
@@ -132,7 +104,7 @@ func TestEphemeralLeavesNoDiff(t *testing.T) {
 // A plan does not wait for the lock of another run: it takes none, and says so.
 func TestEphemeralIsNotHeldByAPlan(t *testing.T) {
 	t.Parallel()
-	needsEphemeral(t)
+	testkit.Needs(t, testkit.EphemeralBlocks)
 	space := zktest.NewSpace(t)
 	other := holdForeign(space)
 	held := func(want string) string {
@@ -145,124 +117,117 @@ func TestEphemeralIsNotHeldByAPlan(t *testing.T) {
   }`, want, want, want))
 	}
 	w := newWorkspace(t, provider(space), held("false"), after("ephemeral.clocker_lock.a", "work", "true"))
-	w.start("plan", "-input=false").succeed()
+	w.Start("plan", "-input=false").Succeed()
 	if left := space.Children(lockDir); len(left) != 1 {
 		t.Errorf("the plan has left %q", left)
 	}
 	space.Delete(lockDir+"/"+other, lockDir)
 	// The same is not so when it is applied.
 	w.configure(provider(space), held("terraform.applying"), after("ephemeral.clocker_lock.a", "work", "true"))
-	w.apply().succeed()
+	w.Apply().Succeed()
 }
 
 // Of two applies one works while the other waits.
 func TestEphemeralSerializesApplies(t *testing.T) {
 	t.Parallel()
-	needsEphemeral(t)
+	testkit.Needs(t, testkit.EphemeralBlocks)
 	space := zktest.NewSpace(t)
-	gates := [2]*gate{newGate(t), newGate(t)}
-	applies := [2]*command{}
+	gates := [2]*testkit.Gate{testkit.NewGate(t), testkit.NewGate(t)}
+	applies := [2]*testkit.Command{}
 	for i, gate := range gates {
-		w := newWorkspace(t, provider(space), ephemeralLock("a", "lockwait = -1"), after("ephemeral.clocker_lock.a", "work", gate.work()))
-		applies[i] = w.apply()
+		w := newWorkspace(t, provider(space), ephemeralLock("a", "lockwait = -1"), after("ephemeral.clocker_lock.a", "work", gate.Work()))
+		applies[i] = w.Apply()
 	}
 	space.WaitChildren(lockDir, 2)
-	eventually(t, "the beginning of a work", func() bool { return gates[0].hasBegun() || gates[1].hasBegun() })
+	testkit.Eventually(t, "the beginning of a work", func() bool { return gates[0].HasBegun() || gates[1].HasBegun() })
 	first := 0
-	if gates[1].hasBegun() {
+	if gates[1].HasBegun() {
 		first = 1
 	}
 	second := 1 - first
-	if gates[second].hasBegun() {
+	if gates[second].HasBegun() {
 		t.Error("both work at the same time")
 	}
-	gates[first].end()
-	gates[second].awaitBegun()
-	applies[first].succeed()
-	gates[second].end()
-	applies[second].succeed()
+	gates[first].End()
+	gates[second].AwaitBegun()
+	applies[first].Succeed()
+	gates[second].End()
+	applies[second].Succeed()
 }
 
 // Close is not called after an interrupt: the lock is let go when the run ends,
 // however it does.
 func TestEphemeralOfARunThatIsStopped(t *testing.T) {
 	t.Parallel()
-	needsEphemeral(t)
-	for name, stop := range map[string]func(*command){
-		"interrupted":               (*command).interrupt,
-		"interrupted in a terminal": (*command).interruptGroup,
-		"killed":                    (*command).kill,
+	testkit.Needs(t, testkit.EphemeralBlocks)
+	for name, stop := range map[string]func(*testkit.Command){
+		"interrupted":               (*testkit.Command).Interrupt,
+		"interrupted in a terminal": (*testkit.Command).InterruptGroup,
+		"killed":                    (*testkit.Command).Kill,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			space := zktest.NewSpace(t)
-			gate, never := newGate(t), newGate(t)
+			gate, never := testkit.NewGate(t), testkit.NewGate(t)
 			w := newWorkspace(t, provider(space), ephemeralLock("a"),
-				after("ephemeral.clocker_lock.a", "work", gate.work()),
-				after("terraform_data.work", "never", never.work()))
-			apply := w.apply()
-			gate.awaitBegun()
+				after("ephemeral.clocker_lock.a", "work", gate.Work()),
+				after("terraform_data.work", "never", never.Work()))
+			apply := w.Apply()
+			gate.AwaitBegun()
 			held := space.WaitChildren(lockDir, 1)
 			gone := watchGone(t, space, lockDir+"/"+held[0])
 			stop(apply)
-			t.Logf("the znode was gone %v after Terraform's end", gone().Sub(apply.over()).Round(100_000))
-			w.awaitNoProcess()
+			t.Logf("the znode was gone %v after Terraform's end", gone().Sub(apply.Over()).Round(100_000))
+			w.AwaitNoProcess()
 			space.WaitGone(lockDir)
-			gate.end()
-			if never.hasBegun() {
+			gate.End()
+			if never.HasBegun() {
 				t.Error("work was begun after that")
 			}
 		})
 	}
 }
 
-// over waits for the end of the process, and tells when that was.
-func (c *command) over() (at time.Time) {
-	c.t.Helper()
-	await(c.t, fmt.Sprintf("the end of %v", c.Args), c.exited)
-	return c.ended
-}
-
 // An Open that fails, or is interrupted, leaves nothing.
 func TestEphemeralThatIsNotHadLeavesNothing(t *testing.T) {
 	t.Parallel()
-	needsEphemeral(t)
+	testkit.Needs(t, testkit.EphemeralBlocks)
 	for name, test := range map[string]struct {
 		lockwait int
-		stop     func(*command)
+		stop     func(*testkit.Command)
 		summary  string
 	}{
 		"tried once":                {0, nil, "Lock Is Held"},
 		"waited":                    {1, nil, "Lock Is Held"},
-		"interrupted":               {-1, (*command).interrupt, "Interrupted"},
-		"interrupted in a terminal": {-1, (*command).interruptGroup, "Interrupted"},
-		"killed":                    {-1, (*command).kill, ""},
+		"interrupted":               {-1, (*testkit.Command).Interrupt, "Interrupted"},
+		"interrupted in a terminal": {-1, (*testkit.Command).InterruptGroup, "Interrupted"},
+		"killed":                    {-1, (*testkit.Command).Kill, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			space := zktest.NewSpace(t)
 			other := holdForeign(space)
-			never := newGate(t)
+			never := testkit.NewGate(t)
 			w := newWorkspace(t, provider(space), ephemeralLock("a", fmt.Sprintf("lockwait = %d", test.lockwait)),
-				after("ephemeral.clocker_lock.a", "work", never.work()))
-			apply := w.apply()
+				after("ephemeral.clocker_lock.a", "work", never.Work()))
+			apply := w.Apply()
 			if test.stop != nil {
 				space.WaitChildren(lockDir, 2)
 				test.stop(apply)
 			}
 			if test.summary == "" {
-				apply.over()
+				apply.Over()
 			} else {
-				apply.fail()
-				if d := apply.err(); d.Summary != test.summary || d.Address != "ephemeral.clocker_lock.a" {
+				apply.Fail()
+				if d := apply.Err(); d.Summary != test.summary || d.Address != "ephemeral.clocker_lock.a" {
 					t.Errorf("the error is %v", d)
 				}
 			}
 			if left := space.WaitChildren(lockDir, 1); left[0] != other {
 				t.Errorf("the queue is %q, want %q", left, other)
 			}
-			w.awaitNoProcess()
-			if never.hasBegun() {
+			w.AwaitNoProcess()
+			if never.HasBegun() {
 				t.Error("the work was done without the lock")
 			}
 			space.Delete(lockDir+"/"+other, lockDir)
@@ -274,20 +239,20 @@ func TestEphemeralThatIsNotHadLeavesNothing(t *testing.T) {
 // wait as well.
 func TestInterruptEndsThePlanThatWaits(t *testing.T) {
 	t.Parallel()
-	needsEphemeral(t)
+	testkit.Needs(t, testkit.EphemeralBlocks)
 	space := zktest.NewSpace(t)
 	other := holdForeign(space)
 	w := newWorkspace(t, provider(space), ephemeralLock("a", "hold = true", "lockwait = -1"))
-	plan := w.start("plan", "-json", "-input=false")
+	plan := w.Start("plan", "-json", "-input=false")
 	space.WaitChildren(lockDir, 2)
-	plan.interrupt()
-	plan.fail()
-	if d := plan.err(); d.Summary != "Interrupted" {
+	plan.Interrupt()
+	plan.Fail()
+	if d := plan.Err(); d.Summary != "Interrupted" {
 		t.Errorf("the error is %v", d)
 	}
 	if left := space.WaitChildren(lockDir, 1); left[0] != other {
 		t.Errorf("the queue is %q, want %q", left, other)
 	}
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 	space.Delete(lockDir+"/"+other, lockDir)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -39,12 +40,12 @@ resource "terraform_data" "work" {
 	}
 
 	for range rounds {
-		var applies [configurations]*command
+		var applies [configurations]*testkit.Command
 		for i, w := range workspaces {
-			applies[i] = w.apply()
+			applies[i] = w.Apply()
 		}
 		for _, apply := range applies {
-			apply.succeed()
+			apply.Succeed()
 		}
 	}
 

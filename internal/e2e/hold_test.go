@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -18,9 +19,9 @@ import (
 func TestLockIsHeldUntilTheRunEnds(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	first, second := newGate(t), newGate(t)
+	first, second := testkit.NewGate(t), testkit.NewGate(t)
 	w := newWorkspace(t, provider(space), lock("a"),
-		guarded("first", "a", `"1"`, first.work()),
+		guarded("first", "a", `"1"`, first.Work()),
 		// Not on the lock itself, and begun when the first has ended.
 		fmt.Sprintf(`
 resource "terraform_data" "second" {
@@ -29,22 +30,22 @@ resource "terraform_data" "second" {
     command = %q
   }
 }
-`, second.work()))
+`, second.Work()))
 
-	apply := w.apply()
-	first.awaitBegun()
-	w.awaitNoProvider()
+	apply := w.Apply()
+	first.AwaitBegun()
+	w.AwaitNoProvider()
 	held := space.WaitChildren(lockDir, 1)
-	first.end()
-	second.awaitBegun()
+	first.End()
+	second.AwaitBegun()
 	if now := space.Children(lockDir); !slices.Equal(now, held) {
 		t.Fatalf("while the run goes on the lock's directory has %q, want %q", now, held)
 	}
 	gone := watchGone(t, space, lockDir+"/"+held[0])
-	second.end()
-	apply.succeed()
-	t.Logf("the znode was gone %v after Terraform's exit", gone().Sub(apply.ended).Round(time.Millisecond/10))
-	w.awaitNoProcess()
+	second.End()
+	apply.Succeed()
+	t.Logf("the znode was gone %v after Terraform's exit", gone().Sub(apply.Ended).Round(time.Millisecond/10))
+	w.AwaitNoProcess()
 	space.WaitGone(lockDir)
 }
 
@@ -55,17 +56,17 @@ func TestLockIsHeldDuringFiveSecondsInAPipeline(t *testing.T) {
 	ended := filepath.Join(t.TempDir(), "ended")
 	w := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, "sleep 5; touch "+ended))
 
-	pipeline := w.startCommand(exec.Command("sh", "-c", `"$0" apply -auto-approve -input=false | cat`, w.cli))
+	pipeline := w.StartCommand(exec.Command("sh", "-c", `"$0" apply -auto-approve -input=false | cat`, w.CLI.Path))
 	space.WaitExists(lockDir)
-	w.awaitNoProvider()
+	w.AwaitNoProvider()
 	held := space.WaitChildren(lockDir, 1)
 	gone := watchGone(t, space, lockDir+"/"+held[0])
-	pipeline.succeed()
+	pipeline.Succeed()
 	gone()
 	if !exists(ended) {
 		t.Error("the lock was let go before the work ended")
 	}
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 // The holder has nothing of Terraform's: neither its output, nor what Terraform
@@ -74,19 +75,19 @@ func TestLockIsHeldDuringFiveSecondsInAPipeline(t *testing.T) {
 func TestHolderKeepsNoPipeOpen(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
-	w := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.work()))
+	gate := testkit.NewGate(t)
+	w := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.Work()))
 
-	apply := w.apply()
-	gate.awaitBegun()
-	w.awaitNoProvider()
-	holder := w.holder()
+	apply := w.Apply()
+	gate.AwaitBegun()
+	w.AwaitNoProvider()
+	holder := w.Holder()
 	if err := holder.Suspend(); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = holder.Resume() }()
-	gate.end()
-	apply.succeed() // waits for the end of the pipes
+	gate.End()
+	apply.Succeed() // waits for the end of the pipes
 	if len(space.Children(lockDir)) != 1 {
 		t.Error("the lock is not held any more, though its holder is stopped")
 	}
@@ -100,27 +101,27 @@ func TestHolderKeepsNoPipeOpen(t *testing.T) {
 func TestConcurrentRunsAreSerialized(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gates := [2]*gate{newGate(t), newGate(t)}
-	applies := [2]*command{}
+	gates := [2]*testkit.Gate{testkit.NewGate(t), testkit.NewGate(t)}
+	applies := [2]*testkit.Command{}
 	for i, gate := range gates {
-		w := newWorkspace(t, provider(space), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, gate.work()))
-		applies[i] = w.apply()
+		w := newWorkspace(t, provider(space), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, gate.Work()))
+		applies[i] = w.Apply()
 	}
 	space.WaitChildren(lockDir, 2)
-	eventually(t, "the beginning of a work", func() bool { return gates[0].hasBegun() || gates[1].hasBegun() })
+	testkit.Eventually(t, "the beginning of a work", func() bool { return gates[0].HasBegun() || gates[1].HasBegun() })
 	first := 0
-	if gates[1].hasBegun() {
+	if gates[1].HasBegun() {
 		first = 1
 	}
 	second := 1 - first
-	if gates[second].hasBegun() {
+	if gates[second].HasBegun() {
 		t.Error("both work at the same time")
 	}
-	gates[first].end()
-	applies[first].succeed()
-	gates[second].awaitBegun()
-	gates[second].end()
-	applies[second].succeed()
+	gates[first].End()
+	applies[first].Succeed()
+	gates[second].AwaitBegun()
+	gates[second].End()
+	applies[second].Succeed()
 }
 
 // watchGone watches a znode from now on. The function returned waits until it is
@@ -138,7 +139,7 @@ func watchGone(t *testing.T, space *zktest.Space, znode string) func() time.Time
 	}()
 	return func() time.Time {
 		t.Helper()
-		at := await(t, "the end of "+znode, gone)
+		at := testkit.Await(t, "the end of "+znode, gone)
 		if space.Exists(znode) {
 			t.Fatalf("%s is there, but was changed", znode)
 		}

@@ -35,9 +35,9 @@ func TestWrongArgumentsAreSeenByPlan(t *testing.T) {
 	} {
 		config += block(`provider "clocker"`, fmt.Sprintf("alias = %q\n%s", alias, args))
 	}
-	w := newWorkspace(t, config, `variable "bytes" { type = string }`)
-	w.setenv("TF_VAR_bytes", "a\xff\x1b[31mb")
-	checkWrong(t, w.start("plan", "-json", "-input=false"), config, all)
+	w := newQuickWorkspace(t, config, `variable "bytes" { type = string }`)
+	w.Setenv("TF_VAR_bytes", "a\xff\x1b[31mb")
+	checkWrong(t, w.Start("plan", "-json", "-input=false"), config, all)
 	if tree := space.Tree(); len(tree) > 0 {
 		t.Errorf("there are znodes: %q", tree)
 	}
@@ -72,7 +72,7 @@ func TestWrongArgumentsAreSeenByApply(t *testing.T) {
 	} {
 		config += fmt.Sprintf("resource \"terraform_data\" %q {\n  input = %s\n}\n", name, value)
 	}
-	checkWrong(t, newWorkspace(t, config).apply(), config, all)
+	checkWrong(t, newQuickWorkspace(t, config).Apply(), config, all)
 	if tree := space.Tree(); len(tree) > 0 {
 		t.Errorf("there are znodes: %q", tree)
 	}
@@ -110,20 +110,20 @@ func TestWrongEnvironment(t *testing.T) {
 	space := zktest.NewSpace(t)
 	for way := range 4 {
 		t.Run(fmt.Sprint(way), func(t *testing.T) {
-			w := newWorkspace(t, `provider "clocker" {}`, lock("a"), block(`data "clocker_lock" "b"`, `lockid = "b"`))
+			w := newQuickWorkspace(t, `provider "clocker" {}`, lock("a"), block(`data "clocker_lock" "b"`, `lockid = "b"`))
 			want := map[string]string{}
 			// Two of which each needs the other.
-			w.setenv("CLOCKER_USERNAME", "alice")
-			w.setenv("CLOCKER_PASSWORD", "wonderland")
+			w.Setenv("CLOCKER_USERNAME", "alice")
+			w.Setenv("CLOCKER_PASSWORD", "wonderland")
 			for name, wrong := range wrongEnvironment {
 				if way < len(wrong.ways) {
-					w.setenv(name, wrong.ways[way])
+					w.Setenv(name, wrong.ways[way])
 					want[name] = wrong.ways[way]
 				}
 			}
-			plan := w.start("plan", "-json", "-input=false")
-			plan.fail()
-			for _, d := range plan.diagnostics() {
+			plan := w.Start("plan", "-json", "-input=false")
+			plan.Fail()
+			for _, d := range plan.Diagnostics() {
 				if d.Severity != "error" {
 					continue
 				}

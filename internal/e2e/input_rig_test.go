@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -104,11 +105,11 @@ var blockNumber = regexp.MustCompile(`"clocker_lock" "n(\d+)"$`)
 
 // checkWrong compares what an ended command says with what is wrong: one error on each
 // argument, no other, and nothing that cannot be read or is too long to.
-func checkWrong(t *testing.T, c *command, config string, blocks []wrongBlock) {
+func checkWrong(t *testing.T, c *testkit.Command, config string, blocks []wrongBlock) {
 	t.Helper()
-	c.fail()
-	said := make([]map[string][]diagnostic, len(blocks)) // by attribute
-	for _, d := range c.diagnostics() {
+	c.Fail()
+	said := make([]map[string][]testkit.Diagnostic, len(blocks)) // by attribute
+	for _, d := range c.Diagnostics() {
 		if d.Severity != "error" {
 			continue
 		}
@@ -123,7 +124,7 @@ func checkWrong(t *testing.T, c *command, config string, blocks []wrongBlock) {
 			continue
 		}
 		if said[n] == nil {
-			said[n] = map[string][]diagnostic{}
+			said[n] = map[string][]testkit.Diagnostic{}
 		}
 		at, _, _ := strings.Cut(strings.TrimSpace(d.Snippet.Code), " ")
 		said[n][at] = append(said[n][at], d)
@@ -148,7 +149,7 @@ func checkWrong(t *testing.T, c *command, config string, blocks []wrongBlock) {
 	}
 }
 
-func (w wrong) check(t *testing.T, d diagnostic) {
+func (w wrong) check(t *testing.T, d testkit.Diagnostic) {
 	t.Helper()
 	if d.Summary != w.summary {
 		t.Errorf("%.200s: the error is not %q: %v", w.args, w.summary, d)
@@ -164,7 +165,7 @@ func (w wrong) check(t *testing.T, d diagnostic) {
 	}
 }
 
-func checkReadable(t *testing.T, d diagnostic) {
+func checkReadable(t *testing.T, d testkit.Diagnostic) {
 	t.Helper()
 	garbles := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
 	if i := strings.IndexFunc(d.Detail, garbles); i >= 0 || !utf8.ValidString(d.Detail) || strings.Contains(d.Detail, "bug in the provider") ||
@@ -179,7 +180,7 @@ func checkReadable(t *testing.T, d diagnostic) {
 // aliasAbove is the number of the provider block that has the line.
 func aliasAbove(config string, line int) int {
 	n := -1
-	for i, text := range strings.Split(requiredProviders+"\n"+config, "\n") {
+	for i, text := range strings.Split(testkit.RequiredProviders+"\n"+config, "\n") {
 		if alias, ok := strings.CutPrefix(strings.TrimSpace(text), `alias = "n`); ok && i < line+1 {
 			_, _ = fmt.Sscan(strings.TrimSuffix(alias, `"`), &n)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -131,19 +132,19 @@ func TestBadInputIsAnErrorOnItsAttribute(t *testing.T) {
 			if tc.data != "" {
 				config = append(config, block(inData, tc.data))
 			}
-			w := newWorkspace(t, config...)
+			w := newQuickWorkspace(t, config...)
 			if name, value, ok := strings.Cut(tc.env, "="); ok {
-				w.setenv(name, value)
+				w.Setenv(name, value)
 			}
-			commands := []*command{w.apply()}
-			commands[0].fail()
+			commands := []*testkit.Command{w.Apply()}
+			commands[0].Fail()
 			if !tc.late {
-				validate := w.start("validate", "-json")
-				validate.fail()
+				validate := w.Start("validate", "-json")
+				validate.Fail()
 				commands = append(commands, validate)
 			}
 			for _, c := range commands {
-				d := c.err()
+				d := c.Err()
 				if d.Summary != tc.summary || d.Snippet.Context != tc.context || !strings.HasPrefix(strings.TrimSpace(d.Snippet.Code), tc.code) {
 					t.Errorf("the error is not %q on %q in %s: %v", tc.summary, tc.code, tc.context, d)
 				}

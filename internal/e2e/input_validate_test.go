@@ -5,6 +5,7 @@ package e2e
 import (
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -136,15 +137,15 @@ var wrongAtOnce = []wrong{
 func TestWrongArgumentsAreSeenByValidate(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	w := newWorkspace(t)
+	w := newQuickWorkspace(t)
 	kinds := []string{"provider", "resource", "data"}
-	if w.knowsEphemeralVariables() {
+	if w.CLI.Knows(testkit.EphemeralBlocks) {
 		kinds = append(kinds, "ephemeral")
 	}
 	all := wrongBlocks(wrongAtOnce, kinds...)
 	config := configuration(space, all)
 	w.configure(config)
-	checkWrong(t, w.start("validate", "-json"), config, all)
+	checkWrong(t, w.Start("validate", "-json"), config, all)
 	if tree := space.Tree(); len(tree) > 0 {
 		t.Errorf("there are znodes: %q", tree)
 	}

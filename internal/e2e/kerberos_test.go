@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -38,32 +39,32 @@ func TestKerberosLockOutlivesItsKDC(t *testing.T) {
     principal   = "clocker/%s"
     keytab_file = "clocker.keytab"
   }`, port, space.Chroot(), host)))...)
-		write(t, filepath.Join(w.dir, "clocker.keytab"), string(keytab))
-		config, err := filepath.Rel(w.dir, kdc.Config())
+		write(t, filepath.Join(w.Dir, "clocker.keytab"), string(keytab))
+		config, err := filepath.Rel(w.Dir, kdc.Config())
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.setenv("KRB5_CONFIG", config)
-		w.setenv("CLOCKER_DEBUG_HOLDER", "true") // else only root sees the holder's environment
+		w.Setenv("KRB5_CONFIG", config)
+		w.Setenv("CLOCKER_DEBUG_HOLDER", "true") // else only root sees the holder's environment
 		return w
 	}
-	gate := newGate(t)
-	w := as("one.example.com", lock("a"), guarded("work", "a", `"1"`, gate.work()))
-	apply := w.apply()
-	gate.awaitBegun()
+	gate := testkit.NewGate(t)
+	w := as("one.example.com", lock("a"), guarded("work", "a", `"1"`, gate.Work()))
+	apply := w.Apply()
+	gate.AwaitBegun()
 	znode := lockDir + "/" + space.WaitChildren(lockDir, 1)[0]
 	if acl := space.ACL(znode); len(acl) != 2 || rights(acl, "sasl:clocker/one.example.com@"+zktest.Realm) != all || rights(acl, "world:anyone") != "r" {
 		t.Errorf("the ACL of the lock is %v", acl)
 	}
-	environ, err := w.holder().Environ()
+	environ, err := w.Holder().Environ()
 	if text := strings.ReplaceAll(strings.Join(environ, "\n"), "CLOCKER_DEBUG_HOLDER", ""); err != nil || strings.Contains(text, "KRB5") || strings.Contains(text, "CLOCKER_") {
 		t.Errorf("the holder has the environment %s, %v", text, err)
 	}
 
 	// Another host's principal is another user.
-	other := as("two.example.com", lock("a", "lockwait = -1")).apply()
-	other.fail()
-	if d := other.err(); d.Summary != "No Permission For Lock" || !strings.Contains(unwrapped(d.Detail), "kerberos.removeHostFromPrincipal") {
+	other := as("two.example.com", lock("a", "lockwait = -1")).Apply()
+	other.Fail()
+	if d := other.Err(); d.Summary != "No Permission For Lock" || !strings.Contains(unwrapped(d.Detail), "kerberos.removeHostFromPrincipal") {
 		t.Errorf("the error is %v", d)
 	}
 
@@ -75,8 +76,8 @@ func TestKerberosLockOutlivesItsKDC(t *testing.T) {
 	if now := space.Children(lockDir); len(now) != 1 || lockDir+"/"+now[0] != znode {
 		t.Errorf("the lock's contender was %s, and there is %q", znode, now)
 	}
-	gate.end()
-	apply.succeed()
+	gate.End()
+	apply.Succeed()
 	space.WaitGone(lockDir)
 }
 
@@ -114,13 +115,13 @@ func TestSecretsOfKerberos(t *testing.T) {
 			at := func(addr string, blocks ...string) *workspace {
 				w := newWorkspace(t, append(blocks, "variable \"keytab\" {\n  type = string\n  ephemeral = true\n}", block(`provider "clocker"`,
 					fmt.Sprintf("zookeeper = %q\nconnect_timeout = %d\nsession_timeout = %d\nacl = \"creator\"\nkerberos {\n%s\n}", addr+s.Chroot(), s.patience(addr), sessionTimeout, test.block)))...)
-				write(t, filepath.Join(w.dir, secretsFile), fmt.Sprintf("keytab = %q\n", keytab))
+				write(t, filepath.Join(w.Dir, secretsFile), fmt.Sprintf("keytab = %q\n", keytab))
 				for variable, value := range test.variables {
-					w.setenv(variable, value)
+					w.Setenv(variable, value)
 				}
 				return w
 			}
-			if !at(s.addr).knowsEphemeralVariables() {
+			if !at(s.addr).CLI.Knows(testkit.EphemeralBlocks) {
 				t.Skip("this command line keeps all variables in its plans")
 			}
 			found := tellAll(t, s, test.secrets, at)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/shirou/gopsutil/v4/process"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -23,27 +24,27 @@ import (
 func TestKilledRunLetsItsLockGo(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	work, next := newGate(t), newGate(t)
-	killed := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, work.work()))
-	waiting := newWorkspace(t, provider(space), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, next.work()))
+	work, next := testkit.NewGate(t), testkit.NewGate(t)
+	killed := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, work.Work()))
+	waiting := newWorkspace(t, provider(space), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, next.Work()))
 
-	apply := killed.apply()
-	work.awaitBegun()
+	apply := killed.Apply()
+	work.AwaitBegun()
 	held := space.WaitChildren(lockDir, 1)
-	second := waiting.apply()
+	second := waiting.Apply()
 	space.WaitChildren(lockDir, 2)
-	if next.hasBegun() {
+	if next.HasBegun() {
 		t.Error("the second run works while the first does")
 	}
 
 	gone := watchGone(t, space, lockDir+"/"+held[0])
-	apply.kill()
-	t.Logf("the znode was gone %v after Terraform was killed", gone().Sub(apply.ended).Round(time.Millisecond/10))
-	killed.awaitNoProcess()
-	next.awaitBegun()
-	next.end()
-	second.succeed()
-	work.end() // the orphan's
+	apply.Kill()
+	t.Logf("the znode was gone %v after Terraform was killed", gone().Sub(apply.Ended).Round(time.Millisecond/10))
+	killed.AwaitNoProcess()
+	next.AwaitBegun()
+	next.End()
+	second.Succeed()
+	work.End() // the orphan's
 }
 
 // A Terraform that is killed while it waits for the lock leaves no contender, and
@@ -54,13 +55,13 @@ func TestKilledWaitingRunLeavesNothing(t *testing.T) {
 	other := holdForeign(space)
 	w := newWorkspace(t, provider(space), lock("a", "lockwait = -1"))
 
-	apply := w.apply()
+	apply := w.Apply()
 	space.WaitChildren(lockDir, 2)
-	apply.kill()
+	apply.Kill()
 	if left := space.WaitChildren(lockDir, 1); left[0] != other {
 		t.Errorf("the queue is %q, want %q", left, other)
 	}
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 	space.Delete(lockDir+"/"+other, lockDir)
 }
 
@@ -71,14 +72,14 @@ func TestZombieTerraformHasEnded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			space := zktest.NewSpace(t)
-			gate := newGate(t)
-			w := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.work()))
+			gate := testkit.NewGate(t)
+			w := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.Work()))
 			// cat knows nothing of the child that the shell has left it.
-			parent := w.startCommand(exec.Command("sh", "-c",
-				fmt.Sprintf(`"$0" apply -auto-approve -input=false & echo $! >pid; exec cat <'%s'`, newGate(t).open.Name()), w.cli))
-			gate.awaitBegun()
-			w.awaitNoProvider()
-			text, err := os.ReadFile(filepath.Join(w.dir, "pid"))
+			parent := w.StartCommand(exec.Command("sh", "-c",
+				fmt.Sprintf(`"$0" apply -auto-approve -input=false & echo $! >pid; exec cat <'%s'`, testkit.NewGate(t).Open.Name()), w.CLI.Path))
+			gate.AwaitBegun()
+			w.AwaitNoProvider()
+			text, err := os.ReadFile(filepath.Join(w.Dir, "pid"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,14 +93,14 @@ func TestZombieTerraformHasEnded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			gate.end()
+			gate.End()
 			space.WaitGone(lockDir)
-			w.awaitNoProcess()
+			w.AwaitNoProcess()
 			zombie := process.Process{Pid: int32(pid)} //nolint:gosec // a pid fits
 			if status, err := zombie.Status(); err != nil || !slices.Equal(status, []string{process.Zombie}) {
 				t.Errorf("Terraform is %q, want a zombie: %v", status, err)
 			}
-			parent.kill()
+			parent.Kill()
 		})
 	}
 }
@@ -109,19 +110,19 @@ func TestZombieTerraformHasEnded(t *testing.T) {
 func TestKilledRunLeavesNoIdleProvider(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	w := newWorkspace(t, provider(space),
 		lock("a"),
-		guarded("work", "a", `"1"`, gate.work()),
+		guarded("work", "a", `"1"`, gate.Work()),
 		// Keeps the provider process, which has nothing to do meanwhile.
 		lock("later", `lockid = "later"`, "depends_on = [terraform_data.work]"))
 
-	apply := w.apply()
-	gate.awaitBegun()
-	w.provider()
-	apply.kill()
-	w.awaitNoProcess()
-	gate.end()
+	apply := w.Apply()
+	gate.AwaitBegun()
+	w.Provider()
+	apply.Kill()
+	w.AwaitNoProcess()
+	gate.End()
 }
 
 // A provider process that is killed takes no lock along: the work that the lock
@@ -130,33 +131,33 @@ func TestKilledProviderLeavesTheLock(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	other := holdForeign(space)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	w := newWorkspace(t, provider(space),
 		lock("held", `lockid = "held"`),
-		guarded("work", "held", `"1"`, gate.work()),
+		guarded("work", "held", `"1"`, gate.Work()),
 		// Keeps the provider process from ending.
 		lock("waiting", "lockwait = -1"))
 	const heldDir = "/_zklocking/held"
 
-	apply := w.apply()
-	gate.awaitBegun()
+	apply := w.Apply()
+	gate.AwaitBegun()
 	held := space.WaitChildren(heldDir, 1)
 	space.WaitChildren(lockDir, 2)
-	if err := w.provider().Kill(); err != nil {
+	if err := w.Provider().Kill(); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitNoProvider()
+	w.AwaitNoProvider()
 	space.WaitChildren(lockDir, 1) // what waited has left the queue
 	if now := space.Children(heldDir); !slices.Equal(now, held) {
 		t.Errorf("the held lock's directory has %q, want %q", now, held)
 	}
-	w.holder()
+	w.Holder()
 
 	gone := watchGone(t, space, heldDir+"/"+held[0])
-	gate.end()
-	apply.fail()
-	t.Logf("the znode was gone %v after Terraform's exit", gone().Sub(apply.ended).Round(time.Millisecond/10))
-	w.awaitNoProcess()
+	gate.End()
+	apply.Fail()
+	t.Logf("the znode was gone %v after Terraform's exit", gone().Sub(apply.Ended).Round(time.Millisecond/10))
+	w.AwaitNoProcess()
 	space.Delete(lockDir+"/"+other, lockDir)
 }
 
@@ -167,13 +168,13 @@ func TestKilledHolderHangsNothing(t *testing.T) {
 	other := holdForeign(space)
 	w := newWorkspace(t, provider(space, "session_timeout = 2"), lock("a", "lockwait = -1"))
 
-	apply := w.apply()
+	apply := w.Apply()
 	space.WaitChildren(lockDir, 2)
-	if err := w.holder().Kill(); err != nil {
+	if err := w.Holder().Kill(); err != nil {
 		t.Fatal(err)
 	}
-	apply.fail()
-	if d := apply.err(); d.Summary != "Lock Holder Ended" {
+	apply.Fail()
+	if d := apply.Err(); d.Summary != "Lock Holder Ended" {
 		t.Errorf("the error is %v", d)
 	}
 	space.Delete(lockDir + "/" + other)

@@ -10,13 +10,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
 // byHand starts the provider's executable as a person does.
-func (w *workspace) byHand(args ...string) *command {
-	w.t.Helper()
-	return w.startCommand(exec.Command(filepath.Join(w.plugins, providerFile), args...))
+func (w *workspace) byHand(args ...string) *testkit.Command {
+	w.T.Helper()
+	return w.StartCommand(exec.Command(w.Program, args...))
 }
 
 // A table shows all locks; JSON says the same.
@@ -26,24 +27,24 @@ func TestLocksByHand(t *testing.T) {
 	foreign := holdForeign(space)
 	waiting := space.Create(lockDir+"/lock-", nil, zktest.EphemeralSequential)
 	w := newWorkspace(t)
-	w.setenv("CLOCKER_ZOOKEEPER", space.ConnectString())
+	w.Setenv("CLOCKER_ZOOKEEPER", space.ConnectString())
 	table := w.byHand("locks")
-	table.succeed()
-	lines := strings.Split(table.stdout(), "\n")
+	table.Succeed()
+	lines := strings.Split(table.Stdout(), "\n")
 	if len(lines) != 3 || !strings.HasPrefix(lines[0], "LOCK  HELD BY ") || !strings.HasPrefix(lines[1], "e2e   another client ") ||
-		!strings.Contains(lines[1], "Z  1        -     "+space.Path(lockDir+"/"+foreign)) || table.stderr() != "" {
-		t.Errorf("it prints\n%s\n%s", table.stdout(), table.stderr())
+		!strings.Contains(lines[1], "Z  1        -     "+space.Path(lockDir+"/"+foreign)) || table.Stderr() != "" {
+		t.Errorf("it prints\n%s\n%s", table.Stdout(), table.Stderr())
 	}
 	narrowed := w.byHand("locks", "--json", "f")
-	narrowed.succeed()
-	if narrowed.stdout() != "[]\n" {
-		t.Errorf("with a prefix it prints %q", narrowed.stdout())
+	narrowed.Succeed()
+	if narrowed.Stdout() != "[]\n" {
+		t.Errorf("with a prefix it prints %q", narrowed.Stdout())
 	}
-	w.setenv("CLOCKER_ZOOKEEPER", "127.0.0.1:1")
-	w.setenv("CLOCKER_CONNECT_TIMEOUT", "1")
+	w.Setenv("CLOCKER_ZOOKEEPER", "127.0.0.1:1")
+	w.Setenv("CLOCKER_CONNECT_TIMEOUT", "1")
 	failed := w.byHand("locks")
-	failed.fail()
-	if text := failed.stderr(); !strings.Contains(text, "ZooKeeper Cannot Be Reached") || failed.stdout() != "" {
+	failed.Fail()
+	if text := failed.Stderr(); !strings.Contains(text, "ZooKeeper Cannot Be Reached") || failed.Stdout() != "" {
 		t.Errorf("without a server it says %q", text)
 	}
 	space.Delete(waiting, lockDir+"/"+foreign, lockDir)
@@ -54,12 +55,12 @@ func TestLocksAreFollowedByHand(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	w := newWorkspace(t)
-	w.setenv("CLOCKER_ZOOKEEPER", space.ConnectString())
+	w.Setenv("CLOCKER_ZOOKEEPER", space.ConnectString())
 	watch := w.byHand("locks", "--watch", "--json")
 	shows := func(what string, holders int) {
 		t.Helper()
-		eventually(t, what, func() bool {
-			lines := strings.Split(strings.TrimSpace(watch.stdout()), "\n")
+		testkit.Eventually(t, what, func() bool {
+			lines := strings.Split(strings.TrimSpace(watch.Stdout()), "\n")
 			var locks []struct {
 				Holders []any `json:"holders"`
 			}
@@ -74,8 +75,8 @@ func TestLocksAreFollowedByHand(t *testing.T) {
 	shows("a lock", 1)
 	space.Delete(lockDir+"/"+foreign, lockDir)
 	shows("no lock any more", 0)
-	watch.interrupt()
-	watch.succeed()
+	watch.Interrupt()
+	watch.Succeed()
 }
 
 // The one who breaks a lock reads whom it was taken from; a second time there is nothing
@@ -83,33 +84,33 @@ func TestLocksAreFollowedByHand(t *testing.T) {
 func TestBreakByHand(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
-	loser := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.work()))
-	apply := loser.apply()
-	gate.awaitBegun()
+	gate := testkit.NewGate(t)
+	loser := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.Work()))
+	apply := loser.Apply()
+	gate.AwaitBegun()
 	znode := space.Path(lockDir + "/" + space.WaitChildren(lockDir, 1)[0])
 
 	w := newWorkspace(t)
-	log := filepath.Join(w.dir, "break.log")
+	log := filepath.Join(w.Dir, "break.log")
 	for name, value := range map[string]string{"CLOCKER_ZOOKEEPER": space.ConnectString(), "CLOCKER_OWNER": "carol@ops", "CLOCKER_LOG_PATH": log} {
-		w.setenv(name, value)
+		w.Setenv(name, value)
 	}
 	first := w.byHand("break", "e2e", "--znode", znode, "--reason", reason)
-	first.succeed()
-	if text := first.stdout(); !strings.HasPrefix(text, "Removed ") || !strings.Contains(text, znode) || !strings.Contains(text, "was told who did it and why") {
+	first.Succeed()
+	if text := first.Stdout(); !strings.HasPrefix(text, "Removed ") || !strings.Contains(text, znode) || !strings.Contains(text, "was told who did it and why") {
 		t.Errorf("it prints %q", text)
 	}
 	second := w.byHand("break", "--reason", reason, "--znode", znode, "e2e")
-	second.fail()
-	if text := second.stderr(); !strings.Contains(text, "Nothing To Break (--znode)") {
+	second.Fail()
+	if text := second.Stderr(); !strings.Contains(text, "Nothing To Break (--znode)") {
 		t.Errorf("a second time it says %q", text)
 	}
 	if text := readFile(t, log); strings.Count(text, "lock broken") != 1 || !strings.Contains(text, "by=carol@ops") || !strings.Contains(text, reason) {
 		t.Errorf("the log is\n%s", text)
 	}
-	gate.end()
-	apply.fail()
-	if text := apply.stderr(); !strings.Contains(text, `carol@ops broke it: "`+reason+`"`) {
+	gate.End()
+	apply.Fail()
+	if text := apply.Stderr(); !strings.Contains(text, `carol@ops broke it: "`+reason+`"`) {
 		t.Errorf("the run reads\n%s", text)
 	}
 	deleteEmpty(space, lockDir)

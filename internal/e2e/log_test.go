@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -53,10 +54,10 @@ type logging struct {
 func newLogging(t *testing.T, file string, config ...string) *logging {
 	t.Helper()
 	w := newWorkspace(t, config...)
-	w.setenv("TF_LOG_PROVIDER", "info")
-	w.setenv("CLOCKER_LOG_PATH", file)
+	w.Setenv("TF_LOG_PROVIDER", "info")
+	w.Setenv("CLOCKER_LOG_PATH", file)
 	if !filepath.IsAbs(file) {
-		file = filepath.Join(w.dir, file)
+		file = filepath.Join(w.Dir, file)
 	}
 	return &logging{w, file}
 }
@@ -68,14 +69,14 @@ func (l *logging) log() string {
 }
 
 // said checks what both logs say.
-func (l *logging) said(c *command, lines ...line) {
-	l.t.Helper()
+func (l *logging) said(c *testkit.Command, lines ...line) {
+	l.T.Helper()
 	for _, want := range lines {
-		if !want.inTerraform(c.stderr()) {
-			l.t.Errorf("%v is not in Terraform's log:\n%s", want, c.stderr())
+		if !want.inTerraform(c.Stderr()) {
+			l.T.Errorf("%v is not in Terraform's log:\n%s", want, c.Stderr())
 		}
 		if !want.inHolder(l.log()) {
-			l.t.Errorf("%v is not in the holder's log:\n%s", want, l.log())
+			l.T.Errorf("%v is not in the holder's log:\n%s", want, l.log())
 		}
 	}
 }
@@ -84,26 +85,26 @@ func (l *logging) said(c *command, lines ...line) {
 // waits each half minute. Several holders write to the same file.
 func TestLogsTellOfWaiting(t *testing.T) {
 	t.Parallel()
-	needsEphemeral(t)
+	testkit.Needs(t, testkit.EphemeralBlocks)
 	space := zktest.NewSpace(t)
 	file := filepath.Join(t.TempDir(), "holders.log")
 	write(t, file, "before\n")
-	gate := newGate(t)
-	first := newLogging(t, file, provider(space, `owner = "the first"`), lock("a"), guarded("work", "a", `"1"`, gate.work()))
-	holding := first.apply()
-	gate.awaitBegun()
+	gate := testkit.NewGate(t)
+	first := newLogging(t, file, provider(space, `owner = "the first"`), lock("a"), guarded("work", "a", `"1"`, gate.Work()))
+	holding := first.Apply()
+	gate.AwaitBegun()
 	second := newLogging(t, file, provider(space, `owner = "the second"`), ephemeralLock("b", "lockwait = -1"), after("ephemeral.clocker_lock.b", "work", "true"))
-	waiting := second.apply()
+	waiting := second.Apply()
 
 	fields := []string{"lockid=e2e", "place=1", `behind="the first \(on host .*"`, `waited=[0-9.]+m?s`}
 	queued, still := line{"INFO", "queued for lock", fields}, line{"INFO", "still waiting for lock", fields}
-	eventually(t, queued.message, func() bool { return queued.inTerraform(waiting.stderr()) })
-	eventuallyWithin(t, 2*patience, still.message, func() bool { return still.inTerraform(waiting.stderr()) })
-	gate.end()
-	holding.succeed()
-	waiting.succeed()
-	second.awaitNoProcess()
-	first.awaitNoProcess()
+	testkit.Eventually(t, queued.message, func() bool { return queued.inTerraform(waiting.Stderr()) })
+	testkit.EventuallyWithin(t, 2*testkit.Patience, still.message, func() bool { return still.inTerraform(waiting.Stderr()) })
+	gate.End()
+	holding.Succeed()
+	waiting.Succeed()
+	second.AwaitNoProcess()
+	first.AwaitNoProcess()
 
 	taken := []line{
 		{"INFO", "taking lock", []string{"lockid=e2e", "directory=/.*/e2e", "lockwait=.*"}},
@@ -127,20 +128,20 @@ func TestLogsTellOfWaiting(t *testing.T) {
 // path counts from where Terraform works.
 func TestLogsTellOfALoss(t *testing.T) {
 	t.Parallel()
-	needsEphemeral(t)
+	testkit.Needs(t, testkit.EphemeralBlocks)
 	l := newLosing(t, zktest.NewSpace(t), "ephemeral.clocker_lock.a", `on_lost = "continue"`)
-	w := &logging{l.workspace, filepath.Join(l.dir, "holder.log")}
-	w.setenv("TF_LOG_PROVIDER", "info")
-	w.setenv("CLOCKER_LOG_PATH", "holder.log")
-	apply := w.apply()
+	w := &logging{l.workspace, filepath.Join(l.Dir, "holder.log")}
+	w.Setenv("TF_LOG_PROVIDER", "info")
+	w.Setenv("CLOCKER_LOG_PATH", "holder.log")
+	apply := w.Apply()
 	l.awaitHeld()
 	l.deleted()
 	lost := line{"WARN", "lock lost", []string{"lockid=e2e", "znode=/.*", `cause=".*deleted.*"`}}
-	eventually(t, "the loss in the holder's log", func() bool { return lost.inHolder(w.log()) })
-	l.first.end()
-	l.later.end()
-	apply.fail()
-	w.awaitNoProcess()
+	testkit.Eventually(t, "the loss in the holder's log", func() bool { return lost.inHolder(w.log()) })
+	l.first.End()
+	l.later.End()
+	apply.Fail()
+	w.AwaitNoProcess()
 	w.said(apply, lost)
 	info, err := os.Stat(w.file)
 	if err != nil {
@@ -157,10 +158,10 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "missing", "holder.log")
 	w := newLogging(t, file, provider(zktest.NewSpace(t)), lock("a"))
-	apply := w.apply()
-	apply.succeed()
+	apply := w.Apply()
+	apply.Succeed()
 	var warnings []string
-	for _, d := range apply.diagnostics() {
+	for _, d := range apply.Diagnostics() {
 		if d.Severity == "warning" && strings.Contains(fmt.Sprint(d), file) {
 			warnings = append(warnings, d.Summary)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -17,35 +18,35 @@ func TestKilledHolderInterruptsTheRunOnce(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	other := holdForeign(space)
-	gate, never := newGate(t), newGate(t)
+	gate, never := testkit.NewGate(t), testkit.NewGate(t)
 	w := newWorkspace(t, provider(space, "session_timeout = 2"),
 		lock("held", `lockid = "held"`),
-		guarded("work", "held", `"1"`, gate.work()),
+		guarded("work", "held", `"1"`, gate.Work()),
 		// Keeps the provider process from ending, so that it sees the end too.
 		lock("waiting", "lockwait = -1"),
-		guarded("never", "waiting", `"1"`, never.work()))
+		guarded("never", "waiting", `"1"`, never.Work()))
 
-	apply := w.apply()
-	gate.awaitBegun()
+	apply := w.Apply()
+	gate.AwaitBegun()
 	space.WaitChildren(lockDir, 2)
-	if err := w.holder().Kill(); err != nil {
+	if err := w.Holder().Kill(); err != nil {
 		t.Fatal(err)
 	}
-	apply.fail()
-	if n := strings.Count(apply.stderr(), `lock "held"`); n != 1 {
-		t.Errorf("the loss was told %d times:\n%s", n, apply.stderr())
+	apply.Fail()
+	if n := strings.Count(apply.Stderr(), `lock "held"`); n != 1 {
+		t.Errorf("the loss was told %d times:\n%s", n, apply.Stderr())
 	}
-	if text := apply.stdout(); !strings.Contains(text, "Interrupt received") || strings.Contains(text, "Two interrupts received") {
+	if text := apply.Stdout(); !strings.Contains(text, "Interrupt received") || strings.Contains(text, "Two interrupts received") {
 		t.Error("the run was not interrupted once")
 	}
 	if w.state("clocker_lock.held")["held"] != true {
 		t.Error("the state was not written")
 	}
-	if never.hasBegun() {
+	if never.HasBegun() {
 		t.Error("work was begun after the interrupt")
 	}
-	w.awaitNoProcess()
-	gate.end()
+	w.AwaitNoProcess()
+	gate.End()
 	if left := space.WaitChildren(lockDir, 1); left[0] != other {
 		t.Errorf("the queue is %q, want %q", left, other)
 	}
@@ -62,15 +63,15 @@ func TestLossOfSeveralProvidersInterruptsTheRunOnce(t *testing.T) {
 	t.Parallel()
 	server := zktest.Own(t, zktest.Options{})
 	space := zktest.NewSpaceOn(t, server)
-	gate := newGate(t)
-	config := []string{provider(space, "session_timeout = 2"), guarded("work", "a0", `"1"`, gate.work())}
+	gate := testkit.NewGate(t)
+	config := []string{provider(space, "session_timeout = 2"), guarded("work", "a0", `"1"`, gate.Work())}
 	var last string
 	for _, name := range []string{"a0", "a1", "a2"} {
 		config = append(config, strings.Replace(provider(space, "session_timeout = 2"), "{", "{\n  alias = \""+name+"\"", 1))
 		config = append(config, lock(name, `lockid = "`+name+`"`, "provider = clocker."+name, last))
 		last = "depends_on = [clocker_lock." + name + "]"
 	}
-	config[1] = guarded("work", "a2", `"1"`, gate.work())
+	config[1] = guarded("work", "a2", `"1"`, gate.Work())
 	// Takes a while to end, as the server does not answer. Who is waited for has no
 	// session, which the pause might end or not.
 	space.Create("/_zklocking", nil, zktest.Persistent)
@@ -79,25 +80,25 @@ func TestLossOfSeveralProvidersInterruptsTheRunOnce(t *testing.T) {
 	space.Create(other, nil, zktest.Persistent)
 	config = append(config, lock("waiting", "lockwait = -1", "provider = clocker.a0"))
 	w := newWorkspace(t, config...)
-	w.env = slices.DeleteFunc(w.env, func(v string) bool { return strings.HasPrefix(v, "HOME=") }) // as in a container
-	apply := w.apply()
-	gate.awaitBegun()
+	w.Env = slices.DeleteFunc(w.Env, func(v string) bool { return strings.HasPrefix(v, "HOME=") }) // as in a container
+	apply := w.Apply()
+	gate.AwaitBegun()
 	space.WaitChildren(lockDir, 2)
-	w.holder()
+	w.Holder()
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	apply.fail()
-	if text := apply.stdout(); !strings.Contains(text, "Interrupt received") || strings.Contains(text, "Two interrupts received") {
+	apply.Fail()
+	if text := apply.Stdout(); !strings.Contains(text, "Interrupt received") || strings.Contains(text, "Two interrupts received") {
 		t.Error("the run was not interrupted once")
 	}
 	for _, name := range []string{"a0", "a1", "a2"} {
-		if n := strings.Count(apply.stderr(), `lock "`+name+`"`); n != 1 {
+		if n := strings.Count(apply.Stderr(), `lock "`+name+`"`); n != 1 {
 			t.Errorf("the loss of %s was told %d times", name, n)
 		}
 	}
-	gate.end()
-	w.awaitNoProcess()
+	gate.End()
+	w.AwaitNoProcess()
 	if err := server.Resume(); err != nil {
 		t.Fatal(err)
 	}

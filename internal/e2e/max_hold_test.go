@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -21,27 +22,27 @@ func TestRunThatHangsIsInterrupted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			space := zktest.NewSpace(t)
-			gate := newGate(t)
-			work := guarded("work", "a", `"1"`, gate.work())
+			gate := testkit.NewGate(t)
+			work := guarded("work", "a", `"1"`, gate.Work())
 			switch name {
 			case "ephemeral":
-				needsEphemeral(t)
-				work = after("ephemeral.clocker_lock.a", "work", gate.work())
+				testkit.Needs(t, testkit.EphemeralBlocks)
+				work = after("ephemeral.clocker_lock.a", "work", gate.Work())
 			case "action":
-				needsActions(t)
-				work = triggering("work", "before_create", `"1"`, gate.work())
+				testkit.Needs(t, testkit.Actions)
+				work = triggering("work", "before_create", `"1"`, gate.Work())
 			}
-			hanging := newWorkspace(t, provider(space), block, work).apply()
-			gate.awaitBegun()
-			waiting := newWorkspace(t, provider(space), lock("a", "lockwait = -1")).apply()
-			eventually(t, "a line about the wait", func() bool {
-				return strings.Contains(waiting.stderr(), " at the latest")
+			hanging := newWorkspace(t, provider(space), block, work).Apply()
+			gate.AwaitBegun()
+			waiting := newWorkspace(t, provider(space), lock("a", "lockwait = -1")).Apply()
+			testkit.Eventually(t, "a line about the wait", func() bool {
+				return strings.Contains(waiting.Stderr(), " at the latest")
 			})
-			eventually(t, "the interrupt", func() bool {
-				return strings.Contains(hanging.stderr(), "max_hold = 12 seconds. Interrupting this run.")
+			testkit.Eventually(t, "the interrupt", func() bool {
+				return strings.Contains(hanging.Stderr(), "max_hold = 12 seconds. Interrupting this run.")
 			})
-			hanging.fail()
-			waiting.succeed()
+			hanging.Fail()
+			waiting.Succeed()
 		})
 	}
 }
@@ -50,9 +51,9 @@ func TestRunThatHangsIsInterrupted(t *testing.T) {
 func TestNoLimitOnADurableLock(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t, provider(zktest.NewSpace(t)), lock("a", `hold_until = "destroyed"`, "max_hold = 60"))
-	apply := w.apply()
-	apply.fail()
-	if d := apply.err(); d.Summary != "Limit On A Durable Lock" || !strings.Contains(d.Snippet.Code, "max_hold") {
+	apply := w.Apply()
+	apply.Fail()
+	if d := apply.Err(); d.Summary != "Limit On A Durable Lock" || !strings.Contains(d.Snippet.Code, "max_hold") {
 		t.Errorf("the error is %v", d)
 	}
 }
@@ -63,18 +64,18 @@ func TestUnderACommandThatHangs(t *testing.T) {
 	space := zktest.NewSpace(t)
 	work := newCounting(t)
 	w := newUnder(t, space)
-	c := w.startCommand(w.under("--lockid", "e2e", "--max-hold", "2", "--", "sh", "-c", "trap : INT; sh "+work.file()+"; exit 3"))
+	c := w.StartCommand(w.under("--lockid", "e2e", "--max-hold", "2", "--", "sh", "-c", "trap : INT; sh "+work.file()+"; exit 3"))
 	work.process()
-	eventually(t, "the interrupt of the command", func() bool {
-		return work.got() != "" && strings.Contains(c.stderr(), "max_hold = 2 seconds. Interrupting this run.")
+	testkit.Eventually(t, "the interrupt of the command", func() bool {
+		return work.got() != "" && strings.Contains(c.Stderr(), "max_hold = 2 seconds. Interrupting this run.")
 	})
 	space.WaitChildren(lockDir, 1)
-	work.end()
-	if code := c.wait(); code != 3 {
+	work.End()
+	if code := c.Wait(); code != 3 {
 		t.Errorf("exit code %d, want the command's own", code)
 	}
 	if got := work.got(); got != "INT" {
 		t.Errorf("the command got %s, want one interrupt", got)
 	}
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }

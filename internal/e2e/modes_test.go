@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -19,40 +20,40 @@ func TestTwoOfThreeRunsHoldASlot(t *testing.T) {
 		t.Run(fmt.Sprintf("run %d ends first", leaver+1), func(t *testing.T) {
 			t.Parallel()
 			space := zktest.NewSpace(t)
-			var gates [3]*gate
-			var applies [3]*command
+			var gates [3]*testkit.Gate
+			var applies [3]*testkit.Command
 			for i := range applies {
-				gates[i] = newGate(t)
-				w := newWorkspace(t, provider(space), lock("a", "slots = 2", "lockwait = -1"), guarded("work", "a", `"1"`, gates[i].work()))
-				applies[i] = w.apply()
+				gates[i] = testkit.NewGate(t)
+				w := newWorkspace(t, provider(space), lock("a", "slots = 2", "lockwait = -1"), guarded("work", "a", `"1"`, gates[i].Work()))
+				applies[i] = w.Apply()
 				space.WaitChildren(dir, i+1)
 			}
-			gates[0].awaitBegun()
-			gates[1].awaitBegun()
+			gates[0].AwaitBegun()
+			gates[1].AwaitBegun()
 			// Whoever is blocked watches the holders.
 			holder := space.Path(dir) + "/sem-"
-			eventually(t, "the third run waits or works", func() bool {
+			testkit.Eventually(t, "the third run waits or works", func() bool {
 				watches, err := space.Server().FourLetter(t.Context(), "wchp")
 				if err != nil {
 					t.Fatal(err)
 				}
-				return gates[2].hasBegun() || strings.Contains(watches, holder)
+				return gates[2].HasBegun() || strings.Contains(watches, holder)
 			})
-			if gates[2].hasBegun() {
+			if gates[2].HasBegun() {
 				t.Fatal("a third run works while both slots are held")
 			}
 
-			gates[leaver].end()
-			applies[leaver].succeed()
-			gates[2].awaitBegun()
+			gates[leaver].End()
+			applies[leaver].Succeed()
+			gates[2].AwaitBegun()
 			other := 1 - leaver
-			if !applies[other].running() {
+			if !applies[other].Running() {
 				t.Error("the other holder has ended")
 			}
 			space.WaitChildren(dir, 2)
 			for _, i := range []int{other, 2} {
-				gates[i].end()
-				applies[i].succeed()
+				gates[i].End()
+				applies[i].Succeed()
 			}
 			space.WaitGone(dir)
 		})

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -27,11 +28,11 @@ func TestLossIsToldOnStandardError(t *testing.T) {
 			t.Parallel()
 			l := newLosing(t, zktest.NewSpace(t), "clocker_lock.a")
 			path, written := open(t)
-			apply := l.startCommand(exec.Command("sh", "-c",
-				fmt.Sprintf(`exec "$0" apply -no-color -auto-approve -input=false 2>'%s'`, path), l.cli))
+			apply := l.StartCommand(exec.Command("sh", "-c",
+				fmt.Sprintf(`exec "$0" apply -no-color -auto-approve -input=false 2>'%s'`, path), l.CLI.Path))
 			l.awaitHeld()
 			l.deleted()
-			apply.fail()
+			apply.Fail()
 			told := written()
 			l.interrupted(apply, told)
 			if !strings.Contains(told, "Error: ") {
@@ -62,7 +63,7 @@ var sinks = map[string]func(t *testing.T) (path string, written func() string){
 func terminal(t *testing.T) (path string, written func() string) {
 	t.Helper()
 	path, master, slave := openTerminal(t)
-	if err := master.SetReadDeadline(time.Now().Add(2 * patience)); err != nil {
+	if err := master.SetReadDeadline(time.Now().Add(2 * testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	text := make(chan string, 1)
@@ -72,7 +73,7 @@ func terminal(t *testing.T) (path string, written func() string) {
 	}()
 	return path, func() string {
 		_ = slave.Close()
-		return await(t, "the end of the terminal", text)
+		return testkit.Await(t, "the end of the terminal", text)
 	}
 }
 
@@ -111,15 +112,15 @@ func TestLossIsToldOnASocket(t *testing.T) {
 	}
 	l := newLosing(t, zktest.NewSpace(t), "clocker_lock.a")
 	// A shell, which starts with the socket as its descriptor 4.
-	cmd := exec.Command("sh", "-c", `exec "$0" apply -no-color -auto-approve -input=false 2>&4 4>&-`, l.cli)
+	cmd := exec.Command("sh", "-c", `exec "$0" apply -no-color -auto-approve -input=false 2>&4 4>&-`, l.CLI.Path)
 	socket, told := openSocket(t)
 	cmd.ExtraFiles = []*os.File{socket}
-	apply := l.startCommand(cmd)
+	apply := l.StartCommand(cmd)
 	_ = socket.Close()
 	l.awaitHeld()
 	l.deleted()
-	apply.fail()
-	l.interrupted(apply, await(t, "the end of the socket", told))
+	apply.Fail()
+	l.interrupted(apply, testkit.Await(t, "the end of the socket", told))
 	deleteEmpty(l.space, lockDir)
 }
 

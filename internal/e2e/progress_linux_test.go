@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -16,17 +17,17 @@ import (
 func TestWaitingIsVisible(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
-	holding := newWorkspace(t, provider(space, `owner = "alice@build1"`), lock("a", `info = "release \"1.4.2\""`), guarded("work", "a", `"1"`, gate.work()))
-	apply := holding.apply()
-	gate.awaitBegun()
+	gate := testkit.NewGate(t)
+	holding := newWorkspace(t, provider(space, `owner = "alice@build1"`), lock("a", `info = "release \"1.4.2\""`), guarded("work", "a", `"1"`, gate.Work()))
+	apply := holding.Apply()
+	gate.AwaitBegun()
 
 	// The first in line writes to a pipe, and the one behind it does not want to write.
-	var waiting []*command
+	var waiting []*testkit.Command
 	for i, progress := range []string{"", "off"} {
 		w := newWorkspace(t, provider(space), lock("a", "lockwait = -1"))
-		w.setenv("CLOCKER_PROGRESS", progress)
-		waiting = append(waiting, w.apply())
+		w.Setenv("CLOCKER_PROGRESS", progress)
+		waiting = append(waiting, w.Apply())
 		space.WaitChildren(lockDir, i+2)
 	}
 	written := map[string]func() string{}
@@ -35,8 +36,8 @@ func TestWaitingIsVisible(t *testing.T) {
 		path, text := open(t)
 		written[name] = text
 		w := newWorkspace(t, provider(space), lock("a", "lockwait = -1"))
-		waiting = append(waiting, w.startCommand(exec.Command("sh", "-c",
-			fmt.Sprintf(`exec "$0" apply -no-color -auto-approve -input=false 2>'%s'`, path), w.cli)))
+		waiting = append(waiting, w.StartCommand(exec.Command("sh", "-c",
+			fmt.Sprintf(`exec "$0" apply -no-color -auto-approve -input=false 2>'%s'`, path), w.CLI.Path)))
 		place++
 		space.WaitChildren(lockDir, place+1)
 	}
@@ -44,21 +45,21 @@ func TestWaitingIsVisible(t *testing.T) {
 		return regexp.MustCompile(`(?m)^clocker: waiting for lock "e2e": ` + place +
 			` in line, behind alice@build1 \(holds it since \d\d:\d\d:\d\d UTC, "release \\"1\.4\.2\\""\)$`)
 	}
-	eventually(t, "a line about the wait", func() bool { return line("1st").MatchString(waiting[0].stderr()) })
-	last := newWorkspace(t, provider(space), lock("a", "lockwait = -1")).apply() // after all the others
-	eventually(t, "a line about the wait", func() bool { return line("5th").MatchString(last.stderr()) })
-	gate.end()
+	testkit.Eventually(t, "a line about the wait", func() bool { return line("1st").MatchString(waiting[0].Stderr()) })
+	last := newWorkspace(t, provider(space), lock("a", "lockwait = -1")).Apply() // after all the others
+	testkit.Eventually(t, "a line about the wait", func() bool { return line("5th").MatchString(last.Stderr()) })
+	gate.End()
 	for _, c := range append(waiting, apply, last) {
-		c.succeed()
+		c.Succeed()
 	}
 	got := regexp.MustCompile(`(?m)^clocker: got lock "e2e" after \d+s$`)
-	for who, text := range map[string]string{"the first": waiting[0].stderr(), "the last": last.stderr(), "to a file": written["file"](), "to a terminal": written["terminal"]()} {
+	for who, text := range map[string]string{"the first": waiting[0].Stderr(), "the last": last.Stderr(), "to a file": written["file"](), "to a terminal": written["terminal"]()} {
 		if !strings.Contains(text, `clocker: waiting for lock "e2e"`) || !got.MatchString(text) {
 			t.Errorf("%s was told:\n%s", who, text)
 		}
 	}
-	for who, c := range map[string]*command{"who did not want to": waiting[1], "who did not wait": apply} {
-		if text := c.stderr(); strings.Contains(text, "clocker:") {
+	for who, c := range map[string]*testkit.Command{"who did not want to": waiting[1], "who did not wait": apply} {
+		if text := c.Stderr(); strings.Contains(text, "clocker:") {
 			t.Errorf("%s was told:\n%s", who, text)
 		}
 	}
@@ -78,14 +79,14 @@ func TestWaitingIsVisibleBelowNode(t *testing.T) {
 	space := zktest.NewSpace(t)
 	foreign := holdForeign(space)
 	w := newWorkspace(t, provider(space), lock("a", "lockwait = -1"))
-	apply := w.startCommand(exec.Command(node, "-e", `
+	apply := w.StartCommand(exec.Command(node, "-e", `
 const child = require("child_process").spawn(process.argv[1], ["apply", "-no-color", "-auto-approve", "-input=false"]);
 child.stdout.pipe(process.stdout);
 child.stderr.pipe(process.stderr);
-child.on("close", code => process.exit(code));`, w.cli))
-	eventually(t, "a line about the wait", func() bool {
-		return strings.Contains(apply.stderr(), `clocker: waiting for lock "e2e": 1st in line, behind `)
+child.on("close", code => process.exit(code));`, w.CLI.Path))
+	testkit.Eventually(t, "a line about the wait", func() bool {
+		return strings.Contains(apply.Stderr(), `clocker: waiting for lock "e2e": 1st in line, behind `)
 	})
 	space.Delete(lockDir + "/" + foreign)
-	apply.succeed()
+	apply.Succeed()
 }

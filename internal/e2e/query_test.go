@@ -9,22 +9,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
-// needsQuery skips the test where the command line has no `query`.
-func needsQuery(t *testing.T) {
-	t.Helper()
-	needs(t, "query", map[string]int{"Terraform": 14})
-}
-
 // query lists locks and returns what Terraform says of each.
 func (w *workspace) query(block string) (found []string) {
-	w.t.Helper()
-	write(w.t, filepath.Join(w.dir, "locks.tfquery.hcl"), block)
-	query := w.start("query", "-json")
-	query.succeed()
-	for line := range strings.Lines(query.stdout()) {
+	w.T.Helper()
+	write(w.T, filepath.Join(w.Dir, "locks.tfquery.hcl"), block)
+	query := w.Start("query", "-json")
+	query.Succeed()
+	for line := range strings.Lines(query.Stdout()) {
 		var message struct {
 			Found *struct {
 				DisplayName string            `json:"display_name"`
@@ -32,7 +27,7 @@ func (w *workspace) query(block string) (found []string) {
 			} `json:"list_resource_found"`
 		}
 		if err := json.Unmarshal([]byte(line), &message); err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 		if message.Found != nil {
 			found = append(found, message.Found.Identity["lockid"]+" = "+message.Found.DisplayName)
@@ -44,12 +39,12 @@ func (w *workspace) query(block string) (found []string) {
 // Every lock is listed, with who holds it; a prefix narrows that, and a limit.
 func TestQueryListsLocks(t *testing.T) {
 	t.Parallel()
-	needsQuery(t)
+	testkit.Needs(t, testkit.Queries)
 	space := zktest.NewSpace(t)
 	foreign := holdForeign(space)
 	w := newWorkspace(t, provider(space), lock("a", `lockid = "team/a"`, `hold_until = "destroyed"`), lock("b", `lockid = "s"`, "slots = 2", `hold_until = "destroyed"`))
-	w.setenv("CLOCKER_OWNER", "tester")
-	w.apply().succeed()
+	w.Setenv("CLOCKER_OWNER", "tester")
+	w.Apply().Succeed()
 	for block, want := range map[string][]string{
 		"":                                  {"e2e = e2e: held by another client, 0 waiting", "s = s: held by tester (durable), 0 waiting", "team__a = team__a: held by tester (durable), 0 waiting"},
 		"config {\n prefix = \"team/\"\n}":  {"team__a = team__a: held by tester (durable), 0 waiting"},
@@ -60,7 +55,7 @@ func TestQueryListsLocks(t *testing.T) {
 			t.Errorf("with %q there is %q, want %q", block, got, want)
 		}
 	}
-	w.destroy().succeed()
+	w.destroy().Succeed()
 	space.Delete(lockDir + "/" + foreign)
 	deleteEmpty(space, lockDir)
 }
@@ -68,26 +63,26 @@ func TestQueryListsLocks(t *testing.T) {
 // What is listed of a durable lock is what imports it, without anything to change.
 func TestQueryGeneratesWhatImports(t *testing.T) {
 	t.Parallel()
-	needsQuery(t)
+	testkit.Needs(t, testkit.Queries)
 	space := zktest.NewSpace(t)
 	w := newWorkspace(t, provider(space), lock("a", `hold_until = "destroyed"`, `mode = "shared"`, `info = "why"`))
-	w.apply().succeed()
+	w.Apply().Succeed()
 	other := newWorkspace(t, provider(space))
-	write(t, filepath.Join(other.dir, "locks.tfquery.hcl"), "list \"clocker_lock\" \"all\" {\n provider = clocker\n include_resource = true\n}\n")
-	other.start("query", "-generate-config-out=generated.tf").succeed()
-	apply := other.apply()
-	apply.succeed()
-	if text := apply.stdout(); !strings.Contains(text, "1 imported, 0 added, 0 changed") {
+	write(t, filepath.Join(other.Dir, "locks.tfquery.hcl"), "list \"clocker_lock\" \"all\" {\n provider = clocker\n include_resource = true\n}\n")
+	other.Start("query", "-generate-config-out=generated.tf").Succeed()
+	apply := other.Apply()
+	apply.Succeed()
+	if text := apply.Stdout(); !strings.Contains(text, "1 imported, 0 added, 0 changed") {
 		t.Errorf("it was not imported as it is:\n%s", text)
 	}
-	other.destroy().succeed()
+	other.destroy().Succeed()
 	space.WaitGone(lockDir)
 }
 
 // The errors of a query say what failed.
 func TestQueryFails(t *testing.T) {
 	t.Parallel()
-	needsQuery(t)
+	testkit.Needs(t, testkit.Queries)
 	for name, test := range map[string]struct{ provider, says string }{
 		"no server": {"provider \"clocker\" {\n zookeeper = \"127.0.0.1:1\"\n connect_timeout = 1\n}\n", "ZooKeeper Cannot Be Reached"},
 		"no name":   {"", "No ZooKeeper Named"},
@@ -95,10 +90,10 @@ func TestQueryFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorkspace(t, test.provider)
-			write(t, filepath.Join(w.dir, "locks.tfquery.hcl"), "list \"clocker_lock\" \"all\" {\n provider = clocker\n}\n")
-			query := w.start("query", "-json")
-			query.fail()
-			if text := query.stdout(); !strings.Contains(text, test.says) {
+			write(t, filepath.Join(w.Dir, "locks.tfquery.hcl"), "list \"clocker_lock\" \"all\" {\n provider = clocker\n}\n")
+			query := w.Start("query", "-json")
+			query.Fail()
+			if text := query.Stdout(); !strings.Contains(text, test.says) {
 				t.Errorf("it does not say %q:\n%s", test.says, text)
 			}
 		})

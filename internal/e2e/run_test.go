@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -24,31 +25,31 @@ func TestProviderBehindAWrapper(t *testing.T) {
 		t.Skip("the environment of another process is not read here")
 	}
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
-	w := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.work()))
-	wrapper, behind := filepath.Join(w.plugins, providerFile), filepath.Join(w.plugins, "behind")
+	gate := testkit.NewGate(t)
+	w := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.Work()))
+	behind := filepath.Join(filepath.Dir(w.Program), "behind")
 	if err := os.Mkdir(behind, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(wrapper, filepath.Join(behind, providerFile)); err != nil {
+	behind = filepath.Join(behind, filepath.Base(w.Program))
+	if err := os.Rename(w.Program, behind); err != nil {
 		t.Fatal(err)
 	}
-	script := fmt.Sprintf("#!/bin/sh\n'%s/%s' \"$@\"\nexit $?\n", behind, providerFile)
-	if err := os.WriteFile(wrapper, []byte(script), 0o700); err != nil { //nolint:gosec // a program
+	script := fmt.Sprintf("#!/bin/sh\n'%s' \"$@\"\nexit $?\n", behind)
+	if err := os.WriteFile(w.Program, []byte(script), 0o700); err != nil { //nolint:gosec // a program
 		t.Fatal(err)
 	}
-	w.plugins = behind
-	apply := w.apply()
-	gate.awaitBegun()
-	w.awaitNoProvider()
+	apply := w.Apply()
+	gate.AwaitBegun()
+	w.AwaitNoProvider()
 	if names := space.Children(lockDir); len(names) != 1 {
 		t.Errorf("while the run goes on the lock's directory has %q", names)
 	}
-	w.holder()
-	gate.end()
-	apply.succeed()
+	w.Holder()
+	gate.End()
+	apply.Succeed()
 	space.WaitGone(lockDir)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 // A provider that cannot find its run looks at locks, and takes none.
@@ -60,69 +61,65 @@ func TestRunThatCannotBeFound(t *testing.T) {
 	space := zktest.NewSpace(t)
 	w := newWorkspace(t, provider(space), `data "clocker_lock" "a" { lockid = "e2e" }`)
 	// Where /proc is that of another pid namespace.
-	isolated := func(args ...string) *command {
-		return w.startCommand(exec.Command("unshare", append([]string{"--pid", "--fork", w.cli}, args...)...))
+	isolated := func(args ...string) *testkit.Command {
+		return w.StartCommand(exec.Command("unshare", append([]string{"--pid", "--fork", w.CLI.Path}, args...)...))
 	}
-	isolated("validate").succeed()
+	isolated("validate").Succeed()
 	apply := isolated("apply", "-json", "-auto-approve", "-input=false")
-	apply.succeed()
-	if !slices.ContainsFunc(apply.diagnostics(), func(d diagnostic) bool {
+	apply.Succeed()
+	if !slices.ContainsFunc(apply.Diagnostics(), func(d testkit.Diagnostic) bool {
 		return d.Severity == "warning" && d.Summary == "Run Not Found" && strings.Contains(d.Detail, "/proc")
 	}) {
-		t.Errorf("the diagnostics are %v", apply.diagnostics())
+		t.Errorf("the diagnostics are %v", apply.Diagnostics())
 	}
 	w.configure(provider(space), lock("a"))
-	isolated("validate").succeed()
+	isolated("validate").Succeed()
 	apply = isolated("apply", "-json", "-auto-approve", "-input=false")
-	apply.fail()
-	if d := apply.err(); d.Summary != "Run Not Found" {
+	apply.Fail()
+	if d := apply.Err(); d.Summary != "Run Not Found" {
 		t.Errorf("the error is %v", d)
 	}
 	if tree := space.Tree(); len(tree) > 0 {
 		t.Errorf("there is %q", tree)
 	}
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 // The teardown of one test file releases what its run took in another provider
 // process, so that the next file has it.
 func TestTerraformTestWithTwoFiles(t *testing.T) {
 	t.Parallel()
-	for name, kind := range map[string]struct {
-		needs func(*testing.T)
-		lock  string
-		after string
-		twice bool
-	}{
-		"until the run ends": {lock: lock("a"), after: "clocker_lock.a", twice: true},
-		"durable":            {lock: durableLock("a"), after: "clocker_lock.a"},
-		"ephemeral":          {lock: ephemeralLock("a"), after: "ephemeral.clocker_lock.a", needs: needsEphemeral},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if kind.needs != nil {
-				kind.needs(t)
-			}
-			space := zktest.NewSpace(t)
-			w := newWorkspace(t, provider(space), kind.lock, after(kind.after, "work", "true"))
-			assert := ""
-			if kind.needs == nil {
-				assert = `
+	const held = `
   assert {
     condition     = clocker_lock.a.held
     error_message = "not held"
   }`
-			}
-			file := "run \"apply\" {" + assert + "\n}\n"
+	for name, kind := range map[string]struct {
+		needs  testkit.Versions
+		lock   string
+		after  string
+		assert string
+		twice  bool
+	}{
+		"until the run ends": {lock: lock("a"), after: "clocker_lock.a", assert: held, twice: true},
+		"durable":            {lock: durableLock("a"), after: "clocker_lock.a", assert: held},
+		"ephemeral":          {lock: ephemeralLock("a"), after: "ephemeral.clocker_lock.a", needs: testkit.EphemeralBlocks},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testkit.Needs(t, kind.needs)
+			space := zktest.NewSpace(t)
+			w := newWorkspace(t, provider(space), kind.lock, after(kind.after, "work", "true"))
+			file := "run \"apply\" {" + kind.assert + "\n}\n"
 			if kind.twice {
 				file += strings.Replace(file, "apply", "again", 1)
 			}
 			for _, name := range []string{"first", "second"} {
-				write(t, filepath.Join(w.dir, name+".tftest.hcl"), file)
+				write(t, filepath.Join(w.Dir, name+".tftest.hcl"), file)
 			}
-			w.start("test", "-no-color").succeed()
+			w.Start("test", "-no-color").Succeed()
 			space.WaitGone(lockDir)
-			w.awaitNoProcess()
+			w.AwaitNoProcess()
 		})
 	}
 }
@@ -133,15 +130,15 @@ func TestInterruptWhileTheHolderIsStopped(t *testing.T) {
 	space := zktest.NewSpace(t)
 	other := holdForeign(space)
 	w := newWorkspace(t, provider(space), lock("a", "lockwait = -1"))
-	apply := w.apply()
+	apply := w.Apply()
 	space.WaitChildren(lockDir, 2)
-	holder := w.holder()
+	holder := w.Holder()
 	if err := holder.SendSignal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	apply.interrupt()
-	apply.fail()
-	if d := apply.err(); d.Summary != "Lock Holder Does Not Answer" || !strings.Contains(d.Detail, fmt.Sprint("kill -CONT ", holder.Pid)) {
+	apply.Interrupt()
+	apply.Fail()
+	if d := apply.Err(); d.Summary != "Lock Holder Does Not Answer" || !strings.Contains(d.Detail, fmt.Sprint("kill -CONT ", holder.Pid)) {
 		t.Errorf("the error is %v", d)
 	}
 	if err := holder.SendSignal(syscall.SIGCONT); err != nil {
@@ -150,7 +147,7 @@ func TestInterruptWhileTheHolderIsStopped(t *testing.T) {
 	if left := space.WaitChildren(lockDir, 1); left[0] != other {
 		t.Errorf("the queue is %q, want %q", left, other)
 	}
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 	space.Delete(lockDir+"/"+other, lockDir)
 }
 
@@ -158,21 +155,21 @@ func TestInterruptWhileTheHolderIsStopped(t *testing.T) {
 func TestNoLockAfterTheHolderWasKilled(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
-	w := newWorkspace(t, provider(space, "session_timeout = 4"), lock("a", `on_lost = "continue"`), guarded("work", "a", `"1"`, gate.work()),
+	gate := testkit.NewGate(t)
+	w := newWorkspace(t, provider(space, "session_timeout = 4"), lock("a", `on_lost = "continue"`), guarded("work", "a", `"1"`, gate.Work()),
 		lock("later", `lockid = "later"`, "depends_on = [terraform_data.work]"))
-	apply := w.apply()
-	gate.awaitBegun()
-	if err := w.holder().Kill(); err != nil {
+	apply := w.Apply()
+	gate.AwaitBegun()
+	if err := w.Holder().Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the word of the loss", func() bool { return strings.Contains(apply.stderr(), "unguarded.\n") })
-	gate.end()
-	apply.fail()
-	if d := apply.err(); d.Summary != "Run Gets No More Locks" || d.Address != "clocker_lock.later" || !strings.Contains(d.Detail, `"e2e"`) {
+	testkit.Eventually(t, "the word of the loss", func() bool { return strings.Contains(apply.Stderr(), "unguarded.\n") })
+	gate.End()
+	apply.Fail()
+	if d := apply.Err(); d.Summary != "Run Gets No More Locks" || d.Address != "clocker_lock.later" || !strings.Contains(d.Detail, `"e2e"`) {
 		t.Errorf("the error is %v", d)
 	}
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 	space.WaitChildren(lockDir, 0)
 	deleteEmpty(space, lockDir)
 }

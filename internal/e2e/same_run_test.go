@@ -40,12 +40,12 @@ func TestSameLockTwiceInOneRun(t *testing.T) {
 			t.Parallel()
 			space := zktest.NewSpace(t)
 			w := newWorkspace(t, append([]string{provider(space)}, blocks(space)...)...)
-			w.apply().succeed()
+			w.Apply().Succeed()
 			a, b := w.state("clocker_lock.a"), w.state("clocker_lock.b")
 			if a["znode"] == nil || a["znode"] != b["znode"] || a["fencing_token"] != b["fencing_token"] {
 				t.Errorf("one block has %v, and the other %v", a, b)
 			}
-			w.awaitNoProcess()
+			w.AwaitNoProcess()
 		})
 	}
 }
@@ -62,12 +62,12 @@ func TestMoreOfTheSameLockInOneRunIsAnError(t *testing.T) {
 			t.Parallel()
 			space := zktest.NewSpace(t)
 			w := newWorkspace(t, provider(space), lock("a", asks[0]...), lock("b", append(asks[1], "lockwait = -1", "depends_on = [clocker_lock.a]")...))
-			apply := w.apply()
-			apply.fail()
-			if d := apply.err(); d.Summary != "Lock Held In Another Way By This Run" || d.Address != "clocker_lock.b" || !strings.Contains(d.Snippet.Code, "lockid") {
+			apply := w.Apply()
+			apply.Fail()
+			if d := apply.Err(); d.Summary != "Lock Held In Another Way By This Run" || d.Address != "clocker_lock.b" || !strings.Contains(d.Snippet.Code, "lockid") {
 				t.Errorf("the error is %v", d)
 			}
-			w.awaitNoProcess()
+			w.AwaitNoProcess()
 		})
 	}
 }

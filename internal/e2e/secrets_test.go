@@ -16,6 +16,7 @@ import (
 
 	"github.com/shirou/gopsutil/v4/process"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -42,10 +43,10 @@ func TestSecretsOfVariables(t *testing.T) {
     cert_file = var.cert
     key_file  = var.key
   }`, addr+s.Chroot(), s.patience(addr), sessionTimeout, s.servers.CA)))...)
-		write(t, filepath.Join(w.dir, secretsFile), fmt.Sprintf("password = %q\ncert = %q\nkey = %q\n", password, client.Cert, client.Key))
+		write(t, filepath.Join(w.Dir, secretsFile), fmt.Sprintf("password = %q\ncert = %q\nkey = %q\n", password, client.Cert, client.Key))
 		return w
 	}
-	if w := workspaceAt(s.addr); !w.knowsEphemeralVariables() {
+	if w := workspaceAt(s.addr); !w.CLI.Knows(testkit.EphemeralBlocks) {
 		t.Skip("this command line keeps all variables in its plans")
 	}
 	found := tellAll(t, s, []string{password, pemLine(client.Key), pemLine(client.Cert)}, workspaceAt)
@@ -66,7 +67,7 @@ func TestSecretsOfTheEnvironment(t *testing.T) {
 			"CLOCKER_USERNAME": "alice", "CLOCKER_PASSWORD": password, "CLOCKER_ACL": "creator",
 			"CLOCKER_TLS_CA_FILE": s.servers.CA, "CLOCKER_TLS_CERT_FILE": client.Cert, "CLOCKER_TLS_KEY_FILE": zktest.WriteSecret(t, "key.pem", client.Key),
 		} {
-			w.setenv(name, value)
+			w.Setenv(name, value)
 		}
 		return w
 	})
@@ -82,7 +83,7 @@ func TestSecretsOfTheEnvironment(t *testing.T) {
 	}
 }
 
-// patience is the connect timeout, in seconds, of a run that is to connect, and of
+// testkit.Patience is the connect timeout, in seconds, of a run that is to connect, and of
 // one that cannot.
 func (s *secure) patience(addr string) int {
 	if addr == s.addr {
@@ -129,30 +130,30 @@ func (f *found) search(t *testing.T, where, text string) {
 func tellAll(t *testing.T, s *secure, secrets []string, workspace func(addr string, blocks ...string) *workspace) *found {
 	t.Helper()
 	f := &found{secrets: secrets}
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	blocks := []string{
 		lock("a", `info = "a test"`), lock("durable", `lockid = "durable"`, `hold_until = "destroyed"`),
 		`data "clocker_lock" "a" { lockid = "other" }`,
 	}
-	w := workspace(s.addr, append(blocks, guarded("work", "a", `"1"`, gate.work()))...)
+	w := workspace(s.addr, append(blocks, guarded("work", "a", `"1"`, gate.Work()))...)
 	temp := t.TempDir()
-	end := func(c *command, good bool) {
+	end := func(c *testkit.Command, good bool) {
 		t.Helper()
-		if code := c.wait(); (code == 0) != good {
-			t.Fatalf("%v: exit code %d", c.Args, code)
+		if code := c.Wait(); (code == 0) != good {
+			t.Fatalf("%v: exit code %d", c.Cmd.Args, code)
 		}
-		f.search(t, fmt.Sprint("the output of ", c.Args), c.stdout()+c.stderr())
+		f.search(t, fmt.Sprint("the output of ", c.Cmd.Args), c.Stdout()+c.Stderr())
 	}
-	w.setenv("TMPDIR", temp)
-	w.setenv("CLOCKER_DEBUG_HOLDER", "true") // else only root sees the holder's environment
-	w.setenv("TF_LOG", "trace")
-	holderLog := filepath.Join(filepath.Dir(w.dir), "holder.log")
-	w.setenv("CLOCKER_LOG_PATH", holderLog)
+	w.Setenv("TMPDIR", temp)
+	w.Setenv("CLOCKER_DEBUG_HOLDER", "true") // else only root sees the holder's environment
+	w.Setenv("TF_LOG", "trace")
+	holderLog := filepath.Join(filepath.Dir(w.Dir), "holder.log")
+	w.Setenv("CLOCKER_LOG_PATH", holderLog)
 
-	end(w.start("plan", "-input=false", "-out="+planFile), true)
-	end(w.start("show", "-json", planFile), true)
-	apply := w.apply()
-	gate.awaitBegun()
+	end(w.Start("plan", "-input=false", "-out="+testkit.PlanFile), true)
+	end(w.Start("show", "-json", testkit.PlanFile), true)
+	apply := w.Apply()
+	gate.AwaitBegun()
 	f.lookAtProcesses(t)
 	for _, path := range s.Tree() {
 		data, _ := s.Get(path)
@@ -160,11 +161,11 @@ func tellAll(t *testing.T, s *secure, secrets []string, workspace func(addr stri
 	}
 	for _, addr := range []string{s.addr, s.Addr()} { // where the lock is held, and where nobody speaks TLS
 		other := workspace(addr, blocks...)
-		other.setenv("TF_LOG", "trace")
-		end(other.apply(), false)
-		f.searchFiles(t, filepath.Dir(other.dir))
+		other.Setenv("TF_LOG", "trace")
+		end(other.Apply(), false)
+		f.searchFiles(t, filepath.Dir(other.Dir))
 	}
-	gate.end()
+	gate.End()
 	end(apply, true)
 	switch info, err := os.Stat(holderLog); {
 	case err != nil:
@@ -172,15 +173,15 @@ func tellAll(t *testing.T, s *secure, secrets []string, workspace func(addr stri
 	case info.Size() == 0 || info.Mode() != 0o600:
 		t.Errorf("the holder's log has the mode %v and %d bytes", info.Mode(), info.Size())
 	}
-	if !strings.Contains(apply.stderr(), "[TRACE]") {
+	if !strings.Contains(apply.Stderr(), "[TRACE]") {
 		t.Error("nothing was logged")
 	}
-	end(w.start("show", "-json"), true)
-	f.searchFiles(t, filepath.Dir(w.dir))
-	end(w.start("destroy", "-auto-approve", "-input=false"), true)
-	f.searchFiles(t, filepath.Dir(w.dir))
+	end(w.Start("show", "-json"), true)
+	f.searchFiles(t, filepath.Dir(w.Dir))
+	end(w.Start("destroy", "-auto-approve", "-input=false"), true)
+	f.searchFiles(t, filepath.Dir(w.Dir))
 	s.WaitGone("/_zklocking/durable")
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 	if entries, err := os.ReadDir(temp); err != nil || len(entries) > 0 {
 		t.Errorf("the directory for temporary files has %v, %v", entries, err)
 	}
@@ -208,7 +209,7 @@ func (f *found) searchFiles(t *testing.T, dir string) {
 	t.Helper()
 	files := os.DirFS(dir)
 	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() || entry.Name() == secretsFile || entry.Name() == providerFile {
+		if err != nil || !entry.Type().IsRegular() || entry.Name() == secretsFile || entry.Name() == "terraform-provider-clocker" {
 			return err
 		}
 		content, err := fs.ReadFile(files, path)
@@ -243,17 +244,4 @@ func (f *found) searchFiles(t *testing.T, dir string) {
 func pemLine(pem string) string {
 	lines := strings.Split(strings.TrimSpace(pem), "\n")
 	return lines[len(lines)-3]
-}
-
-// knowsEphemeralVariables is true from Terraform 1.10 and OpenTofu 1.11.
-func (w *workspace) knowsEphemeralVariables() bool {
-	w.t.Helper()
-	version := w.start("version")
-	version.succeed()
-	var name string
-	var minor int
-	if _, err := fmt.Sscanf(version.stdout(), "%s v1.%d", &name, &minor); err != nil {
-		w.t.Fatalf("%s: %v", version.stdout(), err)
-	}
-	return minor >= 10 && name == "Terraform" || minor >= 11
 }

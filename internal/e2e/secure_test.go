@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -52,12 +53,12 @@ const alice = "username = \"alice\"\n  password = \"wonderland\"\n  acl = \"crea
 func TestReservedLockOverMutualTLS(t *testing.T) {
 	t.Parallel()
 	s := newSecure(t)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	hers := newWorkspace(t, s.provider(t, "team", alice, `owner = "alice's run"`),
 		lock("a"), lock("durable", `lockid = "reserved"`, `hold_until = "destroyed"`),
-		guarded("work", "a", `"1"`, gate.work()))
-	apply := hers.apply()
-	gate.awaitBegun()
+		guarded("work", "a", `"1"`, gate.Work()))
+	apply := hers.Apply()
+	gate.AwaitBegun()
 	znode := lockDir + "/" + s.WaitChildren(lockDir, 1)[0]
 	if acl := s.ACL(znode); len(acl) != 3 || rights(acl, "x509:CN=team") != all || rights(acl, "digest:alice:") != all || rights(acl, "world:anyone") != "r" {
 		t.Errorf("the ACL of the lock is %v", acl)
@@ -65,34 +66,34 @@ func TestReservedLockOverMutualTLS(t *testing.T) {
 
 	for name, test := range map[string]struct{ provider, says string }{
 		"another user":     {s.provider(t, "other", strings.ReplaceAll(alice, "alice", "bob")), `the user "bob"`},
-		"another password": {s.provider(t, "other", strings.ReplaceAll(alice, "wonderland", "guessed")), `with another one that is another user`},
-		"nobody":           {provider(s.Space), `nobody: set username`},
+		"another password": {s.provider(t, "other", strings.ReplaceAll(alice, "wonderland", "guessed")), `the same name with another password is another user`},
+		"nobody":           {provider(s.Space), `no user: set username`},
 	} {
 		for _, lockid := range []string{"e2e", "reserved"} {
 			w := newWorkspace(t, test.provider, lock("a", fmt.Sprintf("lockid = %q", lockid), "lockwait = -1"))
-			refused := w.apply()
-			refused.fail()
-			if d := refused.err(); d.Summary != "No Permission For Lock" || !strings.Contains(unwrapped(d.Detail), test.says) {
+			refused := w.Apply()
+			refused.Fail()
+			if d := refused.Err(); d.Summary != "No Permission For Lock" || !strings.Contains(unwrapped(d.Detail), test.says) {
 				t.Errorf("%s: the error is %v, want %q", name, d, test.says)
 			}
 		}
 		w := newWorkspace(t, test.provider, `data "clocker_lock" "a" { lockid = "e2e" }`,
 			`output "holder" { value = data.clocker_lock.a.holders[0].owner }`)
-		w.apply().succeed()
-		output := w.start("output", "-raw", "holder")
-		output.succeed()
-		if output.stdout() != "alice's run" {
-			t.Errorf("%s sees %q as the holder", name, output.stdout())
+		w.Apply().Succeed()
+		output := w.Start("output", "-raw", "holder")
+		output.Succeed()
+		if output.Stdout() != "alice's run" {
+			t.Errorf("%s sees %q as the holder", name, output.Stdout())
 		}
 	}
 
 	if err := s.server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	gate.end()
-	apply.succeed()
+	gate.End()
+	apply.Succeed()
 	s.WaitGone(lockDir)
-	hers.start("destroy", "-auto-approve", "-input=false").succeed()
+	hers.Start("destroy", "-auto-approve", "-input=false").Succeed()
 	s.WaitGone("/_zklocking/reserved")
 }
 
@@ -127,9 +128,9 @@ func TestMistakesOfConnectingAreExplained(t *testing.T) {
 			t.Parallel()
 			for _, body := range []string{lock("a"), `data "clocker_lock" "a" { lockid = "e2e" }`} {
 				w := newWorkspace(t, block(`provider "clocker"`, fmt.Sprintf("zookeeper = %q\nconnect_timeout = 5\n%s", test.servers+s.Chroot(), test.tls)), body)
-				apply := w.apply()
-				apply.fail()
-				if d := apply.err(); d.Summary != "ZooKeeper Cannot Be Reached" || !strings.Contains(unwrapped(d.Detail), test.says) {
+				apply := w.Apply()
+				apply.Fail()
+				if d := apply.Err(); d.Summary != "ZooKeeper Cannot Be Reached" || !strings.Contains(unwrapped(d.Detail), test.says) {
 					t.Errorf("the error is %v, want %q", d, test.says)
 				}
 			}
@@ -144,9 +145,9 @@ func TestMistakesOfConnectingAreExplained(t *testing.T) {
 		identity := s.clients.Client(t, "team")
 		w := newWorkspace(t, block(`provider "clocker"`, fmt.Sprintf("zookeeper = %q\ntls {\n insecure_skip_verify = true\n cert_file = %q\n key_file = %q\n}",
 			s.addr+s.Chroot(), identity.Cert, identity.Key)), lock("a"))
-		apply := w.apply()
-		apply.succeed()
-		if !strings.Contains(apply.stdout(), "Servers Are Not Verified") {
+		apply := w.Apply()
+		apply.Succeed()
+		if !strings.Contains(apply.Stdout(), "Servers Are Not Verified") {
 			t.Error("there is no warning")
 		}
 	})
@@ -163,19 +164,19 @@ func TestLocksOnTwoEnsembles(t *testing.T) {
 			alias, first.ConnectString(), sessionTimeout, user, user, extra))
 	}
 	there := fmt.Sprintf("zookeeper = %q", second.ConnectString())
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	// The root of each user's locks is that user's alone.
 	w := newWorkspace(t,
 		as("", "alice", ""), as(`alias = "bob"`, "bob", `lock_root = "/bobs"`),
 		lock("one", `lockid = "one"`), lock("two", `lockid = "two"`),
 		lock("bobs", `lockid = "bobs"`, "provider = clocker.bob"),
 		lock("there", `lockid = "there"`, there), lock("bobs_there", `lockid = "bobs-there"`, there, "provider = clocker.bob"),
-		strings.Replace(guarded("work", "one", `"1"`, gate.work()), "[clocker_lock.one]",
+		strings.Replace(guarded("work", "one", `"1"`, gate.Work()), "[clocker_lock.one]",
 			"[clocker_lock.one, clocker_lock.two, clocker_lock.bobs, clocker_lock.there, clocker_lock.bobs_there]", 1))
 	first.AllowEmpty("/bobs")
 	second.AllowEmpty("/bobs")
-	apply := w.apply()
-	gate.awaitBegun()
+	apply := w.Apply()
+	gate.AwaitBegun()
 	session := map[string]int64{}
 	for name, lock := range map[string]struct {
 		space     *zktest.Space
@@ -200,8 +201,8 @@ func TestLocksOnTwoEnsembles(t *testing.T) {
 	if session["one"] == session["bobs"] || session["one"] == session["there"] || session["there"] == session["bobs there"] {
 		t.Error("two users, or two ensembles, share a session")
 	}
-	gate.end()
-	apply.succeed()
+	gate.End()
+	apply.Succeed()
 	for _, space := range []*zktest.Space{first, second} {
 		space.WaitChildren("/_zklocking", 0)
 		space.WaitChildren("/bobs", 0)

@@ -22,11 +22,11 @@ func TestGrantedSessionTimeoutIsLogged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			space := zktest.NewSpaceOn(t, server)
 			w := newWorkspace(t, provider(space, tc.asked), lock("a"))
-			w.setenv("TF_LOG_PROVIDER", "INFO")
-			apply := w.apply()
-			apply.succeed()
+			w.Setenv("TF_LOG_PROVIDER", "INFO")
+			apply := w.Apply()
+			apply.Succeed()
 			const message = "the server granted another session timeout"
-			log := apply.stderr()
+			log := apply.Stderr()
 			if said := strings.Contains(log, message); said != (tc.says != "") || !strings.Contains(log, tc.says) {
 				t.Errorf("want %q in the log:\n%s", tc.says, log)
 			}

@@ -17,13 +17,13 @@ func TestEditedStateReleasesNoOtherLock(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	victim := newWorkspace(t, provider(space), durableLock("a", `lockid = "victim"`))
-	victim.apply().succeed()
+	victim.Apply().Succeed()
 	theirs := "/_zklocking/victim/" + wantDurable(t, space, "/_zklocking/victim")
 
 	w := newWorkspace(t, provider(space), durableLock("a"))
-	w.apply().succeed()
+	w.Apply().Succeed()
 	ours := lockDir + "/" + wantDurable(t, space, lockDir)
-	file := filepath.Join(w.dir, "terraform.tfstate")
+	file := filepath.Join(w.Dir, "terraform.tfstate")
 	state, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -38,8 +38,8 @@ func TestEditedStateReleasesNoOtherLock(t *testing.T) {
 		edit(strings.Replace(string(state), space.Path(ours), space.Path(forged), 1))
 		for _, args := range [][]string{{}, {"-refresh=false"}} {
 			destroy := w.destroy(args...)
-			destroy.fail()
-			if d := destroy.err(); d.Summary != "Znode Of Another Lock" || !strings.Contains(unwrapped(d.Detail), space.Path(lockDir)) {
+			destroy.Fail()
+			if d := destroy.Err(); d.Summary != "Znode Of Another Lock" || !strings.Contains(unwrapped(d.Detail), space.Path(lockDir)) {
 				t.Errorf("%s: the error is %v", forged, d)
 			}
 		}
@@ -50,11 +50,11 @@ func TestEditedStateReleasesNoOtherLock(t *testing.T) {
 	edit(string(state))
 	w.configure(provider(space, `lock_root = "/elsewhere"`), durableLock("a"))
 	moved := w.destroy()
-	moved.fail()
-	if d := moved.err(); !strings.Contains(unwrapped(d.Detail), "lock_root of the provider or the chroot in zookeeper was changed") {
+	moved.Fail()
+	if d := moved.Err(); !strings.Contains(unwrapped(d.Detail), "lock_root of the provider or the chroot in zookeeper was changed") {
 		t.Errorf("the error is %v", d)
 	}
 	w.configure(provider(space), durableLock("a"))
-	w.destroy().succeed()
-	victim.destroy().succeed()
+	w.destroy().Succeed()
+	victim.destroy().Succeed()
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -21,36 +22,36 @@ const promptly = 4 * time.Second
 // contender.
 func TestInterruptEndsTheWait(t *testing.T) {
 	t.Parallel()
-	for name, interrupt := range map[string]func(*command){
-		"of Terraform":         (*command).interrupt,
-		"of its process group": (*command).interruptGroup, // as a terminal does
+	for name, interrupt := range map[string]func(*testkit.Command){
+		"of Terraform":         (*testkit.Command).Interrupt,
+		"of its process group": (*testkit.Command).InterruptGroup, // as a terminal does
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			space := zktest.NewSpace(t)
 			other := holdForeign(space)
-			gate := newGate(t)
-			w := newWorkspace(t, provider(space), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, gate.work()))
-			apply := w.apply()
+			gate := testkit.NewGate(t)
+			w := newWorkspace(t, provider(space), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, gate.Work()))
+			apply := w.Apply()
 			space.WaitChildren(lockDir, 2)
 			at := time.Now()
 			interrupt(apply)
-			apply.fail()
-			took := apply.ended.Sub(at)
+			apply.Fail()
+			took := apply.Ended.Sub(at)
 			t.Logf("the run ended %v after the interrupt", took.Round(time.Millisecond))
 			if took > promptly {
 				t.Errorf("the run ended %v after the interrupt", took)
 			}
-			if d := apply.err(); d.Summary != "Interrupted" || d.Address != "clocker_lock.a" {
+			if d := apply.Err(); d.Summary != "Interrupted" || d.Address != "clocker_lock.a" {
 				t.Errorf("the error is %v", d)
 			}
-			if gate.hasBegun() {
+			if gate.HasBegun() {
 				t.Error("the guarded work was done")
 			}
 			if left := space.WaitChildren(lockDir, 1); left[0] != other {
 				t.Errorf("the queue is %q, want %q", left, other)
 			}
-			w.awaitNoProcess()
+			w.AwaitNoProcess()
 			space.Delete(lockDir+"/"+other, lockDir)
 		})
 	}
@@ -61,25 +62,25 @@ func TestInterruptEndsTheWait(t *testing.T) {
 func TestInterruptLeavesTheLockToTerraform(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	interrupted := filepath.Join(t.TempDir(), "interrupted")
 	w := newWorkspace(t, provider(space), lock("a"),
-		guarded("work", "a", `"1"`, fmt.Sprintf("trap 'touch %s' INT; until %s; do :; done", interrupted, gate.work())))
-	apply := w.apply()
-	gate.awaitBegun()
-	w.awaitNoProvider()
+		guarded("work", "a", `"1"`, fmt.Sprintf("trap 'touch %s' INT; until %s; do :; done", interrupted, gate.Work())))
+	apply := w.Apply()
+	gate.AwaitBegun()
+	w.AwaitNoProvider()
 	held := space.WaitChildren(lockDir, 1)
 
-	apply.signal(syscall.SIGSTOP) // it takes long to finish
-	apply.interruptGroup()
-	eventually(t, "the interrupt of the work", func() bool { return exists(interrupted) })
-	w.holder()
+	apply.Signal(syscall.SIGSTOP) // it takes long to finish
+	apply.InterruptGroup()
+	testkit.Eventually(t, "the interrupt of the work", func() bool { return exists(interrupted) })
+	w.Holder()
 	if now := space.Children(lockDir); !slices.Equal(now, held) {
 		t.Errorf("while the run goes on the lock's directory has %q, want %q", now, held)
 	}
-	gate.end()
-	apply.signal(syscall.SIGCONT)
-	apply.wait()
+	gate.End()
+	apply.Signal(syscall.SIGCONT)
+	apply.Wait()
 	space.WaitGone(lockDir)
 }
 
@@ -88,12 +89,12 @@ func TestDestroyLeavesNothing(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	w := newWorkspace(t, provider(space), lock("a"))
-	w.apply().succeed()
+	w.Apply().Succeed()
 	space.WaitGone(lockDir)
 
 	// Someone else's lock is no obstacle, and stays.
 	other := holdForeign(space)
-	w.start("destroy", "-json", "-auto-approve", "-input=false").succeed()
+	w.Start("destroy", "-json", "-auto-approve", "-input=false").Succeed()
 	if left := space.Children(lockDir); len(left) != 1 || left[0] != other {
 		t.Errorf("destroy has left %q, want %q", left, other)
 	}
@@ -105,17 +106,17 @@ func TestDestroyLeavesNothing(t *testing.T) {
 func TestReplaceTakesTheNewLockOnly(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	w := newWorkspace(t, provider(space), lock("a", `lockid = "old"`))
-	w.apply().succeed()
+	w.Apply().Succeed()
 	space.WaitGone("/_zklocking/old")
-	w.configure(provider(space), lock("a", `lockid = "new"`), guarded("work", "a", `"1"`, gate.work()))
-	apply := w.apply()
-	gate.awaitBegun()
+	w.configure(provider(space), lock("a", `lockid = "new"`), guarded("work", "a", `"1"`, gate.Work()))
+	apply := w.Apply()
+	gate.AwaitBegun()
 	space.WaitChildren("/_zklocking/new", 1)
 	if space.Exists("/_zklocking/old") {
 		t.Error("the old lock is there")
 	}
-	gate.end()
-	apply.succeed()
+	gate.End()
+	apply.Succeed()
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -59,48 +60,48 @@ func TestLossOfARunThatIsStopping(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		block     string
-		interrupt func(*command)
+		interrupt func(*testkit.Command)
 		known     bool
 	}{
-		"a provider lives":      {"ephemeral.clocker_lock.a", (*command).interrupt, true},
-		"Ctrl-C in a terminal":  {"clocker_lock.a", (*command).interruptGroup, true},
-		"Terraform alone hears": {"clocker_lock.a", (*command).interrupt, false},
+		"a provider lives":      {"ephemeral.clocker_lock.a", (*testkit.Command).Interrupt, true},
+		"Ctrl-C in a terminal":  {"clocker_lock.a", (*testkit.Command).InterruptGroup, true},
+		"Terraform alone hears": {"clocker_lock.a", (*testkit.Command).Interrupt, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			slow := newSlow(t)
 			l := newLosing(t, zktest.NewSpace(t), test.block)
-			file := filepath.Join(l.dir, "holder.log")
-			l.setenv("CLOCKER_LOG_PATH", file)
-			l.configure(provider(l.space, "session_timeout = 10"), blocks[test.block]("a"), after(test.block, "first", l.first.work()), slow.config())
-			apply := l.apply()
+			file := filepath.Join(l.Dir, "holder.log")
+			l.Setenv("CLOCKER_LOG_PATH", file)
+			l.configure(provider(l.space, "session_timeout = 10"), blocks[test.block]("a"), after(test.block, "first", l.first.Work()), slow.config())
+			apply := l.Apply()
 			l.awaitHeld()
-			await(t, "the slow work", slow.asked)
+			testkit.Await(t, "the slow work", slow.asked)
 			if strings.HasPrefix(test.block, "clocker_lock") {
-				l.awaitNoProvider()
+				l.AwaitNoProvider()
 			}
 			test.interrupt(apply)
-			eventually(t, "the interrupt", func() bool { return strings.Contains(apply.stdout(), "Interrupt received") })
+			testkit.Eventually(t, "the interrupt", func() bool { return strings.Contains(apply.Stdout(), "Interrupt received") })
 			if test.known {
-				eventually(t, "the holder's knowledge of the interrupt", func() bool {
+				testkit.Eventually(t, "the holder's knowledge of the interrupt", func() bool {
 					text, _ := os.ReadFile(file)
 					return strings.Contains(string(text), `msg="run interrupted"`)
 				})
 			}
 			l.deleted()
 			says := map[bool]string{true: "This run is stopping already.", false: "Interrupting this run."}[test.known]
-			eventually(t, "the word of the loss", func() bool { return strings.Contains(apply.stderr(), says) })
+			testkit.Eventually(t, "the word of the loss", func() bool { return strings.Contains(apply.Stderr(), says) })
 			if test.known {
-				if !apply.running() {
+				if !apply.Running() {
 					t.Error("the run is over, though it has not finished")
 				}
 				slow.answer()
 			}
-			apply.fail()
-			if again := strings.Contains(apply.stdout(), "Two interrupts"); again == test.known {
+			apply.Fail()
+			if again := strings.Contains(apply.Stdout(), "Two interrupts"); again == test.known {
 				t.Errorf("interrupted again: %t", again)
 			}
-			l.awaitNoProcess()
+			l.AwaitNoProcess()
 			deleteEmpty(l.space, lockDir)
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -21,22 +22,22 @@ func TestUnderAKill(t *testing.T) {
 		c := w.startShell(command.script())
 		command.process()
 		held := space.WaitChildren(lockDir, 1)
-		if err := c.Process.Kill(); err != nil {
+		if err := c.Cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "the end of run", c.exited)
-		w.holder()
+		testkit.Await(t, "the end of run", c.Exited)
+		w.Holder()
 		if now := space.Children(lockDir); len(now) != 1 || now[0] != held[0] {
 			t.Errorf("while the command works the lock's directory has %q, want %q", now, held)
 		}
 		gone := watchGone(t, space, lockDir+"/"+held[0])
-		command.end()
+		command.End()
 		gone()
 		space.WaitGone(lockDir)
 		if got := command.got(); got != "" {
 			t.Errorf("the command got %s", got)
 		}
-		w.awaitNoProcess()
+		w.AwaitNoProcess()
 	})
 	t.Run("of the command", func(t *testing.T) {
 		t.Parallel()
@@ -47,11 +48,11 @@ func TestUnderAKill(t *testing.T) {
 		if err := command.process().Kill(); err != nil {
 			t.Fatal(err)
 		}
-		if code := c.wait(); code != 137 {
+		if code := c.Wait(); code != 137 {
 			t.Errorf("exit code %d, want 137", code)
 		}
 		space.WaitGone(lockDir)
-		w.awaitNoProcess()
+		w.AwaitNoProcess()
 	})
 	t.Run("of both", func(t *testing.T) {
 		t.Parallel()
@@ -60,12 +61,12 @@ func TestUnderAKill(t *testing.T) {
 		w := newUnder(t, space)
 		c := w.startShell(command.script())
 		command.process()
-		if err := syscall.Kill(-c.Process.Pid, syscall.SIGKILL); err != nil {
+		if err := syscall.Kill(-c.Pid(), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		c.wait()
+		c.Wait()
 		space.WaitGone(lockDir)
-		w.awaitNoProcess()
+		w.AwaitNoProcess()
 	})
 	t.Run("of run while it waits", func(t *testing.T) {
 		t.Parallel()
@@ -73,12 +74,12 @@ func TestUnderAKill(t *testing.T) {
 		other := holdForeign(space)
 		command := newCounting(t)
 		w := newUnder(t, space)
-		c := w.startCommand(w.under("--lockid", "e2e", "--lockwait", "-1", "--", "sh", "-c", command.script()))
+		c := w.StartCommand(w.under("--lockid", "e2e", "--lockwait", "-1", "--", "sh", "-c", command.script()))
 		space.WaitChildren(lockDir, 2)
-		c.kill()
+		c.Kill()
 		space.WaitChildren(lockDir, 1)
-		w.awaitNoProcess()
-		if command.hasBegun() {
+		w.AwaitNoProcess()
+		if command.HasBegun() {
 			t.Error("the command was started")
 		}
 		space.Delete(lockDir+"/"+other, lockDir)
@@ -88,21 +89,21 @@ func TestUnderAKill(t *testing.T) {
 		space := zktest.NewSpace(t)
 		command := newCounting(t)
 		w := newUnder(t, space)
-		w.setenv("CLOCKER_SESSION_TIMEOUT", "2")
+		w.Setenv("CLOCKER_SESSION_TIMEOUT", "2")
 		c := w.startShell(command.script())
 		command.process()
-		if err := w.holder().Kill(); err != nil {
+		if err := w.Holder().Kill(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the interrupt of the command", func() bool { return command.got() != "" })
-		command.end()
-		if code := c.wait(); code != 74 {
+		testkit.Eventually(t, "the interrupt of the command", func() bool { return command.got() != "" })
+		command.End()
+		if code := c.Wait(); code != 74 {
 			t.Errorf("exit code %d, want 74", code)
 		}
-		if got := command.got(); got != "INT" || !strings.Contains(c.stderr(), "the process that held it has ended") {
-			t.Errorf("the command got %s, and the user %q", got, c.stderr())
+		if got := command.got(); got != "INT" || !strings.Contains(c.Stderr(), "the process that held it has ended") {
+			t.Errorf("the command got %s, and the user %q", got, c.Stderr())
 		}
-		w.awaitNoProcess()
+		w.AwaitNoProcess()
 		space.WaitChildren(lockDir, 0)
 		deleteEmpty(space, lockDir)
 	})

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -20,25 +21,25 @@ func TestUnderATerminal(t *testing.T) {
 	cmd := w.under("--lockid", "e2e", "--", "sh", "-c", "read -r line; echo \"typed $line\"; "+work.script())
 	cmd.Stdin = slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	c := w.startCommand(cmd)
+	c := w.StartCommand(cmd)
 	_ = slave.Close()
 	if _, err := master.WriteString("hello\n"); err != nil {
 		t.Fatal(err)
 	}
 	work.process()
-	eventually(t, "what the command has read", func() bool { return c.stdout() == "typed hello\n" })
+	testkit.Eventually(t, "what the command has read", func() bool { return c.Stdout() == "typed hello\n" })
 	w.awaitListener()
 	if _, err := master.WriteString("\x03"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the interrupt of the command", func() bool { return work.got() != "" })
-	work.end()
-	c.succeed()
+	testkit.Eventually(t, "the interrupt of the command", func() bool { return work.got() != "" })
+	work.End()
+	c.Succeed()
 	if got := work.got(); got != "INT" {
 		t.Errorf("the command got %s, want INT once", got)
 	}
 	space.WaitGone(lockDir)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 // Where `run` is process 1 of a container, its end kills every process there, the holder
@@ -52,26 +53,26 @@ func TestUnderAsProcessOne(t *testing.T) {
 	work := newCounting(t)
 	w := newUnder(t, space)
 	args := append([]string{"--pid", "--fork", "--mount-proc"}, w.under("--lockid", "e2e", "--", "sh", "-c", work.script()).Args...)
-	c := w.startCommand(exec.Command("unshare", args...))
-	work.awaitBegun()
+	c := w.StartCommand(exec.Command("unshare", args...))
+	work.AwaitBegun()
 	w.awaitListener()
 	space.WaitChildren(lockDir, 1)
-	for command, found := range w.copies() {
+	for command, found := range w.Processes() {
 		if strings.HasPrefix(command, "run ") {
 			if err := found[0].SendSignal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	eventually(t, "the signal to the command", func() bool { return work.got() != "" })
+	testkit.Eventually(t, "the signal to the command", func() bool { return work.got() != "" })
 	space.WaitChildren(lockDir, 1)
-	work.end()
-	c.succeed()
+	work.End()
+	c.Succeed()
 	if got := work.got(); got != "TERM" {
 		t.Errorf("the command got %s, want TERM once", got)
 	}
 	space.WaitGone(lockDir)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 // The reason of a loss reaches a standard error that is a socket, as below programs that
@@ -84,19 +85,19 @@ func TestUnderALostLockIsToldOnASocket(t *testing.T) {
 	cmd := exec.Command("sh", append([]string{"-c", `exec "$0" "$@" 2>&4 4>&-`}, w.under("--lockid", "e2e", "--", "sh", work.file()).Args...)...)
 	socket, told := openSocket(t)
 	cmd.ExtraFiles = []*os.File{socket}
-	c := w.startCommand(cmd)
+	c := w.StartCommand(cmd)
 	_ = socket.Close()
 	work.process()
 	held := space.WaitChildren(lockDir, 1)
 	space.Delete(lockDir + "/" + held[0])
-	eventually(t, "the interrupt of the command", func() bool { return work.got() != "" })
-	work.end()
-	if code := c.wait(); code != 74 {
+	testkit.Eventually(t, "the interrupt of the command", func() bool { return work.got() != "" })
+	work.End()
+	if code := c.Wait(); code != 74 {
 		t.Errorf("exit code %d, want 74", code)
 	}
-	if text := await(t, "the end of the socket", told); !strings.Contains(text, "somebody deleted its znode. Interrupting this run.") {
+	if text := testkit.Await(t, "the end of the socket", told); !strings.Contains(text, "somebody deleted its znode. Interrupting this run.") {
 		t.Errorf("the user was told %q", text)
 	}
 	deleteEmpty(space, lockDir)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -20,20 +21,20 @@ func TestUnderASignal(t *testing.T) {
 		TERM = syscall.SIGTERM
 		HUP  = syscall.SIGHUP
 	)
-	alone := func(s syscall.Signal) func(*testing.T, *workspace, *command, *counting) {
-		return func(_ *testing.T, _ *workspace, c *command, _ *counting) { c.signal(s) }
+	alone := func(s syscall.Signal) func(*testing.T, *workspace, *testkit.Command, *counting) {
+		return func(_ *testing.T, _ *workspace, c *testkit.Command, _ *counting) { c.Signal(s) }
 	}
-	group := func(s syscall.Signal) func(*testing.T, *workspace, *command, *counting) {
-		return func(t *testing.T, _ *workspace, c *command, _ *counting) {
-			if err := syscall.Kill(-c.Process.Pid, s); err != nil {
+	group := func(s syscall.Signal) func(*testing.T, *workspace, *testkit.Command, *counting) {
+		return func(t *testing.T, _ *workspace, c *testkit.Command, _ *counting) {
+			if err := syscall.Kill(-c.Pid(), s); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	all := func(s syscall.Signal) func(*testing.T, *workspace, *command, *counting) {
-		return func(_ *testing.T, w *workspace, _ *command, work *counting) {
+	all := func(s syscall.Signal) func(*testing.T, *workspace, *testkit.Command, *counting) {
+		return func(_ *testing.T, w *workspace, _ *testkit.Command, work *counting) {
 			_ = work.process().Signal(s)
-			for _, found := range w.copies() {
+			for _, found := range w.Processes() {
 				for _, p := range found {
 					_ = p.SendSignal(s)
 				}
@@ -41,7 +42,7 @@ func TestUnderASignal(t *testing.T) {
 		}
 	}
 	for name, tc := range map[string]struct {
-		send func(*testing.T, *workspace, *command, *counting)
+		send func(*testing.T, *workspace, *testkit.Command, *counting)
 		want string
 	}{
 		"INT alone":    {alone(INT), "INT"},
@@ -49,10 +50,10 @@ func TestUnderASignal(t *testing.T) {
 		"HUP alone":    {alone(HUP), "HUP"},
 		"INT to group": {group(INT), "INT"},
 		// What GitHub Actions sends to a job that is cancelled, in seven seconds and a half.
-		"INT and then TERM alone": {func(t *testing.T, _ *workspace, c *command, work *counting) {
-			c.signal(INT)
-			eventually(t, "the first signal", func() bool { return work.got() != "" })
-			c.signal(TERM)
+		"INT and then TERM alone": {func(t *testing.T, _ *workspace, c *testkit.Command, work *counting) {
+			c.Signal(INT)
+			testkit.Eventually(t, "the first signal", func() bool { return work.got() != "" })
+			c.Signal(TERM)
 		}, "INT"},
 		"TERM to all": {all(TERM), "TERM"},
 		"HUP to all":  {all(HUP), "HUP"},
@@ -66,15 +67,15 @@ func TestUnderASignal(t *testing.T) {
 			work.process()
 			w.awaitListener()
 			tc.send(t, w, c, work)
-			eventually(t, "the signal to the command", func() bool { return work.got() != "" })
+			testkit.Eventually(t, "the signal to the command", func() bool { return work.got() != "" })
 			space.WaitChildren(lockDir, 1)
 			// This one comes after the first would have been passed on, and ends the command.
-			c.signal(syscall.SIGUSR1)
-			if code, want := c.wait(), 128+int(syscall.SIGUSR1); code != want {
+			c.Signal(syscall.SIGUSR1)
+			if code, want := c.Wait(), 128+int(syscall.SIGUSR1); code != want {
 				t.Errorf("exit code %d, want %d", code, want)
 			}
 			space.WaitGone(lockDir)
-			w.awaitNoProcess()
+			w.AwaitNoProcess()
 			if got := work.got(); got != tc.want {
 				t.Errorf("the command got %s, want %s once", got, tc.want)
 			}
@@ -85,9 +86,9 @@ func TestUnderASignal(t *testing.T) {
 // Ctrl-C ends the wait at once, and leaves nothing.
 func TestUnderAnInterruptedWait(t *testing.T) {
 	t.Parallel()
-	for name, interrupt := range map[string]func(*command){
-		"alone": (*command).interrupt,
-		"group": (*command).interruptGroup,
+	for name, interrupt := range map[string]func(*testkit.Command){
+		"alone": (*testkit.Command).Interrupt,
+		"group": (*testkit.Command).InterruptGroup,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -95,19 +96,19 @@ func TestUnderAnInterruptedWait(t *testing.T) {
 			other := holdForeign(space)
 			work := newCounting(t)
 			w := newUnder(t, space)
-			c := w.startCommand(w.under("--lockid", "e2e", "--lockwait", "-1", "--", "sh", "-c", work.script()))
+			c := w.StartCommand(w.under("--lockid", "e2e", "--lockwait", "-1", "--", "sh", "-c", work.script()))
 			space.WaitChildren(lockDir, 2)
 			interrupt(c)
-			if code := c.wait(); code != 130 {
+			if code := c.Wait(); code != 130 {
 				t.Errorf("exit code %d, want 130", code)
 			}
 			if left := space.WaitChildren(lockDir, 1); left[0] != other {
 				t.Errorf("the queue is %q, want %q", left, other)
 			}
-			if work.hasBegun() {
+			if work.HasBegun() {
 				t.Error("the command was started")
 			}
-			w.awaitNoProcess()
+			w.AwaitNoProcess()
 			space.Delete(lockDir+"/"+other, lockDir)
 		})
 	}
@@ -136,27 +137,27 @@ func TestUnderALostLock(t *testing.T) {
 			if tc.stopping {
 				script = "exec sh " + work.file()
 			}
-			c := w.startCommand(w.under(append(append([]string{"--lockid", "e2e"}, tc.flags...), "--", "sh", "-c", script)...))
+			c := w.StartCommand(w.under(append(append([]string{"--lockid", "e2e"}, tc.flags...), "--", "sh", "-c", script)...))
 			work.process()
 			if tc.stopping {
-				c.signal(syscall.SIGTERM)
-				eventually(t, "the signal to the command", func() bool { return work.got() != "" })
+				c.Signal(syscall.SIGTERM)
+				testkit.Eventually(t, "the signal to the command", func() bool { return work.got() != "" })
 			}
 			held := space.WaitChildren(lockDir, 1)
 			space.Delete(lockDir + "/" + held[0])
-			eventually(t, "the word of the loss", func() bool { return strings.Contains(c.stderr(), tc.says) })
+			testkit.Eventually(t, "the word of the loss", func() bool { return strings.Contains(c.Stderr(), tc.says) })
 			if tc.want == "INT" {
-				eventually(t, "the interrupt of the command", func() bool { return work.got() != "" })
+				testkit.Eventually(t, "the interrupt of the command", func() bool { return work.got() != "" })
 			}
-			work.end()
-			if code := c.wait(); code != 74 {
+			work.End()
+			if code := c.Wait(); code != 74 {
 				t.Errorf("exit code %d, want 74", code)
 			}
 			if got := work.got(); got != tc.want {
 				t.Errorf("the command got %s, want %s", got, tc.want)
 			}
 			deleteEmpty(space, lockDir)
-			w.awaitNoProcess()
+			w.AwaitNoProcess()
 		})
 	}
 }
@@ -166,11 +167,11 @@ func TestUnderALostLock(t *testing.T) {
 func TestUnderAShellThatDies(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		send func(*command)
+		send func(*testkit.Command)
 		want string
 	}{
-		"run alone": {func(c *command) { c.signal(syscall.SIGTERM) }, "INT"},
-		"the group": {func(c *command) { _ = syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }, "TERM"},
+		"run alone": {func(c *testkit.Command) { c.Signal(syscall.SIGTERM) }, "INT"},
+		"the group": {func(c *testkit.Command) { _ = syscall.Kill(-c.Pid(), syscall.SIGTERM) }, "TERM"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -181,18 +182,18 @@ func TestUnderAShellThatDies(t *testing.T) {
 			work.process()
 			w.awaitListener()
 			tc.send(c)
-			eventually(t, "the word of what goes on", func() bool { return strings.Contains(c.stderr(), "what it has started has not") })
-			eventually(t, "the signal to the work", func() bool { return work.got() != "" })
+			testkit.Eventually(t, "the word of what goes on", func() bool { return strings.Contains(c.Stderr(), "what it has started has not") })
+			testkit.Eventually(t, "the signal to the work", func() bool { return work.got() != "" })
 			space.WaitChildren(lockDir, 1)
-			work.end()
-			if code := c.wait(); code != 143 {
+			work.End()
+			if code := c.Wait(); code != 143 {
 				t.Errorf("exit code %d, want that of the shell, 143", code)
 			}
 			if got := work.got(); got != tc.want {
 				t.Errorf("the work got %s, want %s", got, tc.want)
 			}
 			space.WaitGone(lockDir)
-			w.awaitNoProcess()
+			w.AwaitNoProcess()
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -17,27 +18,27 @@ import (
 func TestUnderPlanAndApply(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	planned, gate := newGate(t), newGate(t)
-	w := newUnder(t, space, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.work()))
+	planned, gate := testkit.NewGate(t), testkit.NewGate(t)
+	w := newUnder(t, space, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.Work()))
 	c := w.startShell(fmt.Sprintf(`set -e
 %[1]q plan -input=false -out=saved
 %[2]s
-%[1]q apply -json -input=false saved`, w.cli, planned.work()))
-	planned.awaitBegun()
+%[1]q apply -json -input=false saved`, w.CLI.Path, planned.Work()))
+	planned.AwaitBegun()
 	held := space.WaitChildren(lockDir, 1)
-	planned.end()
-	gate.awaitBegun()
-	w.awaitNoProvider()
+	planned.End()
+	gate.AwaitBegun()
+	w.AwaitNoProvider()
 	if now := space.Children(lockDir); len(now) != 1 || now[0] != held[0] {
 		t.Errorf("the lock's directory has %q, want %q", now, held)
 	}
-	gate.end()
-	c.succeed()
+	gate.End()
+	c.Succeed()
 	if znode := w.state("clocker_lock.a")["znode"]; !strings.HasSuffix(fmt.Sprint(znode), held[0]) {
 		t.Errorf("the block has %v, want %s", znode, held[0])
 	}
 	space.WaitGone(lockDir)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 // A lock that a block has taken is held until the run has ended, which outlives the
@@ -45,26 +46,26 @@ func TestUnderPlanAndApply(t *testing.T) {
 func TestUnderTwoApplies(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	between := newGate(t)
+	between := testkit.NewGate(t)
 	w := newUnder(t, space, provider(space), lock("a", `lockid = "own"`))
 	c := w.startShell(fmt.Sprintf(`set -e
 %[1]q apply -auto-approve -input=false
 %[2]s
-%[1]q plan -input=false -detailed-exitcode`, w.cli, between.work()))
-	between.awaitBegun()
+%[1]q plan -input=false -detailed-exitcode`, w.CLI.Path, between.Work()))
+	between.AwaitBegun()
 	space.WaitChildren("/_zklocking/own", 1)
-	between.end()
-	c.succeed() // the plan has no changes
+	between.End()
+	c.Succeed() // the plan has no changes
 	space.WaitGone("/_zklocking/own")
 	space.WaitGone(lockDir)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 // Under a lock, a destroy and its destroy-time provisioners are guarded, too.
 func TestUnderDestroy(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	w := newUnder(t, space, provider(space), lock("a"), fmt.Sprintf(`
 resource "terraform_data" "work" {
   depends_on = [clocker_lock.a]
@@ -73,20 +74,20 @@ resource "terraform_data" "work" {
     command = %q
   }
 }
-`, gate.work()))
-	w.apply().succeed()
+`, gate.Work()))
+	w.Apply().Succeed()
 	space.WaitGone(lockDir)
-	c := w.startUnder(w.cli, "destroy", "-auto-approve", "-input=false")
-	gate.awaitBegun()
+	c := w.startUnder(w.CLI.Path, "destroy", "-auto-approve", "-input=false")
+	gate.AwaitBegun()
 	space.WaitChildren(lockDir, 1)
 	refused := w.startUnder("true")
-	if code := refused.wait(); code != 75 {
+	if code := refused.Wait(); code != 75 {
 		t.Errorf("exit code %d of another one during the destroy, want 75", code)
 	}
-	gate.end()
-	c.succeed()
+	gate.End()
+	c.Succeed()
 	space.WaitGone(lockDir)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 // A `run` below a `run` is part of it, and has its locks at once. Its own locks end with
@@ -94,25 +95,23 @@ resource "terraform_data" "work" {
 func TestUnderAnother(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	inner, outer := newGate(t), newGate(t)
+	inner, outer := testkit.NewGate(t), testkit.NewGate(t)
 	w := newUnder(t, space)
 	c := w.startShell(fmt.Sprintf(`set -e
 %q run --lockid e2e --lockid inner -- sh -c %q
-%s`, filepath.Join(w.plugins, providerFile), inner.work(), outer.work()))
-	inner.awaitBegun()
+%s`, w.Program, inner.Work(), outer.Work()))
+	inner.AwaitBegun()
 	space.WaitChildren(lockDir, 1)
 	space.WaitChildren("/_zklocking/inner", 1)
-	if _, holders := w.processes(); len(holders) != 1 {
-		t.Errorf("there are %d holders, want one", len(holders))
-	}
-	inner.end()
-	outer.awaitBegun()
+	w.Holder() // one
+	inner.End()
+	outer.AwaitBegun()
 	space.WaitChildren(lockDir, 1)
 	space.WaitGone("/_zklocking/inner")
-	outer.end()
-	c.succeed()
+	outer.End()
+	c.Succeed()
 	space.WaitGone(lockDir)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 // A run that is named by the environment only, of a command that has ended or is not
@@ -120,53 +119,53 @@ func TestUnderAnother(t *testing.T) {
 func TestUnderAStrangersRun(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	w := newUnder(t, space)
 	file := filepath.Join(t.TempDir(), "run")
-	first := w.startShell(fmt.Sprintf(`printf %%s "$CLOCKER_RUN" >%q; %s`, file, gate.work()))
-	gate.awaitBegun()
+	first := w.startShell(fmt.Sprintf(`printf %%s "$CLOCKER_RUN" >%q; %s`, file, gate.Work()))
+	gate.AwaitBegun()
 	stranger := w.under("--lockid", "e2e", "--", "true")
 	token, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.setenv("CLOCKER_RUN", string(token))
-	if code := w.startCommand(stranger).wait(); code != 75 {
+	w.Setenv("CLOCKER_RUN", string(token))
+	if code := w.StartCommand(stranger).Wait(); code != 75 {
 		t.Errorf("exit code %d, want 75", code)
 	}
-	gate.end()
-	first.succeed()
+	gate.End()
+	first.Succeed()
 	space.WaitGone(lockDir)
-	w.startCommand(w.under("--lockid", "e2e", "--", "true")).succeed()
+	w.StartCommand(w.under("--lockid", "e2e", "--", "true")).Succeed()
 	space.WaitGone(lockDir)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 // A lost lock interrupts a Terraform below a shell once, and its state is written.
 func TestUnderALostLockTerraformStops(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate, never := newGate(t), newGate(t)
-	w := newUnder(t, space, provider(space), lock("a"), guarded("work", "a", `"1"`, "trap : INT; until "+gate.work()+"; do :; done"), after("terraform_data.work", "never", never.work()))
-	c := w.startShell(fmt.Sprintf("%q apply -auto-approve -input=false -no-color; exit 0", w.cli))
-	gate.awaitBegun()
+	gate, never := testkit.NewGate(t), testkit.NewGate(t)
+	w := newUnder(t, space, provider(space), lock("a"), guarded("work", "a", `"1"`, "trap : INT; until "+gate.Work()+"; do :; done"), after("terraform_data.work", "never", never.Work()))
+	c := w.startShell(fmt.Sprintf("%q apply -auto-approve -input=false -no-color; exit 0", w.CLI.Path))
+	gate.AwaitBegun()
 	held := space.WaitChildren(lockDir, 1)
 	space.Delete(lockDir + "/" + held[0])
-	eventually(t, "the interrupt", func() bool { return strings.Contains(c.stdout(), "Interrupt received") })
-	gate.end()
+	testkit.Eventually(t, "the interrupt", func() bool { return strings.Contains(c.Stdout(), "Interrupt received") })
+	gate.End()
 	// Some shells die of the interrupt then, and some go on to their end.
-	if code := c.wait(); code != 130 && code != 74 {
+	if code := c.Wait(); code != 130 && code != 74 {
 		t.Errorf("exit code %d, want 130 or 74", code)
 	}
-	if strings.Contains(c.stdout(), "Two interrupts") || never.hasBegun() {
+	if strings.Contains(c.Stdout(), "Two interrupts") || never.HasBegun() {
 		t.Error("Terraform was interrupted again, or has gone on")
 	}
-	if n := strings.Count(c.stderr(), "Interrupting this run."); n != 1 {
-		t.Errorf("the loss was told %d times: %q", n, c.stderr())
+	if n := strings.Count(c.Stderr(), "Interrupting this run."); n != 1 {
+		t.Errorf("the loss was told %d times: %q", n, c.Stderr())
 	}
 	if w.state("clocker_lock.a")["held"] != true {
 		t.Error("the state was not written")
 	}
 	deleteEmpty(space, lockDir)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }

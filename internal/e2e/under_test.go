@@ -13,6 +13,7 @@ import (
 
 	"github.com/shirou/gopsutil/v4/process"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -20,39 +21,40 @@ import (
 func newUnder(t *testing.T, space *zktest.Space, config ...string) *workspace {
 	t.Helper()
 	w := newWorkspace(t, config...)
-	w.setenv("CLOCKER_ZOOKEEPER", space.ConnectString())
-	w.setenv("CLOCKER_SESSION_TIMEOUT", strconv.Itoa(sessionTimeout))
+	w.Setenv("CLOCKER_ZOOKEEPER", space.ConnectString())
+	w.Setenv("CLOCKER_SESSION_TIMEOUT", strconv.Itoa(sessionTimeout))
 	return w
 }
 
 // under is `run` with arguments.
 func (w *workspace) under(args ...string) *exec.Cmd {
-	return exec.Command(filepath.Join(w.plugins, providerFile), append([]string{"run"}, args...)...)
+	return exec.Command(w.Program, append([]string{"run"}, args...)...)
 }
 
 // startUnder runs a command under the lock e2e.
-func (w *workspace) startUnder(command ...string) *command {
-	w.t.Helper()
-	return w.startCommand(w.under(append([]string{"--lockid", "e2e", "--"}, command...)...))
+func (w *workspace) startUnder(command ...string) *testkit.Command {
+	w.T.Helper()
+	return w.StartCommand(w.under(append([]string{"--lockid", "e2e", "--"}, command...)...))
 }
 
 // startShell runs a shell command under the lock e2e.
-func (w *workspace) startShell(script string) *command {
-	w.t.Helper()
+func (w *workspace) startShell(script string) *testkit.Command {
+	w.T.Helper()
 	return w.startUnder("sh", "-c", script)
 }
 
 // counting is a command that writes a line for each signal that it gets, and goes on
 // until the test lets it end.
 type counting struct {
-	*gate
+	*testkit.Gate
+	t            *testing.T
 	pid, signals string // files
 }
 
 func newCounting(t *testing.T) *counting {
 	t.Helper()
 	dir := t.TempDir()
-	return &counting{newGate(t), filepath.Join(dir, "pid"), filepath.Join(dir, "signals")}
+	return &counting{testkit.NewGate(t), t, filepath.Join(dir, "pid"), filepath.Join(dir, "signals")}
 }
 
 // script is the shell command.
@@ -61,7 +63,7 @@ func (c *counting) script() string {
 	for _, name := range []string{"INT", "TERM", "HUP"} {
 		fmt.Fprintf(&traps, "trap 'echo %s >>%q' %[1]s; ", name, c.signals)
 	}
-	return traps.String() + fmt.Sprintf("echo $$ >%q; until %s; do :; done", c.pid, c.work())
+	return traps.String() + fmt.Sprintf("echo $$ >%q; until %s; do :; done", c.pid, c.Work())
 }
 
 // file has the script.
@@ -80,7 +82,7 @@ func (c *counting) got() string {
 // process is the command's process.
 func (c *counting) process() *os.Process {
 	c.t.Helper()
-	c.awaitBegun()
+	c.AwaitBegun()
 	text, err := os.ReadFile(c.pid)
 	if err != nil {
 		c.t.Fatal(err)
@@ -98,9 +100,9 @@ func (c *counting) process() *os.Process {
 
 // awaitListener waits until `run` can tell what is sent to all from what is sent to it.
 func (w *workspace) awaitListener() *process.Process {
-	w.t.Helper()
-	eventually(w.t, "the listener", func() bool { return len(w.copies()["listen"]) == 1 })
-	return w.copies()["listen"][0]
+	w.T.Helper()
+	testkit.Eventually(w.T, "the listener", func() bool { return len(w.Processes()["listen"]) == 1 })
+	return w.Processes()["listen"][0]
 }
 
 // The lock is held while the command works, and is free when it has ended. Another one
@@ -108,49 +110,49 @@ func (w *workspace) awaitListener() *process.Process {
 func TestUnderALock(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate, second := newGate(t), newGate(t)
+	gate, second := testkit.NewGate(t), testkit.NewGate(t)
 	w := newUnder(t, space)
-	first := w.startShell(gate.work() + "; exit 7")
-	gate.awaitBegun()
+	first := w.startShell(gate.Work() + "; exit 7")
+	gate.AwaitBegun()
 	held := space.WaitChildren(lockDir, 1)
 
 	refused := w.startUnder("true")
-	if code := refused.wait(); code != 75 {
+	if code := refused.Wait(); code != 75 {
 		t.Errorf("exit code %d of who does not get the lock, want 75", code)
 	}
 	for _, want := range []string{"Lock Is Held", "(--lockid)", held[0], "the command was not started"} {
-		if !strings.Contains(refused.stderr(), want) {
-			t.Errorf("%q is not in %q", want, refused.stderr())
+		if !strings.Contains(refused.Stderr(), want) {
+			t.Errorf("%q is not in %q", want, refused.Stderr())
 		}
 	}
-	waiting := w.startCommand(w.under("--lockid", "e2e", "--lockwait", "-1", "--", "sh", "-c", second.work()))
+	waiting := w.StartCommand(w.under("--lockid", "e2e", "--lockwait", "-1", "--", "sh", "-c", second.Work()))
 	space.WaitChildren(lockDir, 2)
-	if second.hasBegun() {
+	if second.HasBegun() {
 		t.Error("both work at the same time")
 	}
-	gate.end()
-	if code := first.wait(); code != 7 {
+	gate.End()
+	if code := first.Wait(); code != 7 {
 		t.Errorf("exit code %d, want the command's, 7", code)
 	}
-	second.awaitBegun()
-	second.end()
-	waiting.succeed()
+	second.AwaitBegun()
+	second.End()
+	waiting.Succeed()
 	space.WaitGone(lockDir)
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 // Several locks are taken in their order, and none is left if one is not had.
 func TestUnderSeveralLocks(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	w := newUnder(t, space)
-	first := w.startCommand(w.under("--lockid", "a", "--lockid", "e2e", "--", "sh", "-c", gate.work()))
-	gate.awaitBegun()
+	first := w.StartCommand(w.under("--lockid", "a", "--lockid", "e2e", "--", "sh", "-c", gate.Work()))
+	gate.AwaitBegun()
 	space.WaitChildren(lockDir, 1)
 	space.WaitChildren("/_zklocking/a", 1)
-	second := w.startCommand(w.under("--lockid", "b", "--lockid", "a", "--lockid", "c", "--", "true"))
-	if code := second.wait(); code != 75 {
+	second := w.StartCommand(w.under("--lockid", "b", "--lockid", "a", "--lockid", "c", "--", "true"))
+	if code := second.Wait(); code != 75 {
 		t.Errorf("exit code %d, want 75", code)
 	}
 	for _, lock := range []string{"b", "c"} {
@@ -158,18 +160,18 @@ func TestUnderSeveralLocks(t *testing.T) {
 			t.Errorf("the lock %s is there", lock)
 		}
 	}
-	gate.end()
-	first.succeed()
+	gate.End()
+	first.Succeed()
 	space.WaitGone(lockDir)
 	space.WaitGone("/_zklocking/a")
-	w.awaitNoProcess()
+	w.AwaitNoProcess()
 }
 
 func TestUnderExitCodes(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	w := newUnder(t, space)
-	noProgram, script := filepath.Join(w.dir, "no-program"), filepath.Join(w.dir, "script")
+	noProgram, script := filepath.Join(w.Dir, "no-program"), filepath.Join(w.Dir, "script")
 	write(t, noProgram, "")
 	write(t, script, "exit 9\n")
 	if err := os.Chmod(script, 0o700); err != nil { //nolint:gosec // a program
@@ -206,16 +208,16 @@ func TestUnderExitCodes(t *testing.T) {
 			t.Parallel()
 			w := newUnder(t, space)
 			if tc.env != "" {
-				w.env = append(w.env, tc.env)
+				w.Env = append(w.Env, tc.env)
 			}
-			c := w.startCommand(w.under(tc.args...))
-			if code := c.wait(); code != tc.code {
+			c := w.StartCommand(w.under(tc.args...))
+			if code := c.Wait(); code != tc.code {
 				t.Errorf("exit code %d, want %d", code, tc.code)
 			}
-			if !strings.Contains(c.stderr(), tc.stderr) || (tc.stderr == "") != (c.stderr() == "") {
-				t.Errorf("printed %q, want %q", c.stderr(), tc.stderr)
+			if !strings.Contains(c.Stderr(), tc.stderr) || (tc.stderr == "") != (c.Stderr() == "") {
+				t.Errorf("printed %q, want %q", c.Stderr(), tc.stderr)
 			}
-			w.awaitNoProcess()
+			w.AwaitNoProcess()
 		})
 	}
 	t.Cleanup(func() { space.WaitGone("/_zklocking/x") })
@@ -229,11 +231,11 @@ func TestUnderStandardInput(t *testing.T) {
 	w := newUnder(t, space)
 	cmd := w.under("--lockid", "e2e", "--", "sh", "-c", `read -r line; echo "$line $0 $*"; echo three >&3; echo $CLOCKER_RUN`, "a b", "-c", "")
 	cmd.Stdin = strings.NewReader("one two\n")
-	c := w.startCommand(cmd)
-	c.succeed()
-	lines := strings.Split(c.stdout(), "\n")
-	if lines[0] != "one two a b -c " || c.outputs[2].String() != "three\n" {
-		t.Errorf("printed %q, and on descriptor 3 %q", lines, c.outputs[2])
+	c := w.StartCommand(cmd)
+	c.Succeed()
+	lines := strings.Split(c.Stdout(), "\n")
+	if lines[0] != "one two a b -c " || c.Descriptor3() != "three\n" {
+		t.Errorf("printed %q, and on descriptor 3 %q", lines, c.Descriptor3())
 	}
 	if pid, id, _ := strings.Cut(lines[1], "-"); pid == "" || len(id) != 16 {
 		t.Errorf("the run is %q", lines[1])

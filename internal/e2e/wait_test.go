@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -18,12 +19,12 @@ import (
 func TestHeldLockIsAnError(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	gate := newGate(t)
+	gate := testkit.NewGate(t)
 	holding := newWorkspace(t, provider(space, `owner = "the release team"`),
-		lock("a", `info = "rolling out 1.2.3"`), guarded("work", "a", `"1"`, gate.work()))
+		lock("a", `info = "rolling out 1.2.3"`), guarded("work", "a", `"1"`, gate.Work()))
 	before := time.Now()
-	held := holding.apply()
-	gate.awaitBegun()
+	held := holding.Apply()
+	gate.AwaitBegun()
 	znode := lockDir + "/" + space.WaitChildren(lockDir, 1)[0]
 	host, err := os.Hostname()
 	if err != nil {
@@ -39,22 +40,22 @@ func TestHeldLockIsAnError(t *testing.T) {
 		"waited in a queue": {3, true, []string{"lockwait = 3 seconds", "place 2 "}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var earlier *command
+			var earlier *testkit.Command
 			if tc.queued {
-				earlier = newWorkspace(t, provider(space), lock("a", "lockwait = -1")).apply()
+				earlier = newWorkspace(t, provider(space), lock("a", "lockwait = -1")).Apply()
 				space.WaitChildren(lockDir, 2)
 			}
 			w := newWorkspace(t, provider(space), lock("a", fmt.Sprintf("lockwait = %d", tc.lockwait)))
 			start := time.Now()
-			apply := w.apply()
-			apply.fail()
-			took := apply.ended.Sub(start)
+			apply := w.Apply()
+			apply.Fail()
+			took := apply.Ended.Sub(start)
 			t.Logf("lockwait = %d: the run took %v", tc.lockwait, took.Round(time.Millisecond))
 			if took < time.Duration(tc.lockwait)*time.Second {
 				t.Errorf("the run ended after %v, before lockwait was over", took)
 			}
 
-			d := apply.err()
+			d := apply.Err()
 			if d.Summary != "Lock Is Held" || d.Address != "clocker_lock.a" || !strings.Contains(d.Snippet.Code, "lockid") {
 				t.Errorf("the error is not on the lockid: %v", d)
 			}
@@ -69,14 +70,14 @@ func TestHeldLockIsAnError(t *testing.T) {
 				t.Errorf("the error says that the lock is held since %v (%v)", since, err)
 			}
 			if earlier != nil {
-				earlier.interrupt()
-				earlier.fail()
+				earlier.Interrupt()
+				earlier.Fail()
 			}
 			space.WaitChildren(lockDir, 1)
 		})
 	}
-	gate.end()
-	held.succeed()
+	gate.End()
+	held.Succeed()
 }
 
 func between(s, before, after string) string {
@@ -91,10 +92,10 @@ func TestLockThatBecomesFreeInTimeIsTaken(t *testing.T) {
 	space := zktest.NewSpace(t)
 	other := holdForeign(space)
 	w := newWorkspace(t, provider(space), lock("a", "lockwait = 60"))
-	apply := w.apply()
+	apply := w.Apply()
 	space.WaitChildren(lockDir, 2)
 	space.Delete(lockDir + "/" + other)
-	apply.succeed()
+	apply.Succeed()
 }
 
 // Runs get the lock in the order in which they queued.
@@ -104,14 +105,14 @@ func TestWaitingRunsGetTheLockInTurn(t *testing.T) {
 	other := holdForeign(space)
 	const runs = 3
 	var (
-		gates   [runs]*gate
-		applies [runs]*command
+		gates   [runs]*testkit.Gate
+		applies [runs]*testkit.Command
 		queue   = []string{other}
 	)
 	for i := range runs {
-		gates[i] = newGate(t)
-		w := newWorkspace(t, provider(space), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, gates[i].work()))
-		applies[i] = w.apply()
+		gates[i] = testkit.NewGate(t)
+		w := newWorkspace(t, provider(space), lock("a", "lockwait = -1"), guarded("work", "a", `"1"`, gates[i].Work()))
+		applies[i] = w.Apply()
 		for _, name := range space.WaitChildren(lockDir, i+2) {
 			if !slices.Contains(queue, name) {
 				queue = append(queue, name)
@@ -120,16 +121,16 @@ func TestWaitingRunsGetTheLockInTurn(t *testing.T) {
 	}
 	space.Delete(lockDir + "/" + other)
 	for i := range runs {
-		gates[i].awaitBegun()
+		gates[i].AwaitBegun()
 		if left := space.Children(lockDir); len(left) != runs-i || !slices.Contains(left, queue[i+1]) {
 			t.Errorf("while run %d works the queue is %q, want %q", i+1, left, queue[i+1:])
 		}
 		for later := i + 1; later < runs; later++ {
-			if gates[later].hasBegun() {
+			if gates[later].HasBegun() {
 				t.Errorf("run %d works before its turn, during that of run %d", later+1, i+1)
 			}
 		}
-		gates[i].end()
-		applies[i].succeed()
+		gates[i].End()
+		applies[i].Succeed()
 	}
 }

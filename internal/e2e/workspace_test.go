@@ -5,94 +5,43 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
-// workspace is a directory with a configuration, the state that comes of it, and
-// a provider executable of its own, by which its processes are told from others.
-type workspace struct {
-	t       *testing.T
-	cli     string
-	dir     string
-	plugins string
-	env     []string
+func TestMain(m *testing.M) {
+	zktest.SkipInShort("Test.*") // Terraform takes long
+	testkit.Main(m)
 }
 
-// newWorkspace makes a workspace with the configuration. Its end fails the test
-// if it leaves a process, or if the provider or the holder found a data race.
+// workspace is a rig with a configuration of locks.
+type workspace struct{ *testkit.Rig }
+
+// newWorkspace makes a workspace with the configuration, and a provider that looks for data
+// races if the tests do.
 func newWorkspace(t *testing.T, config ...string) *workspace {
 	t.Helper()
-	cli := commandLine(t)
-	provider, err := builtProvider()
-	if err != nil {
-		t.Fatal(err)
-	}
-	top := t.TempDir()
-	w := &workspace{
-		t:       t,
-		cli:     cli,
-		dir:     filepath.Join(top, "config"),
-		plugins: filepath.Join(top, "plugins"),
-	}
-	for _, dir := range []string{w.dir, w.plugins} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Link(provider, filepath.Join(w.plugins, providerFile)); err != nil {
-		t.Fatal(err)
-	}
-	cliConfig := filepath.Join(top, "cli.tfrc")
-	write(t, cliConfig, fmt.Sprintf(`
-provider_installation {
-  dev_overrides {
-    "clocker/clocker" = %q
-  }
-  direct {}
+	w := &workspace{testkit.NewRace(t)}
+	w.configure(config...)
+	return w
 }
-`, w.plugins))
-	// Nothing of the developer's own settings.
-	w.env = []string{
-		"PATH=" + os.Getenv("PATH"),
-		"HOME=" + top,
-		"TMPDIR=" + buildDir, // a plugin that is killed leaves its socket
-		"TF_CLI_CONFIG_FILE=" + cliConfig,
-		"CHECKPOINT_DISABLE=1",
-		"TF_IN_AUTOMATION=1",
-		"GORACE=atexit_sleep_ms=0 log_path=" + filepath.Join(top, "race"),
-		zktest.MarkProcesses(t),
-	}
-	t.Cleanup(func() {
-		w.checkRaces(top)
-		w.checkProcesses()
-	})
+
+// newQuickWorkspace makes a workspace whose provider does not look for data races, which takes
+// a fraction of the processor's time. Other tests take the same steps with one that does.
+func newQuickWorkspace(t *testing.T, config ...string) *workspace {
+	t.Helper()
+	w := &workspace{testkit.New(t)}
 	w.configure(config...)
 	return w
 }
 
 // configure replaces the configuration.
 func (w *workspace) configure(config ...string) {
-	w.t.Helper()
-	write(w.t, filepath.Join(w.dir, "main.tf"), strings.Join(append([]string{requiredProviders}, config...), "\n"))
-}
-
-// setenv adds to the environment of the commands.
-func (w *workspace) setenv(name, value string) {
-	w.env = append(w.env, name+"="+value)
-}
-
-// checkRaces reports what the race detector wrote, which goes to a file since
-// the holder has no standard error.
-func (w *workspace) checkRaces(top string) {
-	reports, _ := filepath.Glob(filepath.Join(top, "race.*"))
-	for _, report := range reports {
-		text, _ := os.ReadFile(report)
-		w.t.Errorf("%s", text)
-	}
+	w.T.Helper()
+	w.Write("main.tf", strings.Join(append([]string{testkit.RequiredProviders}, config...), "\n"))
 }
 
 func write(t *testing.T, file, text string) {
@@ -102,13 +51,13 @@ func write(t *testing.T, file, text string) {
 	}
 }
 
-const requiredProviders = `
-terraform {
-  required_providers {
-    clocker = { source = "clocker/clocker" }
-  }
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
-`
+
+// sessionTimeout is that of the runs, in seconds.
+const sessionTimeout = 60
 
 // provider is the provider's block for a space, with further arguments.
 func provider(space *zktest.Space, arguments ...string) string {

@@ -23,12 +23,11 @@ var (
 	errNobody = errors.New("holder: no process listens there")
 )
 
-// abstract says whether sockets have names that are not files and end with their
-// process.
+// abstract says that the names of sockets are not files, and end with their process.
 const abstract = runtime.GOOS == "linux"
 
-// socketOf is the name of the socket for the address. Where it is a file, it is in a
-// directory that belongs to this user alone.
+// socketOf is the name of the socket for an address. If it is a file, it is in a directory
+// of this user, with mode 0700.
 func socketOf(address string) (string, error) {
 	if abstract {
 		return "@" + address, nil
@@ -52,8 +51,7 @@ func socketFile(address string) (string, error) {
 	return filepath.Join(dir, address), nil
 }
 
-// listen makes this process the one that listens at the address, or fails by
-// errTaken. end is called when it listens no longer.
+// listen listens at an address, or returns errTaken. end ends that.
 func listen(address string) (listener *net.UnixListener, end func(), err error) {
 	name, err := socketOf(address)
 	if err != nil {
@@ -79,11 +77,12 @@ func listen(address string) (listener *net.UnixListener, end func(), err error) 
 	if err != nil {
 		return nil, nil, fmt.Errorf("holder: %w", err)
 	}
-	listener.SetUnlinkOnClose(false) // the sentinel may listen on
+	listener.SetUnlinkOnClose(false) // the sentinel may go on to listen
 	return listener, func() { hangUp(listener, name) }, nil
 }
 
-// hangUp ends a listener. Its file goes first: afterwards it could be another's.
+// hangUp ends a listener. It removes the file first, which can belong to another process
+// afterwards.
 func hangUp(listener net.Listener, name string) {
 	if !abstract {
 		_ = os.Remove(name)
@@ -91,8 +90,7 @@ func hangUp(listener net.Listener, name string) {
 	_ = listener.Close()
 }
 
-// lockDir keeps other processes of ours from looking for a socket's owner, and
-// taking its place, at the same time.
+// lockDir keeps other processes of ours from listen, until unlock is called.
 func lockDir(dir string) (unlock func(), err error) {
 	d, err := os.Open(dir) //nolint:gosec // our own
 	if err == nil {
@@ -104,7 +102,7 @@ func lockDir(dir string) (unlock func(), err error) {
 	return func() { _ = d.Close() }, nil
 }
 
-// dial connects to the process that listens at the address, or fails by errNobody.
+// dial connects to the process that listens at an address, or returns errNobody.
 func dial(address string, limit time.Duration) (net.Conn, error) {
 	name, err := socketOf(address)
 	if err != nil {

@@ -45,6 +45,12 @@ func listen(address string) (listener net.Listener, end func(), err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("holder: %w", err)
 	}
+	// Under Wine the first one who connects meets an instance of the pipe that go-winio
+	// has given up, and gets no answer.
+	limit := time.Second
+	if conn, err := winio.DialPipe(pipeOf(address), &limit); err == nil {
+		_ = conn.Close()
+	}
 	return listener, func() { _ = listener.Close() }, nil
 }
 

@@ -18,7 +18,7 @@ func BenchmarkManyLocks(b *testing.B) {
 	}
 	for name, open := range map[string]func() holder{
 		"local":   func() holder { return NewLocal(self(b), nil) },
-		"process": func() holder { return NewProcess(self(b)) },
+		"process": func() holder { return NewRemote(self(b)) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			space := zktest.NewSpace(b)

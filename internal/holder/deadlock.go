@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// others are the directories of the run's other locks in the same ensemble. A durable one
-// that is held is not let go when the run ends.
+// others are the directories of the run's other locks in the same ensemble. Durable locks
+// that are held do not count, because they stay when the run ends.
 func (l *Local) others(k *lock) (dirs []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -19,10 +19,10 @@ func (l *Local) others(k *lock) (dirs []string) {
 	return dirs
 }
 
-// giveUp ends all other waits of a run that has closed a deadlock, and returns when they
-// have ended. From then on the run gets what is free, and waits for nothing: it fails, and
-// Terraform would go on to take locks for what does not depend on this one. A run that goes
-// on without the lock gives up nothing else.
+// giveUp ends all other waits of a run whose wait would be a deadlock, and returns when they
+// have ended. From then on the run gets locks that are free, and waits for none: it is about
+// to fail, but Terraform first goes on to take locks for blocks that do not depend on this
+// one. If the lock is optional, nothing else is given up.
 func (l *Local) giveUp(ctx context.Context, k *lock, err error) {
 	var ending []*lock
 	l.mu.Lock()

@@ -2,6 +2,7 @@ package holder
 
 import (
 	"context"
+	"encoding/gob"
 	"errors"
 	"fmt"
 
@@ -11,37 +12,56 @@ import (
 
 // Failure carries an error from process to process without losing its kind.
 type Failure struct {
-	Message     string
-	Kinds       []int // indices of kinds
-	Lost        *LostError
-	Interrupted *InterruptedError
-	Conflict    *ConflictError
-	Busy        *locker.BusyError
-	Deadlock    *locker.DeadlockError
-	Disagree    *locker.DisagreeError
-	Connect     *connectFailure
-	Left        *leftFailure
-}
-
-// leftFailure is a locker.LeftError.
-type leftFailure struct {
-	Znode   string
-	Durable bool
-	Cause   string
-}
-
-// connectFailure is a zookeeper.ConnectError.
-type connectFailure struct {
-	Servers     []string
-	Cause, Hint string
+	Message string
+	Kinds   []int   // indices of kinds
+	Details []error // of the types in detailed
 }
 
 // kinds are the errors without content by which callers tell errors apart. Both
 // ends have the same protocol version, so an index will do.
 var kinds = []error{
-	context.Canceled, ErrEnded, ErrUnconfirmed,
+	context.Canceled, ErrEnded, ErrUnconfirmed, errTaken,
 	zookeeper.ErrNoAuth, zookeeper.ErrAuthRequired, zookeeper.ErrLocalSession, zookeeper.ErrInvalidACL, zookeeper.ErrEphemeralParent, zookeeper.ErrQuotaExceeded,
 	locker.ErrNotDurable, locker.ErrNotReserved, locker.ErrRequest, locker.ErrUsedUp,
+}
+
+// detailed return the errors with content that are in an error, or nil.
+var detailed = []func(error) error{
+	within[*LostError], within[*InterruptedError], within[*ConflictError], within[*locker.BusyError], within[*locker.DeadlockError], within[*locker.DisagreeError],
+	func(err error) error {
+		if e, ok := errors.AsType[*zookeeper.ConnectError](err); ok {
+			return &zookeeper.ConnectError{Servers: e.Servers, Cause: text(e.Cause.Error()), Hint: e.Hint}
+		}
+		return nil
+	},
+	func(err error) error {
+		if e, ok := errors.AsType[*locker.LeftError](err); ok {
+			return &locker.LeftError{Znode: e.Znode, Durable: e.Durable, Err: text(e.Err.Error())}
+		}
+		return nil
+	},
+}
+
+func within[E error](err error) error {
+	if e, ok := errors.AsType[E](err); ok {
+		return e
+	}
+	return nil
+}
+
+// text is an error that is only told.
+type text string
+
+func (t text) Error() string { return string(t) }
+
+// As values of an interface, gob describes them only if there is one.
+func init() {
+	for _, detail := range []error{
+		&LostError{}, &InterruptedError{}, &ConflictError{}, &locker.BusyError{}, &locker.DeadlockError{}, &locker.DisagreeError{},
+		&zookeeper.ConnectError{}, &locker.LeftError{}, text(""),
+	} {
+		gob.Register(detail)
+	}
 }
 
 func newFailure(err error) *Failure {
@@ -57,52 +77,26 @@ func newFailure(err error) *Failure {
 			f.Kinds = append(f.Kinds, i)
 		}
 	}
-	errors.As(err, &f.Lost)
-	errors.As(err, &f.Interrupted)
-	errors.As(err, &f.Conflict)
-	errors.As(err, &f.Busy)
-	errors.As(err, &f.Deadlock)
-	errors.As(err, &f.Disagree)
-	if connect := (*zookeeper.ConnectError)(nil); errors.As(err, &connect) {
-		f.Connect = &connectFailure{connect.Servers, connect.Cause.Error(), connect.Hint}
-	}
-	if left := (*locker.LeftError)(nil); errors.As(err, &left) {
-		f.Left = &leftFailure{left.Znode, left.Durable, left.Err.Error()}
+	for _, in := range detailed {
+		if detail := in(err); detail != nil {
+			f.Details = append(f.Details, detail)
+		}
 	}
 	return f
 }
 
-// err is the error that the failure was made of, as far as callers tell errors
-// apart.
+// err is the error that the failure was made of, as far as callers tell errors apart.
 func (f *Failure) err() error {
 	if f == nil {
 		return nil
 	}
-	e := &remoteError{message: f.Message}
+	e := &remoteError{message: f.Message, kinds: f.Details}
 	for _, kind := range f.Kinds {
 		if kind >= 0 && kind < len(kinds) {
 			e.kinds = append(e.kinds, kinds[kind])
 		}
 	}
-	add(e, f.Lost, f.Lost != nil)
-	add(e, f.Interrupted, f.Interrupted != nil)
-	add(e, f.Conflict, f.Conflict != nil)
-	add(e, f.Busy, f.Busy != nil)
-	add(e, f.Deadlock, f.Deadlock != nil)
-	add(e, f.Disagree, f.Disagree != nil)
-	if f.Connect != nil {
-		e.kinds = append(e.kinds, &zookeeper.ConnectError{Servers: f.Connect.Servers, Cause: errors.New(f.Connect.Cause), Hint: f.Connect.Hint})
-	}
-	if f.Left != nil {
-		e.kinds = append(e.kinds, &locker.LeftError{Znode: f.Left.Znode, Durable: f.Left.Durable, Err: errors.New(f.Left.Cause)})
-	}
 	return e
-}
-
-func add(e *remoteError, kind error, there bool) {
-	if there {
-		e.kinds = append(e.kinds, kind)
-	}
 }
 
 // remoteError is an error of the holder process, with its message and its kinds.

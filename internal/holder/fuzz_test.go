@@ -49,7 +49,7 @@ func FuzzServe(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
 		conn := &canned{Reader: bytes.NewReader(input)}
-		s := newServer(runID, closed, newAlarm(order{}, silent()), silent())
+		s := newServer(runID, closed, newInterrupter(order{}, silent()), silent())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)

@@ -1,48 +1,28 @@
 package holder
 
 import (
-	"context"
 	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/signal"
 	"runtime"
-	"strconv"
-	"syscall"
 
+	"github.com/clocker/terraform-provider-clocker/internal/early"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
-// The arguments with which the provider's executable is one of this package's
-// processes instead.
-const (
-	Command         = "hold"
-	SentinelCommand = "watch"
-	ListenerCommand = "listen"
-)
-
-// EnvDebug names the variable that lets a debugger look into the processes that hold and
-// guard the locks of a run, and lets these leave a core, if it is "true".
-const EnvDebug = "CLOCKER_DEBUG_HOLDER"
-
-// envProcessors is Go's own, for users who know better.
-const envProcessors = "GOMAXPROCS"
-
-// Main is the program where its arguments ask for one of this package's processes,
-// and false where they do not.
+// Main runs one of this package's processes if the arguments of the program ask for it.
+// It returns false if they do not.
 func Main(args []string) bool {
 	if len(args) != 1 {
 		return false
 	}
 	switch args[0] {
 	case Command:
-		hide()
 		hold()
 	case SentinelCommand:
-		hide()
 		watch()
 	case ListenerCommand:
 		hear()
@@ -50,45 +30,6 @@ func Main(args []string) bool {
 		return false
 	}
 	return true
-}
-
-// hide keeps credentials from those who look into memory, unless the user wants to.
-func hide() {
-	if debugging, err := strconv.ParseBool(os.Getenv(EnvDebug)); err != nil || !debugging {
-		hideMemory()
-	}
-}
-
-// order is what a process that this package starts reads first.
-type order struct {
-	Run run.Run
-	// Starter is the process that has started a command, which then is the run: that
-	// lasts until both have ended. Zero where the run is a Terraform.
-	Starter run.Run
-	// Of a listener: whether it tells its starter, too, and which process below a command
-	// it hears for; nil: the run.
-	Echo    bool
-	For     *run.Run
-	Address string
-	LogPath string // absolute; "" for none
-}
-
-// wait returns when the run has ended.
-func (o order) wait() {
-	_ = o.Run.Wait(context.Background())
-	if o.isCommand() {
-		_ = o.Starter.Wait(context.Background())
-	}
-}
-
-// isCommand tells whether the run is a command, with all that is below it.
-func (o order) isCommand() bool { return o.Starter.PID != 0 }
-
-// ignoreSignals keeps this process, which guards the run, while the run stops: what
-// ends all processes of a session, a container or a machine sends these to Terraform
-// and to us at the same time.
-func ignoreSignals() {
-	signal.Ignore(os.Interrupt, syscall.SIGHUP, syscall.SIGTERM)
 }
 
 // hold is the holder process. It serves the provider processes of its run, and
@@ -99,23 +40,24 @@ func ignoreSignals() {
 // If it ends otherwise, its sentinel tells the run: see [watch].
 func hold() {
 	if os.Getenv(envProcessors) == "" {
-		// One is enough for what waits all the time, and a request need not go from
-		// one processor to the other at each of its steps.
+		// The process mostly waits. With one processor a request does not move between
+		// processors at each step.
 		runtime.GOMAXPROCS(1)
 	}
-	ignoreSignals()
+	early.Guard()
 	var o order
 	if err := gob.NewDecoder(os.Stdin).Decode(&o); err != nil {
 		return
 	}
 	h, err := newHolding(o)
-	reply := gob.NewEncoder(os.Stdout).Encode(started{Failure: newFailure(err), Taken: errors.Is(err, errTaken)})
+	reply := gob.NewEncoder(os.Stdout).Encode(started{newFailure(err)})
 	_ = os.Stdout.Close()
 	if err != nil {
 		return
 	}
+	go h.sentinel.begin() // while the starter of this process connects
 	go func() {
-		if reply == nil { // else who started this process has ended
+		if reply == nil { // otherwise the starter has ended
 			_, _ = io.Copy(io.Discard, os.Stdin)
 		}
 		_ = os.Stdin.Close()
@@ -124,26 +66,20 @@ func hold() {
 	h.untilTheEnd()
 }
 
-// started is how the start of a holder process ended.
-type started struct {
-	Taken   bool // there is another one
-	Failure *Failure
-}
-
-// holding is a holder process at work.
+// holding is a holder process that has started.
 type holding struct {
 	order
-	listener net.Listener
-	end      func() // of the listener
-	local    *Local
-	sentinel *sentinel
-	alarm    *alarm
-	server   *server
-	stopLog  func()
+	listener    net.Listener
+	end         func() // of the listener
+	local       *Local
+	sentinel    *sentinel
+	interrupter *interrupter
+	server      *server
+	stopLog     func()
 }
 
 func newHolding(o order) (*holding, error) {
-	// Nothing but what the system says of that process is believed.
+	// What the order says of the process must be what the system says.
 	switch found, err := run.Of(o.Run.PID); {
 	case errors.Is(err, run.ErrEnded), err == nil && found.Start != o.Run.Start:
 		return nil, ErrEnded
@@ -157,20 +93,17 @@ func newHolding(o order) (*holding, error) {
 		return nil, err
 	}
 	log, stopLog := startLog(o.Run, o.LogPath)
-	h := &holding{order: o, listener: listener, end: end, alarm: newAlarm(o, log), stopLog: stopLog}
-	if h.sentinel, err = startSentinel(o, listener); err != nil {
-		end()
-		return nil, err
-	}
-	h.local = NewLocal(o.Run, h.alarm.lost)
-	h.local.onOverdue = h.alarm.overdue
-	h.local.sentinel, h.local.teller = h.sentinel, h.alarm.teller
+	h := &holding{order: o, listener: listener, end: end, interrupter: newInterrupter(o, log), stopLog: stopLog}
+	h.sentinel = sentinelFor(o, listener)
+	h.local = NewLocal(o.Run, h.interrupter.lost)
+	h.local.onOverdue = h.interrupter.overdue
+	h.local.sentinel, h.local.teller = h.sentinel, h.interrupter.teller
 	h.local.logTo(log)
-	h.alarm.stops = h.sentinel.runStops
-	h.alarm.refuse = h.local.refuse
-	h.server = newServer(o.Run.ID, h.local, h.alarm, log)
-	h.server.users = 1 // who started this process, until it has connected
-	h.alarm.teller.ways = append([]way{h.server.user}, h.alarm.teller.ways...)
+	h.interrupter.stops = h.sentinel.runStops
+	h.interrupter.refuse = h.local.refuse
+	h.server = newServer(o.Run.ID, h.local, h.interrupter, log)
+	h.server.users = 1 // the starter of this process, until it has connected
+	h.interrupter.teller.ways = append([]way{h.server.user}, h.interrupter.teller.ways...)
 	log.Info("holder started", "terraform", o.Run.PID)
 	go h.server.accept(listener)
 	return h, nil
@@ -189,15 +122,15 @@ func (h *holding) untilTheEnd() {
 			h.local.log.Info("run ended", "locks", h.local.Held())
 			serving = false
 		case <-h.server.left:
-			serving = h.local.Held() > 0 || h.alarm.isStopping() || !h.server.tryEnd()
+			serving = h.local.Held() > 0 || h.interrupter.isStopping() || !h.server.tryEnd()
 		}
 	}
 	_ = h.local.releaseAll()
 	h.server.close()
 	h.local.pool.Close()
 	h.sentinel.dismiss()
-	h.alarm.runEnded()
-	h.end() // last: until now, nobody else may come to be the run's holder
+	h.interrupter.runEnded()
+	h.end() // last: until now, no other process may become the holder process of the run
 	h.local.log.Info("holder ended")
 	h.stopLog()
 }

@@ -13,30 +13,32 @@ import (
 // ErrEnded says that the holder, or the run that it works for, has ended.
 var ErrEnded = errors.New("holder: has ended")
 
+// ErrUnconfirmed says that a request may have been carried out, or not.
+var ErrUnconfirmed = errors.New("holder: ZooKeeper did not confirm it within the connect timeout")
+
 // Holder takes locks and keeps them until they are released or the run ends.
 // Its methods are safe for concurrent use.
 //
-// A run takes a lock once. Who asks for a lock that the run holds gets a grant of
-// it at once, and who asks while it is waited for waits with the others; the lock
-// is released with its last grant.
+// A run takes a lock once. A request for a lock that the run holds gets a grant at once.
+// A request for a lock that the run waits for waits, too. The lock is released with its
+// last grant.
 type Holder interface {
 	// Acquire waits for the lock as [locker.Acquire] does and with its errors. The
 	// error is a [*ConflictError] if the run holds the lock in another way, and an
-	// [*InterruptedError] if the run was interrupted and gets no more locks. When
-	// ctx ends first, there is no grant when Acquire returns, or it is given back as
-	// soon as ZooKeeper can be reached. A durable lock is the caller's from then on:
-	// it stays when the run and the holder end.
+	// [*InterruptedError] if the run was interrupted and gets no more locks. If
+	// ctx ends first, there is no grant when Acquire returns, or it is released as
+	// soon as ZooKeeper can be reached. A durable lock stays when the run and the
+	// holder process end.
 	Acquire(ctx context.Context, req Request) (Grant, error)
-	// Release gives up a grant, whichever process of the run it was given to. If it
-	// is the last one of its lock, Release returns nil once the server has confirmed
-	// that the lock's znode is gone. A grant that this holder does not know is left
-	// alone. The error is a [*LostError], with the grant given up all the same, if
-	// the lock was lost while it should have been held.
+	// Release releases a grant, whichever process of the run got it. If it is the last
+	// grant of its lock, Release returns nil once the server has confirmed that the
+	// lock's znode is gone. It returns nil for a grant that this holder does not know. The
+	// error is a [*LostError] if the lock was lost before: the grant is released then.
 	Release(ctx context.Context, znode Znode) error
 	// Describe replaces the info that a durable lock shows to those who wait.
 	Describe(ctx context.Context, znode Znode, info string) error
-	// Own lists the contenders by which the run holds the lock in a directory: those
-	// that this holder was granted and has not lost, whatever any znode says.
+	// Own lists the nodes by which the run holds the lock in a directory: those that this
+	// holder was granted and has not lost, whatever a znode says.
 	Own(ctx context.Context, dir string) ([]locker.Identity, error)
 }
 
@@ -49,36 +51,34 @@ type Request struct {
 	// Interrupt asks to interrupt the run if the lock is lost before this grant is
 	// released. A loss is reported in any case.
 	Interrupt bool
-	// MaxHold, if not 0, is after how long the run is interrupted if it holds the lock
-	// still. It does not let the lock go by that: it has ended then. Of several requests
-	// that share a lock the one whose time is over first counts, until the run lets the
-	// lock go. Not for a durable lock, which does not end with the run.
+	// MaxHold, if not 0, is after how long the run is interrupted if it still holds the
+	// lock. The lock stays held until the run has ended. If requests share a lock, the
+	// first whose time is over counts. Not for a durable lock.
 	MaxHold time.Duration
-	// Optional says that the run goes on without the lock. Else it is expected to fail: if
-	// waiting for the lock is a deadlock, it gives up all that it waits for.
+	// Optional says that the run goes on without the lock. Otherwise it is expected to
+	// fail: if its wait is a deadlock, it gives up all its waits.
 	Optional bool
-	// Announce asks to tell the user of the run, on its standard error, how a wait for
-	// the lock goes, if it is long. Not for one who tells the user itself.
+	// Announce asks to tell the user on the run's standard error how a long wait for the
+	// lock goes. Not for a caller that tells the user itself.
 	Announce bool
 }
 
 // Grant is a share in a lock that is held.
 type Grant struct {
-	ID    string // tells it from all other grants; empty for a durable lock
-	Znode string // absolute path of the contender
+	ID    string // unique; empty for a durable lock
+	Znode string // absolute path of the node
 	Token int64  // see locker.Lock.Token
 	// SessionTimeout is what the server granted, which can differ from what the
 	// request asked for.
 	SessionTimeout time.Duration
 }
 
-// Znode names a grant of a lock: its contender's path and the ensemble where that
-// stands.
+// Znode names a grant of a lock: the path of its node, and the ensemble.
 type Znode struct {
 	Ensemble zookeeper.Config
 	Path     string
 	Grant    string // Grant.ID; not needed for a durable lock
-	Durable  bool   // whoever took it
+	Durable  bool
 }
 
 // Loss says which lock was lost, when and why.
@@ -96,7 +96,7 @@ type Overdue struct {
 	MaxHold time.Duration
 }
 
-// causeEnded is why locks are lost whose holder process was killed.
+// causeEnded is the cause of losses when the holder process was killed.
 const causeEnded = "the process that held it has ended"
 
 // LostError is a [Loss] as an error.
@@ -107,8 +107,8 @@ func (e *LostError) Error() string {
 	return fmt.Sprintf("lock %q (%s) was lost at %s: %s", e.LockID, e.Znode, e.At.Format(time.RFC3339), e.Cause)
 }
 
-// InterruptedError says why a run gets no more locks: it has lost one, or, without a
-// LockID, what the Cause says.
+// InterruptedError says why a run gets no more locks: it has lost one. Without a LockID
+// only the Cause says why.
 type InterruptedError struct{ Loss }
 
 // Error tells the loss.
@@ -119,8 +119,8 @@ func (e *InterruptedError) Error() string {
 	return fmt.Sprintf("this run gets no more locks: %v", &LostError{e.Loss})
 }
 
-// ConflictError says that the run holds the lock, or waits for it, in a way that
-// does not include what was asked for.
+// ConflictError says that the run holds the lock, or waits for it, in another way than
+// the request asks for.
 type ConflictError struct {
 	LockID      string
 	Held, Asked string // how, in words
@@ -131,7 +131,7 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("this run has lock %q as %s, and cannot have it as %s at the same time", e.LockID, e.Held, e.Asked)
 }
 
-// SilentError says that the run's holder process is there but does not answer.
+// SilentError says that the holder process does not answer.
 type SilentError struct{ PID int }
 
 // Error says what to do about it.
@@ -148,5 +148,5 @@ func (u unavailable) Acquire(context.Context, Request) (Grant, error) { return G
 func (u unavailable) Release(context.Context, Znode) error            { return u.error }
 func (u unavailable) Describe(context.Context, Znode, string) error   { return u.error }
 
-// Own is nothing: who cannot take a lock has none.
+// Own is nothing: no lock was taken.
 func (u unavailable) Own(context.Context, string) ([]locker.Identity, error) { return nil, nil }

@@ -77,7 +77,7 @@ func countAll(t *testing.T, server *zktest.Server, pid int32) (c counts, threads
 type leak struct {
 	t     *testing.T
 	space *zktest.Space
-	p     *Process
+	p     *Remote
 	other *Local
 }
 

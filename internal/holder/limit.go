@@ -2,8 +2,8 @@ package holder
 
 import "time"
 
-// limit has the run interrupted when it holds the lock for longer than that; 0 for no
-// limit. Local.mu is held.
+// limit interrupts the run when it has held the lock for maxHold, if that is not 0.
+// Local.mu is held.
 func (l *Local) limit(k *lock, maxHold time.Duration) {
 	if maxHold <= 0 || k.Durable() || k.loss != nil {
 		return
@@ -17,7 +17,7 @@ func (l *Local) limit(k *lock, maxHold time.Duration) {
 	k.overdue = time.AfterFunc(maxHold, func() { l.isOverdue(k, due, maxHold) })
 }
 
-// endLimit is called when the lock is let go, or lost. Local.mu is held.
+// endLimit ends the limit, because the lock is released or lost. Local.mu is held.
 func (k *lock) endLimit() {
 	if k.overdue != nil {
 		k.overdue.Stop()
@@ -25,7 +25,7 @@ func (k *lock) endLimit() {
 	k.due = time.Time{}
 }
 
-// isOverdue says that a lock has been held for as long as it may be.
+// isOverdue is called when a lock has been held for as long as it may.
 func (l *Local) isOverdue(k *lock, due time.Time, maxHold time.Duration) {
 	l.mu.Lock()
 	still := k.due.Equal(due)

@@ -11,11 +11,10 @@ import (
 	"time"
 )
 
-// hear is the listener process. It is the only one of ours that stays in Terraform's
-// process group when the provider has ended, where it hears what Terraform hears: a
-// terminal's Ctrl-C, and what else interrupts the group. It tells the holder, and
-// ends with it. One with an echo tells its starter of each signal, too, and does not
-// end before that.
+// hear is the listener process. It stays in Terraform's process group when the provider
+// has ended, and gets the signals that Terraform gets: a terminal's Ctrl-C, and others to
+// the whole group. It tells the holder process, and ends with it. A listener with an echo
+// tells its starter of each signal, too, and does not end before the starter.
 func hear() {
 	signals := make(chan os.Signal, len(echoed))
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -28,7 +27,7 @@ func hear() {
 	asked := make(chan struct{})
 	if o.Echo {
 		signal.Notify(signals, syscall.SIGHUP, syscall.SIGQUIT)
-		signal.Ignore(syscall.SIGPIPE) // who is told may have ended
+		signal.Ignore(syscall.SIGPIPE) // the starter may have ended
 		go func() {
 			defer close(starter)
 			for {
@@ -42,21 +41,20 @@ func hear() {
 		_ = os.Stdin.Close()
 		close(starter)
 	}
-	p := &Process{order: o, pulse: pulse}
-	r, err := p.dialAs(message{Op: opHello, Run: o.Run.ID, Passive: true})
+	c, err := connectAs(message{Op: opHello, Run: o.Run.ID, Passive: true}, o, pulse, func([]string) {})
 	if !o.Echo {
-		_ = os.Stdout.Close() // it listens, or never will
+		_ = os.Stdout.Close() // the starter waits for this
 	}
 	if err != nil && !o.Echo {
 		return
 	}
 	var down <-chan struct{}
 	if err == nil {
-		down = r.down
+		down = c.down
 	}
 	tell := func(s os.Signal) {
 		if down != nil && (s == os.Interrupt || s == syscall.SIGTERM) {
-			_ = r.send(message{Op: opStopping, Process: o.For})
+			_ = c.send(message{Op: opStopping, Process: o.For})
 		}
 		for code, echo := range echoed {
 			if o.Echo && echo == s {
@@ -71,7 +69,7 @@ func hear() {
 		case <-asked:
 			for quiet := time.After(settleTime); quiet != nil; {
 				select {
-				case s := <-signals: // which can be on its way inside this process
+				case s := <-signals: // it was on its way inside this process
 					tell(s)
 				case <-quiet:
 					quiet = nil
@@ -86,7 +84,7 @@ func hear() {
 	}
 }
 
-// Answer is what a listener tells when it was asked, after all signals that it got.
+// Answer is what a listener tells when it was asked, after all signals that it has got.
 const Answer = answered(0)
 
 type answered int
@@ -94,17 +92,17 @@ type answered int
 func (answered) Signal()        {}
 func (answered) String() string { return "answer" }
 
-// echoed is what a listener with an echo tells of, by the byte that says so.
+// echoed are the signals that a listener with an echo tells of, by the byte for each.
 var echoed = map[byte]os.Signal{'A': Answer, 'I': os.Interrupt, 'T': syscall.SIGTERM, 'H': syscall.SIGHUP, 'Q': syscall.SIGQUIT}
 
 // settleTime is how long a signal can be on its way inside a process.
 const settleTime = 20 * time.Millisecond
 
-// startListener starts the listener process, and returns when it listens: until then
-// this process, which stays for that, is told of an interrupt by Terraform. Without a
-// listener, an interrupt that comes when the provider has ended is not known of.
-func (p *Process) startListener() {
-	cmd, out, in, err := p.listener(false)
+// startListener starts the listener process, and returns when it listens. Until then
+// Terraform tells this process of an interrupt. Without a listener nobody hears an
+// interrupt after the provider has ended.
+func startListener(o order) {
+	cmd, out, in, err := newListener(o, nil)
 	if err != nil {
 		return
 	}
@@ -115,14 +113,14 @@ func (p *Process) startListener() {
 	go func() { _ = cmd.Wait() }() // so that it does not become a zombie
 }
 
-// listener starts a listener process. in is to be closed.
-func (p *Process) listener(echo bool, env ...string) (cmd *exec.Cmd, out *os.File, in io.WriteCloser, err error) {
+// newListener starts a listener process. The caller closes in.
+func newListener(o order, env []string) (cmd *exec.Cmd, out *os.File, in io.WriteCloser, err error) {
 	cmd, err = ourselves(ListenerCommand)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	cmd.SysProcAttr = nil // in this process's group, which is Terraform's
-	if echo {
+	if o.Echo {
 		cmd.Env = env
 	}
 	stdin, err := cmd.StdinPipe()
@@ -137,8 +135,6 @@ func (p *Process) listener(echo bool, env ...string) (cmd *exec.Cmd, out *os.Fil
 	err = cmd.Start()
 	_ = theirs.Close()
 	if err == nil {
-		o := p.order
-		o.Echo, o.For = echo, p.asker
 		err = gob.NewEncoder(stdin).Encode(o)
 	}
 	if err != nil {
@@ -148,13 +144,9 @@ func (p *Process) listener(echo bool, env ...string) (cmd *exec.Cmd, out *os.Fil
 	return cmd, out, stdin, nil
 }
 
-// Listen starts a listener process, which gets what is sent to the whole process group
-// of this process, or to all processes of a job. heard is called for each signal that it
-// gets, with [Answer] when it was asked, and in the end with nil, when it has ended.
-//
-// It has env as its environment: what ends the processes of a job finds them by that.
-func (p *Process) Listen(env []string, heard func(os.Signal)) (*Listener, error) {
-	cmd, out, in, err := p.listener(true, env...)
+// startEcho starts a listener with an echo: see [Remote.Listen].
+func startEcho(o order, env []string, heard func(os.Signal)) (*Listener, error) {
+	cmd, out, in, err := newListener(o, env)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +159,7 @@ func (p *Process) Listen(env []string, heard func(os.Signal)) (*Listener, error)
 			heard(echoed[b[0]])
 		}
 		_ = cmd.Wait()
-		// One that comes before it listens ends it.
+		// A signal that comes before it listens ends it.
 		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 			heard(status.Signal())
 		}

@@ -2,70 +2,18 @@ package holder
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
-	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
-	"github.com/clocker/terraform-provider-clocker/internal/run"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-const (
-	// closeTime is how long Close tries to release the locks one by one, which
-	// also removes their directories, before it ends the sessions.
-	closeTime = 3 * time.Second
-	// durableTime is the same for a durable lock that nobody waits for any more,
-	// which the end of a session does not remove.
-	durableTime = time.Minute
-	// releasers bounds how many locks Close releases at once.
-	releasers = 64
-)
-
-// ErrUnconfirmed says that a request may have been carried out, or not.
-var ErrUnconfirmed = errors.New("holder: ZooKeeper did not confirm it within the connect timeout")
-
-// Local holds locks in this process.
-type Local struct {
-	run       run.Run
-	onLoss    func(Loss, bool)
-	pool      zookeeper.Pool
-	log       *slog.Logger
-	sentinel  *sentinel     // of a holder process
-	onOverdue func(Overdue) // of the same; may be nil
-	teller    *teller       // of the same: nobody else tells the user of a wait
-	pace      pace          // of the teller's lines about that
-
-	life    context.Context // ends with Close
-	end     context.CancelCauseFunc
-	pending sync.WaitGroup // acquires
-
-	mu      sync.Mutex
-	refusal error               // of every acquire, if not nil
-	gaveUp  error               // a deadlock, after which the run waits for no lock any more
-	locks   map[lockKey][]*lock // asked for or held, and not lost
-	grants  map[string]*lock    // by their ids, also of lost locks
-	held    map[*lock]struct{}  // also the lost ones that have grants
-}
-
 var _ Holder = (*Local)(nil)
 
-// NewLocal returns a holder that works for r and lives until Close. onLoss, if
-// not nil, is called for each lock that is lost; interrupt says whether a grant
-// asks for an interrupt.
-func NewLocal(r run.Run, onLoss func(loss Loss, interrupt bool)) *Local {
-	l := &Local{
-		run: r, onLoss: onLoss, log: silent(), pace: usualPace,
-		locks: make(map[lockKey][]*lock), grants: make(map[string]*lock), held: make(map[*lock]struct{}),
-	}
-	l.life, l.end = context.WithCancelCause(context.Background())
-	return l
-}
-
-// logTo is called before the first acquire.
-func (l *Local) logTo(log *slog.Logger) { l.log, l.pool.Log = log, log }
+// releasers is how many locks Close releases at once.
+const releasers = 64
 
 // Acquire implements [Holder].
 func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
@@ -81,87 +29,12 @@ func (l *Local) Acquire(ctx context.Context, req Request) (Grant, error) {
 	return grant, nil
 }
 
-func (l *Local) acquire(ctx context.Context, req Request) (Grant, error) {
-	if err := valid(req.Ensemble); err != nil {
-		return Grant{}, err
-	}
-	ctx, cancel := l.while(ctx)
-	defer cancel()
-	w := newWaiter(req)
-	defer w.stop()
-	for {
-		k, leaving, err := l.join(ctx, w)
-		switch {
-		case err != nil:
-			return Grant{}, err
-		case leaving != nil: // what is left of the last time the lock was held
-			select {
-			case <-leaving:
-				continue
-			case <-ctx.Done():
-				return Grant{}, context.Cause(ctx)
-			}
-		}
-		grant, err := l.await(ctx, k, w)
-		if errors.Is(err, errGone) || errors.Is(err, locker.ErrBusy) && w.hasTime() {
-			continue // it was lost, or only the time of who asked first is over
-		}
-		return grant, err
-	}
-}
-
-// valid says why no lock can be had with an ensemble, before anything is sent to it.
-func valid(ensemble zookeeper.Config) error {
-	if err := ensemble.Validate(); err != nil {
-		return fmt.Errorf("%w: %w", locker.ErrRequest, err)
-	}
-	return nil
-}
-
-// while is ctx for as long as l lives.
-func (l *Local) while(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) })
-	return ctx, func() {
-		stop()
-		cancel(nil)
-	}
-}
-
-// patiently is ctx for as long as l lives, and for no longer than a server that is
-// away is worth waiting for: the caller waits too, and so would Close, which tries
-// for itself.
-func (l *Local) patiently(ctx context.Context, ensemble zookeeper.Config) (context.Context, context.CancelFunc) {
-	ctx, stop := l.while(ctx)
-	ctx, cancel := context.WithTimeoutCause(ctx, ensemble.ConnectTimeout, ErrUnconfirmed)
-	return ctx, func() {
-		cancel()
-		stop()
-	}
-}
-
-// connect waits for a session. That has a bound of its own, and an error that says
-// more than that of a request which is not answered.
-func (l *Local) connect(ctx context.Context, ensemble zookeeper.Config) error {
-	if err := valid(ensemble); err != nil {
-		return err
-	}
-	_, err := l.pool.Session(ctx, ensemble)
-	return err
-}
-
-func (l *Local) sessions(ensemble zookeeper.Config) locker.Sessions {
-	return func(ctx context.Context) (*zookeeper.Session, error) {
-		return l.pool.Session(ctx, ensemble)
-	}
-}
-
 // Release implements [Holder]. It waits for the server no longer than the
 // ensemble's connect timeout. After any error but a [*LostError] the grant is still
 // there and can be released again.
 func (l *Local) Release(ctx context.Context, znode Znode) error {
 	if znode.Durable {
-		// Also when this holder is about to end: no other would be asked.
+		// Also when this holder is about to end: no other is asked.
 		if err := l.connect(ctx, znode.Ensemble); err != nil {
 			return err
 		}
@@ -188,6 +61,16 @@ func (l *Local) Describe(ctx context.Context, znode Znode, info string) error {
 	return locker.DescribeDurable(ctx, session, znode.Path, info)
 }
 
+// connect waits for a session. That has its own timeout, and its error says more than
+// that of a request without an answer.
+func (l *Local) connect(ctx context.Context, ensemble zookeeper.Config) error {
+	if err := valid(ensemble); err != nil {
+		return err
+	}
+	_, err := l.pool.Session(ctx, ensemble)
+	return err
+}
+
 // Own implements [Holder].
 func (l *Local) Own(_ context.Context, dir string) ([]locker.Identity, error) {
 	l.mu.Lock()
@@ -201,14 +84,14 @@ func (l *Local) Own(_ context.Context, dir string) ([]locker.Identity, error) {
 	return own, nil
 }
 
-// Held counts the locks that are held, the durable ones among them.
+// Held counts the locks that are held, with durable ones.
 func (l *Local) Held() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.held)
 }
 
-// refuse fails every acquire from now on, and those that are under way, by err.
+// refuse ends all present and future acquires by err.
 func (l *Local) refuse(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -223,15 +106,15 @@ func (l *Local) refuse(err error) {
 	}
 }
 
-// Close releases all locks but the durable ones, and ends all sessions, with which
-// everything that could not be released goes too. Whatever is still waiting for a
-// lock fails. It takes seconds at most, also where no server answers.
+// Close releases all locks but the durable ones, and ends all sessions and all waits. The
+// end of the sessions releases what could not be released before. Close takes a few
+// seconds at most, also if no server answers. It returns the first error of a release.
 func (l *Local) Close() error {
 	defer l.pool.Close()
 	return l.releaseAll()
 }
 
-// releaseAll is Close, but for the end of the sessions.
+// releaseAll is Close without the end of the sessions.
 func (l *Local) releaseAll() error {
 	l.mu.Lock()
 	l.end(ErrEnded)
@@ -244,26 +127,12 @@ func (l *Local) releaseAll() error {
 	l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
-	var (
-		wg    sync.WaitGroup
-		slots = make(chan struct{}, releasers)
-		errs  = make(chan error, len(held))
-	)
+	var all errgroup.Group
+	all.SetLimit(releasers)
 	for k := range held {
-		if k.req.Lock.Durable {
-			continue
+		if !k.req.Lock.Durable {
+			all.Go(func() error { return l.give(ctx, k) })
 		}
-		slots <- struct{}{}
-		wg.Go(func() {
-			errs <- l.give(ctx, k)
-			<-slots
-		})
 	}
-	wg.Wait()
-	close(errs)
-	var all []error
-	for err := range errs {
-		all = append(all, err)
-	}
-	return errors.Join(all...)
+	return all.Wait()
 }

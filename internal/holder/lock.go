@@ -2,129 +2,117 @@ package holder
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"github.com/clocker/terraform-provider-clocker/internal/run"
+	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// lock is a lock that the run has asked for. What is not said to be otherwise is
-// guarded by Local.mu.
+// Local holds locks in this process.
+type Local struct {
+	run       run.Run
+	onLoss    func(Loss, bool)
+	pool      zookeeper.Pool
+	log       *slog.Logger
+	sentinel  *sentinel // of a holder process; else nil, as the next two
+	onOverdue func(Overdue)
+	teller    *teller
+	pace      pace // at which the teller tells of a wait
+
+	life    context.Context // ends with Close
+	end     context.CancelCauseFunc
+	pending sync.WaitGroup // acquires
+
+	mu      sync.Mutex
+	refusal error               // ends every acquire, if not nil
+	gaveUp  error               // a deadlock, after which the run waits for no lock; or nil
+	locks   map[lockKey][]*lock // that are waited for or held, and not lost
+	grants  map[string]*lock    // by the ids of their grants, also lost locks
+	held    map[*lock]struct{}  // also lost locks that have grants
+}
+
+// NewLocal returns a holder that works for r until Close. onLoss, if not nil, is called
+// for each lock that is lost. interrupt says whether a grant asks for an interrupt.
+func NewLocal(r run.Run, onLoss func(loss Loss, interrupt bool)) *Local {
+	l := &Local{
+		run: r, onLoss: onLoss, log: silent(), pace: usualPace,
+		locks: make(map[lockKey][]*lock), grants: make(map[string]*lock), held: make(map[*lock]struct{}),
+	}
+	l.life, l.end = context.WithCancelCause(context.Background())
+	return l
+}
+
+// logTo is called before the first acquire.
+func (l *Local) logTo(log *slog.Logger) { l.log, l.pool.Log = log, log }
+
+// while returns a context that ends with ctx or with l.
+func (l *Local) while(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// patiently is [Local.while], for no longer than the connect timeout: the caller waits,
+// and so does Close, which then tries for itself.
+func (l *Local) patiently(ctx context.Context, ensemble zookeeper.Config) (context.Context, context.CancelFunc) {
+	ctx, stop := l.while(ctx)
+	ctx, cancel := context.WithTimeoutCause(ctx, ensemble.ConnectTimeout, ErrUnconfirmed)
+	return ctx, func() {
+		cancel()
+		stop()
+	}
+}
+
+func (l *Local) sessions(ensemble zookeeper.Config) locker.Sessions {
+	return func(ctx context.Context) (*zookeeper.Session, error) {
+		return l.pool.Session(ctx, ensemble)
+	}
+}
+
+// lockKey tells a lock from all others: the ensemble and the lock's directory.
+type lockKey struct{ servers, dir string }
+
+func keyOf(ensemble zookeeper.Config, dir string) lockKey {
+	return lockKey{strings.Join(slices.Sorted(slices.Values(ensemble.Servers)), ","), dir}
+}
+
+// lock is a lock that the run has asked for.
 type lock struct {
-	*locker.Lock         // nil before it is held
-	key          lockKey // never changes, nor do the next three
-	req          Request // of who asked first
-	log          *slog.Logger
-	cancel       context.CancelCauseFunc // of the acquire
+	// These never change.
+	key    lockKey
+	req    Request // the first one for the lock
+	log    *slog.Logger
+	cancel context.CancelCauseFunc // of the acquire
+	done   chan struct{}           // closed when the acquire has ended
 
-	waiters  map[*waiter]struct{}
-	waiting  *locker.Waiting // as last looked at; nil before
-	grants   map[string]bool // whether to interrupt the run, by ids
-	leaving  chan struct{}   // not nil while it is released or given up; closed at the end of that
-	released bool            // a release was tried
-	loss     *Loss
+	// Local.mu guards the rest.
+	*locker.Lock       // nil before the lock is held
+	err          error // of the acquire, once done is closed
+	waiters      map[*waiter]struct{}
+	waiting      *locker.Waiting // how the queue stands; nil while that is not known
+	grants       map[string]bool // by id: whether a loss interrupts the run
+	leaving      chan struct{}   // closed when its release has ended; nil while it is not released
+	released     bool            // a release was tried
+	loss         *Loss
 
-	done chan struct{} // closed when the acquire has ended
-	err  error         // how; valid then
-
-	due     time.Time   // when it is held for too long; zero for never
+	due     time.Time   // when it has been held for as long as it may; zero for never
 	overdue *time.Timer // for that; nil for never
-	forget  func() bool // keeps the loss from being reported
-	number  uint64      // of the sentinel's
+	forget  func() bool // keeps a loss from being reported; false if one was
+	number  uint64      // for the sentinel
 	heeded  bool        // the sentinel knows that a loss interrupts the run
 	release sync.Once
-	watched chan struct{} // closed by the loss, or by the first try to release it
+	watched chan struct{} // closed by the loss, or by the first try to release the lock
 }
 
-// errGone says that a lock that was held is not there any more.
-var errGone = errors.New("holder: the lock is not held any more")
-
-// join returns the lock that w asks for, which w waits for from now on, or what to
-// wait for before another try.
-func (l *Local) join(ctx context.Context, w *waiter) (k *lock, leaving <-chan struct{}, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.life.Err() != nil: // which ctx is told a moment later
-		return nil, nil, ErrEnded
-	case ctx.Err() != nil:
-		return nil, nil, context.Cause(ctx)
-	case l.refusal != nil:
-		return nil, nil, l.refusal
-	}
-	key := keyOf(w.req.Ensemble, w.req.Lock.Dir)
-	k, err = find(l.locks[key], w.req.Lock)
-	first := k == nil
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case first:
-		k = l.begin(ctx, key, w)
-	case k.leaving != nil:
-		return nil, k.leaving, nil
-	case k.released:
-		return nil, nil, ErrUnconfirmed
-	}
-	w.joins(k, first)
-	return k, nil, nil
-}
-
-// begin starts to take a lock.
-func (l *Local) begin(ctx context.Context, key lockKey, w *waiter) *lock {
-	// Others may come to wait for it, and stay when w has left.
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) }) //nolint:contextcheck // the end of the holder
-	k := &lock{
-		key: key, req: w.req, log: l.log.With("lockid", w.req.Lock.LockID), cancel: cancel,
-		waiters: make(map[*waiter]struct{}), grants: make(map[string]bool),
-		done: make(chan struct{}), watched: make(chan struct{}),
-	}
-	req := w.req.Lock
-	req.Wait = w.left()
-	req.Data.Run, req.Data.Host, req.Data.PID = l.run.ID, l.run.Host, l.run.PID
-	if !req.Durable {
-		req.Data.MaxHold = int(w.req.MaxHold / time.Second)
-	}
-	req.Others = func() []string { return l.others(k) }
-	req.GiveUp = func(ctx context.Context, err error) { l.giveUp(ctx, k, err) }
-	gaveUp := l.gaveUp
-	if gaveUp != nil {
-		req.Wait = 0
-	}
-	progress, over := l.follow(ctx, k)
-	req.Waiting = func(waiting locker.Waiting) {
-		l.stands(k, waiting)
-		progress.moves()
-	}
-	l.locks[key] = append(l.locks[key], k)
-	l.pending.Go(func() {
-		defer stop()
-		lock, err := locker.Acquire(ctx, l.sessions(k.req.Ensemble), req)
-		if gaveUp != nil && errors.Is(err, locker.ErrBusy) {
-			err = gaveUp
-		}
-		if err == nil {
-			if err = l.keep(ctx, k, lock); err != nil {
-				letGo(context.WithoutCancel(ctx), lock)
-			}
-		}
-		over(err)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		k.err = err
-		close(k.done)
-		if err != nil {
-			l.gone(k)
-		}
-	})
-	return k
-}
-
-// stands takes note of how the queue stands, and tells all who wait.
+// stands takes note of how the queue stands, and tells all waiters.
 func (l *Local) stands(k *lock, waiting locker.Waiting) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -134,116 +122,11 @@ func (l *Local) stands(k *lock, waiting locker.Waiting) {
 	}
 }
 
-// keep takes note that the lock is held, unless nobody waits for it any more.
-func (l *Local) keep(ctx context.Context, k *lock, lock *locker.Lock) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.life.Err() != nil { // which ctx is told a moment later
-		return ErrEnded
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if lock.Durable() {
-		// Nobody would know of it: no state will be written.
-		if alive, err := l.run.Alive(); err == nil && !alive {
-			return ErrEnded
-		}
-	} else {
-		k.heeded = k.interrupts()
-		number, err := l.sentinel.watch(guarded{LockID: k.req.Lock.LockID, Znode: lock.Znode(), Interrupt: k.heeded})
-		if err != nil {
-			return err
-		}
-		k.number = number
-	}
-	k.Lock = lock // before its loss can be told of
-	if !lock.Durable() {
-		later := context.WithoutCancel(ctx)
-		k.forget = lock.OnLost(func() { l.lost(k, whyLost(later, lock)) })
-	}
-	l.held[k] = struct{}{}
-	return nil
-}
-
-// check looks whether a lock is held still whose loss has yet to be noticed. Without
-// an answer it is.
-func (l *Local) check(ctx context.Context, k *lock) (held bool) {
-	ctx, cancel := l.patiently(ctx, k.req.Ensemble)
-	defer cancel()
-	session, err := l.pool.Session(ctx, k.req.Ensemble)
-	if err != nil {
-		return true
-	}
-	if entry, found, err := locker.Lookup(ctx, session, k.Znode()); err != nil || found && entry.Identity() == k.Identity() {
-		return true
-	}
-	if k.Durable() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.gone(k)
-		return false
-	}
-	if k.forget() {
-		l.lost(k, whyGone(ctx, k.Lock))
-	}
-	return false
-}
-
-// await waits with others for the lock.
-func (l *Local) await(ctx context.Context, k *lock, w *waiter) (Grant, error) {
-	if w.late && !l.check(ctx, k) {
-		l.leave(ctx, k, w)
-		return Grant{}, errGone
-	}
-	over := w.over
-	var queued <-chan struct{}
-	for {
-		select {
-		case <-k.done:
-			return l.grant(k, w)
-		case <-over:
-			// The lock is not had in time, unless it is about to be ours.
-			over, queued = nil, w.queued
-		case <-queued:
-			l.leave(ctx, k, w)
-			return Grant{}, w.busy()
-		case <-ctx.Done():
-			l.leave(ctx, k, w)
-			return Grant{}, context.Cause(ctx)
-		}
-	}
-}
-
-// grant gives w a share in a lock whose acquire has ended.
-func (l *Local) grant(k *lock, w *waiter) (Grant, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(k.waiters, w)
-	if busy := (*locker.BusyError)(nil); errors.As(k.err, &busy) {
-		own := *busy
-		own.LockID, own.Waited = w.req.Lock.LockID, max(0, w.req.Lock.Wait)
-		return Grant{}, &own
-	}
-	if k.err != nil {
-		return Grant{}, k.err
-	}
-	id := ""
-	if !w.req.Lock.Durable {
-		id = rand.Text()
-		l.grants[id] = k
-	}
-	k.grants[id] = w.req.Interrupt
-	l.heed(k)
-	l.limit(k, w.req.MaxHold)
-	return Grant{ID: id, Znode: k.Znode(), Token: k.Token(), SessionTimeout: k.SessionTimeout()}, nil
-}
-
-// heed tells the sentinel whether a loss of the lock is to interrupt the run.
+// heed tells the sentinel whether a loss of the lock interrupts the run.
 func (l *Local) heed(k *lock) {
 	if interrupt := k.interrupts(); interrupt != k.heeded && k.loss == nil && !k.Durable() {
 		k.heeded = interrupt
-		// An error is of no consequence: it watches as it did.
+		// After an error the sentinel watches as before.
 		_, _ = l.sentinel.watch(guarded{Number: k.number, LockID: k.req.Lock.LockID, Znode: k.Znode(), Interrupt: interrupt})
 	}
 }
@@ -260,29 +143,6 @@ func (k *lock) interrupts() bool {
 		}
 	}
 	return false
-}
-
-// leave takes w out of those who wait. If it was the last one, what was waited for
-// is let go before leave returns, or as soon as ZooKeeper can be reached.
-func (l *Local) leave(ctx context.Context, k *lock, w *waiter) {
-	l.mu.Lock()
-	delete(k.waiters, w)
-	if len(k.waiters)+len(k.grants) > 0 || k.leaving != nil {
-		l.mu.Unlock()
-		return
-	}
-	k.leaving = make(chan struct{})
-	k.cancel(context.Canceled)
-	l.mu.Unlock()
-	<-k.done
-	if k.err != nil {
-		return // and begin has taken note of that
-	}
-	l.unwatch(k)
-	letGo(context.WithoutCancel(ctx), k.Lock)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gone(k)
 }
 
 // gone forgets a lock.
@@ -302,19 +162,74 @@ func (l *Local) unlist(k *lock) {
 	}
 }
 
-// lost reports the loss of a lock that was not released.
-func (l *Local) lost(k *lock, cause string) {
-	defer close(k.watched)
-	loss := Loss{LockID: k.req.Lock.LockID, Znode: k.Znode(), At: time.Now(), Cause: cause}
-	l.mu.Lock()
-	k.loss = &loss
-	k.endLimit()
-	interrupt := k.interrupts()
-	l.unlist(k) // who asks for it again does not get what is lost
-	l.mu.Unlock()
-	if l.onLoss != nil {
-		l.onLoss(loss, interrupt)
+// waiter is a call that waits for a lock.
+type waiter struct {
+	req      Request
+	deadline time.Time // zero: none
+	timer    *time.Timer
+
+	// About the lock that it waits for at present; guarded by Local.mu.
+	over    <-chan time.Time // the end of its time; nil if the acquire ends in time itself
+	queued  chan struct{}    // closed once the lock is known to be held by another
+	waiting *locker.Waiting
+	again   bool // this is not its first try
+	late    bool // the run held the lock already
+}
+
+func newWaiter(req Request) *waiter {
+	w := &waiter{req: req}
+	if req.Lock.Wait >= 0 {
+		w.deadline = time.Now().Add(req.Lock.Wait)
+		w.timer = time.NewTimer(req.Lock.Wait)
 	}
-	logLoss(l.log, loss, interrupt)
-	l.sentinel.forget(k.number)
+	return w
+}
+
+func (w *waiter) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
+// hasTime returns whether its time is not over yet.
+func (w *waiter) hasTime() bool { return w.timer == nil || time.Now().Before(w.deadline) }
+
+// left is how long to wait from now on.
+func (w *waiter) left() time.Duration {
+	if w.timer == nil || !w.again {
+		return w.req.Lock.Wait // as it was asked for
+	}
+	return max(0, time.Until(w.deadline))
+}
+
+// joins makes w wait for the lock. first says that the acquire ends with w's time.
+func (w *waiter) joins(k *lock, first bool) {
+	w.over, w.queued, w.waiting, w.again = nil, make(chan struct{}), nil, true
+	if !first && w.timer != nil {
+		w.over = w.timer.C
+	}
+	w.late = k.Lock != nil
+	k.waiters[w] = struct{}{}
+	if k.waiting != nil && k.Lock == nil {
+		w.tell(*k.waiting)
+	}
+}
+
+// tell takes note of how the queue stands.
+func (w *waiter) tell(waiting locker.Waiting) {
+	if w.waiting == nil {
+		close(w.queued)
+	}
+	w.waiting = &waiting
+	if w.req.Lock.Waiting != nil {
+		w.req.Lock.Waiting(waiting)
+	}
+}
+
+// busy says who holds the lock at the end of the wait.
+func (w *waiter) busy() error {
+	return &locker.BusyError{
+		LockID: w.req.Lock.LockID, Dir: w.req.Lock.Dir, Waited: max(0, w.req.Lock.Wait),
+		Place: w.waiting.Place, Holders: []locker.Entry{w.waiting.Next},
+	}
 }

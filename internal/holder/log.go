@@ -13,13 +13,13 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
-// EnvLogPath names the file that holder processes append their log to, several
-// of them to the same one if need be. Without it they keep none.
+// EnvLogPath names the environment variable with the path of the log. Several holder
+// processes can append to the same file. Without the variable there is no log.
 const EnvLogPath = "CLOCKER_LOG_PATH"
 
-// LogPath is the absolute path of the holder's log, "" for none. A relative one
-// counts from the working directory, which the holder does not share. The error
-// says that the file cannot be written; the holder goes without a log then.
+// LogPath is the absolute path of the log, "" for none. A relative path counts from this
+// process's working directory: the holder process has another. The error says that the
+// file cannot be written. The holder process then works without a log.
 func LogPath() (string, error) {
 	path := os.Getenv(EnvLogPath)
 	if path == "" {
@@ -36,12 +36,11 @@ func LogPath() (string, error) {
 	return path, file.Close()
 }
 
-// openLog opens a file that only its owner can read, and that each line is added
-// to by a write of its own, so that others can add theirs. Nothing but a regular
-// file will do: opening a FIFO, or writing to one, can take for ever. In a directory
-// that others may write to, one of them can have put something else there than we think:
-// a link, by either kind of which we would write to another file of ours, or a file of
-// theirs.
+// openLog opens a file to append to, which only its owner can read. Each line is one
+// write, so that several processes can append. The file must be a regular one, because to
+// open a FIFO, or to write to it, can take for ever. In a directory where others may write,
+// somebody can have put a file of their own there, or a link to another file of ours:
+// neither is opened.
 func openLog(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY|openLogFlags, 0o600) //nolint:gosec // the user names the file
 	if err != nil {
@@ -66,24 +65,24 @@ func openLog(path string) (*os.File, error) {
 	return nil, err
 }
 
-// silent is the log of those who keep none.
+// silent is a log that drops everything.
 func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// startLog begins a log whose lines say which process wrote them, and for which
-// run. stop ends it.
+// startLog opens the log. Its lines say which process wrote them, and for which run. stop
+// closes it.
 func startLog(r run.Run, path string) (log *slog.Logger, stop func()) {
 	if path == "" {
 		return silent(), func() {}
 	}
 	file, err := openLog(path)
-	if err != nil { // which the provider has found and said
+	if err != nil { // the provider has told the user
 		return silent(), func() {}
 	}
 	log = slog.New(slog.NewTextHandler(file, nil)).With("holder", os.Getpid(), "run", r.ID)
 	return log, func() { _ = file.Close() }
 }
 
-// logLoss comes after all that has to be done about the loss.
+// logLoss is called after everything else about the loss is done.
 func logLoss(log *slog.Logger, loss Loss, interrupt bool) {
 	log.Warn("lock lost", "lockid", loss.LockID, "znode", loss.Znode, "cause", loss.Cause, "interrupt", interrupt)
 }
@@ -96,9 +95,8 @@ func logRelease(log *slog.Logger, znode string, err error) {
 	log.Info("lock released", "znode", znode)
 }
 
-// Waiting is what a log says of a lock that has been waited for since start: a
-// message and its fields. again says that it is not the first line about that
-// wait.
+// Waiting is what a log says of a wait that has begun at start: a message and its fields.
+// again says that it is not the first line about the wait.
 func Waiting(lockID string, w locker.Waiting, start time.Time, again bool) (message string, fields map[string]any) {
 	fields = map[string]any{"lockid": lockID, "waited": Waited(start)}
 	if w.Place == 0 {
@@ -111,7 +109,7 @@ func Waiting(lockID string, w locker.Waiting, start time.Time, again bool) (mess
 	return "queued for lock", fields
 }
 
-// Waited is the time since start as logs say it.
+// Waited is the time since start in a log.
 func Waited(start time.Time) string { return time.Since(start).Round(time.Millisecond).String() }
 
 // logWaiting writes what Waiting says.
@@ -124,4 +122,20 @@ func logWaiting(log *slog.Logger, lockID string, w locker.Waiting, start time.Ti
 		}
 	}
 	log.LogAttrs(context.Background(), slog.LevelInfo, message, attrs...)
+}
+
+// LogBreak adds a line about a lock that was broken to the log that [EnvLogPath] names, if
+// it names one.
+func LogBreak(lockID string, broken locker.Broken, by, reason string) error {
+	path, err := LogPath()
+	if err != nil || path == "" {
+		return err
+	}
+	file, err := openLog(path)
+	if err != nil {
+		return err
+	}
+	slog.New(slog.NewTextHandler(file, nil)).Warn("lock broken",
+		"lockid", lockID, "znode", broken.Entry.Znode, "held_by", broken.Entry.String(), "by", by, "reason", reason, "told", broken.Told)
+	return file.Close()
 }

@@ -187,7 +187,7 @@ func TestProcessTellsALoss(t *testing.T) {
 
 // stopping says that the run was interrupted, which the holder knows when it has
 // answered what comes behind.
-func stopping(t *testing.T, p *Process, space *zktest.Space) {
+func stopping(t *testing.T, p *Remote, space *zktest.Space) {
 	t.Helper()
 	p.Stopping()
 	req := request(t, space, "behind", 0)
@@ -202,7 +202,7 @@ func TestLossOfARunThatIsStopping(t *testing.T) {
 	space := zktest.NewSpace(t)
 	terraform := startListening(t)
 	first, second := newProcess(t, terraform.Run), newProcess(t, terraform.Run)
-	lose := func(p *Process, lockID string) {
+	lose := func(p *Remote, lockID string) {
 		t.Helper()
 		req := request(t, space, lockID, 0)
 		req.Interrupt = true

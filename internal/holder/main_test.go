@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 		commands[os.Args[1]]()
 		os.Exit(0)
 	}
+	zktest.SkipInShort("TestProcess.*|TestKilled.*|TestSentinel.*|TestAThousand.*|.*WithoutAServer|TestLocalClose.*|TestLockIsHeldForTooLong")
 	os.Exit(runTests(m))
 }
 

@@ -106,9 +106,9 @@ func awaitNoHolder(t *testing.T) {
 func expectNoHolder(t *testing.T) { t.Cleanup(func() { awaitNoHolder(t) }) }
 
 // newProcess is a Process for the run, which ends with the test.
-func newProcess(t *testing.T, r run.Run) *Process {
+func newProcess(t *testing.T, r run.Run) *Remote {
 	t.Helper()
-	p := NewProcess(r)
+	p := NewRemote(r)
 	t.Cleanup(func() { _ = p.Close() })
 	return p
 }

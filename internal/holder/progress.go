@@ -4,103 +4,68 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 )
 
-// EnvProgress names the environment variable that turns the lines about a wait off.
+// EnvProgress names the environment variable that turns off the lines about a wait, if its
+// value is [ProgressOff].
 const EnvProgress = "CLOCKER_PROGRESS"
 
-// ProgressOff is its value that does.
+// ProgressOff is a value of [EnvProgress].
 const ProgressOff = "off"
 
-// ShowsProgress tells whether the user of this process wants the lines about a wait.
+// ShowsProgress returns whether the user of this process wants the lines about a wait.
 func ShowsProgress() bool { return os.Getenv(EnvProgress) != ProgressOff }
-
-// pace is how often the user is told of a wait.
-type pace struct {
-	first time.Duration // how long a wait is not worth a word; also the least time between two lines
-	again time.Duration // after which a line comes without a change
-}
-
-var usualPace = pace{first: 5 * time.Second, again: time.Minute}
 
 // progress tells the user how a wait for a lock goes.
 type progress struct {
 	local *Local
 	lock  *lock
 	start time.Time
-	moved chan struct{} // has an element when the queue was looked at again
-	ended chan struct{} // closed when the wait is over
+	news  chan struct{} // has an element when the queue was looked at again
+	over  chan struct{} // closed when the wait is over
 	err   error         // how it ended; valid then
 }
 
 // follow begins to tell of the wait for a lock. stop is called when it is over.
 func (l *Local) follow(ctx context.Context, k *lock) (p *progress, stop func(error)) {
-	p = &progress{local: l, lock: k, start: time.Now(), moved: make(chan struct{}, 1), ended: make(chan struct{})}
+	p = &progress{local: l, lock: k, start: time.Now(), news: make(chan struct{}, 1), over: make(chan struct{})}
 	if l.teller == nil {
 		return p, func(error) {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	timer := time.AfterFunc(l.pace.first, func() {
-		defer close(done)
-		p.run(ctx)
-	})
+	var telling sync.WaitGroup
+	telling.Go(func() { p.run(ctx) })
 	return p, func(err error) {
 		p.err = err
-		close(p.ended)
+		close(p.over)
 		cancel()
-		if !timer.Stop() {
-			<-done
-		}
-	}
-}
-
-// moves takes note that the queue was looked at again.
-func (p *progress) moves() {
-	select {
-	case p.moved <- struct{}{}:
-	default:
+		telling.Wait()
 	}
 }
 
 // run tells of the wait until its end.
 func (p *progress) run(ctx context.Context) {
-	pace := p.local.pace
-	soon, again := time.NewTimer(pace.first), time.NewTimer(pace.again)
-	defer soon.Stop()
-	defer again.Stop()
-	last := p.say(Progress(p.lock.req.Lock.LockID, p.stands(ctx), time.Now()))
-	var moved <-chan struct{} // nil while the last line is too new
-	for {
-		late := false
-		select {
-		case <-p.ended:
-			if last != "" && p.err == nil {
-				p.say(fmt.Sprintf("got lock %q after %v", p.lock.req.Lock.LockID, time.Since(p.start).Round(time.Second)))
-			}
-			return
-		case <-soon.C:
-			moved = p.moved
-			continue
-		case <-moved:
-		case <-again.C:
-			late = true
-		}
+	pace, last := p.local.pace, ""
+	notify(p.news) // that there is a wait
+	pace.follow(pace.first, p.news, p.over, func(late bool) bool {
 		text := Progress(p.lock.req.Lock.LockID, p.stands(ctx), time.Now())
-		if late || text != last {
-			last = p.say(text)
-			again.Reset(pace.again)
+		if text == last && !late {
+			return false
 		}
-		moved = nil
-		soon.Reset(pace.first)
+		last = p.say(text)
+		return true
+	})
+	if last != "" && p.err == nil {
+		p.say(fmt.Sprintf("got lock %q after %v", p.lock.req.Lock.LockID, time.Since(p.start).Round(time.Second)))
 	}
 }
 
-// stands is how the queue stands. For the next one in it that is known, as it watches
-// who holds the lock. One further back watches the one before it, and has to ask.
+// stands is how the queue stands. The first waiter watches the holder of the lock, so it
+// knows. The others watch only the contender before them, and have to ask.
 func (p *progress) stands(ctx context.Context) locker.Waiting {
 	l, k := p.local, p.lock
 	l.mu.Lock()
@@ -126,7 +91,7 @@ func (p *progress) stands(ctx context.Context) locker.Waiting {
 	return now
 }
 
-// say tells the user, unless who waits does so itself, and returns what it was told.
+// say tells the user, if a waiter asks for that, and returns what it has told.
 func (p *progress) say(text string) string {
 	l := p.local
 	l.mu.Lock()
@@ -142,7 +107,7 @@ func (p *progress) say(text string) string {
 	return text
 }
 
-// Progress says in one line how the queue stands for one who waits.
+// Progress says in one line how the queue stands for a waiter.
 func Progress(lockID string, w locker.Waiting, now time.Time) string {
 	if w.Place == 0 {
 		return fmt.Sprintf("waiting for ZooKeeper, to take lock %q", lockID)
@@ -157,7 +122,7 @@ func Progress(lockID string, w locker.Waiting, now time.Time) string {
 	return text
 }
 
-// inFront says who that is, since when it holds the lock, and what it says.
+// inFront says who a contender is, since when it holds the lock, and its info.
 func inFront(e locker.Entry, now time.Time) string {
 	text := " (in the queue since " + clock(e.Joined(), now)
 	if !e.HeldSince.IsZero() {
@@ -175,10 +140,10 @@ func inFront(e locker.Entry, now time.Time) string {
 	return e.Who() + text + ")"
 }
 
-// clock is the time of day, with the date where that is not today.
+// clock is the time of day, with the date if that is not today.
 func clock(at, now time.Time) string { return timeOfDay(at, now, "15:04:05 MST") }
 
-// minute is clock without seconds, rounded up: it is about an end.
+// minute is clock without seconds, rounded up because it is about an end.
 func minute(at, now time.Time) string {
 	return timeOfDay(at.Add(time.Minute-1).Truncate(time.Minute), now, "15:04 MST")
 }

@@ -14,7 +14,7 @@ func init() {
 	}{startInAProcess, false} // tests count the processes
 }
 
-// startInAProcess makes the subject a [Process] that talks to a holder process.
+// startInAProcess makes the subject a [Remote] that talks to a holder process.
 func startInAProcess(s *subject) {
 	terraform := startListening(s.t)
 	s.Holder, s.run, s.pid = newProcess(s.t, terraform.Run), terraform.ID, terraform.PID

@@ -41,7 +41,7 @@ var subjects = map[string]struct {
 // startDirect makes the subject a [Local].
 func startDirect(s *subject) { s.Holder = s.local() }
 
-// startBehindASocket makes the subject a [Process] that talks to a [Local].
+// startBehindASocket makes the subject a [Remote] that talks to a [Local].
 func startBehindASocket(s *subject) { s.Holder, _, _ = connected(s.t, s.local()) }
 
 func (s *subject) local() *Local {

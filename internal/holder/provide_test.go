@@ -30,7 +30,7 @@ func provide() {
 		fmt.Fprintln(os.Stderr, "provide:", err)
 		os.Exit(1)
 	}
-	process := NewProcess(p.Run)
+	process := NewRemote(p.Run)
 	grants := make(chan Grant)
 	for _, req := range p.Requests {
 		go func() {

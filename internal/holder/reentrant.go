@@ -3,23 +3,13 @@ package holder
 import (
 	"cmp"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
-	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// lockKey tells a lock from all others: the ensemble and the lock's directory.
-type lockKey struct{ servers, dir string }
-
-func keyOf(ensemble zookeeper.Config, dir string) lockKey {
-	return lockKey{strings.Join(slices.Sorted(slices.Values(ensemble.Servers)), ","), dir}
-}
-
-// find returns the lock among those of the run that a request is to share, or nil if
-// it is to be taken. The error is a [*ConflictError] if neither is possible. A durable
-// lock belongs to who asked for it: it is shared with others, but does not share.
+// find returns the lock of the run that a request is to share, or nil if the lock is to
+// be taken. The error is a [*ConflictError] if neither is possible. A request can share a
+// durable lock, but a request for a durable lock cannot share another.
 func find(locks []*lock, want locker.Request) (*lock, error) {
 	var conflict *lock
 	for _, k := range locks {
@@ -36,19 +26,18 @@ func find(locks []*lock, want locker.Request) (*lock, error) {
 	case conflict == nil:
 		return nil, nil //nolint:nilnil // the lock is to be taken
 	case conflict.leaving != nil:
-		return conflict, nil // and it is waited for
+		return conflict, nil // the request waits until it is released
 	default:
 		return nil, &ConflictError{LockID: want.LockID, Held: describe(conflict.req.Lock), Asked: describe(want)}
 	}
 }
 
-// together tells whether two contenders can hold the lock at the same time.
+// together returns whether two nodes can hold the lock at the same time.
 func together(a, b locker.Request) bool {
 	return a.Slots == b.Slots && (a.Slots > 0 || a.Mode == locker.Shared && b.Mode == locker.Shared)
 }
 
-// includes tells whether who holds the lock as in have has with it what is asked for
-// in want.
+// includes returns whether a lock that is held as have says includes what want asks for.
 func includes(have, want locker.Request) bool {
 	return have.Slots == want.Slots && (have.Slots > 0 || have.Mode != locker.Shared || want.Mode == locker.Shared)
 }

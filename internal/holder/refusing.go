@@ -7,11 +7,11 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 )
 
-// refusing answers in the place of a holder that was killed: the run gets no more
-// locks, and is told why.
+// refusing answers in the sentinel, after the holder process was killed: the run gets no
+// more locks.
 type refusing struct {
 	why    Loss
-	losses []Loss // of the locks that went with the holder
+	losses []Loss // of the locks that the holder process held
 }
 
 var _ Holder = refusing{}
@@ -30,7 +30,7 @@ func (h refusing) Release(_ context.Context, znode Znode) error {
 	case i >= 0:
 		return &LostError{h.losses[i]}
 	default:
-		return nil // given up before, or reported
+		return nil // released before, or the loss was reported
 	}
 }
 

@@ -3,29 +3,21 @@ package holder
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 )
 
-// unwatch ends the watch over a lock that is to be released: what it guarded is over.
-// When it returns, a loss before has been reported.
-func (l *Local) unwatch(k *lock) {
-	if k.Durable() {
-		return
-	}
-	l.mu.Lock()
-	k.endLimit()
-	l.mu.Unlock()
-	k.release.Do(func() {
-		if k.forget() {
-			l.sentinel.forget(k.number)
-			close(k.watched)
-		}
-	})
-	<-k.watched
-}
+const (
+	// closeTime bounds how long Close tries to release the locks, which also removes
+	// their directories, before it ends the sessions.
+	closeTime = 3 * time.Second
+	// durableTime bounds how long the holder tries to release a durable lock that nobody
+	// waits for any more: the end of a session does not remove it.
+	durableTime = time.Minute
+)
 
-// give releases the lock, and then says whether it had been lost before.
+// give releases the lock. The error is a [*LostError] if it was lost before.
 func (l *Local) give(ctx context.Context, k *lock) error {
 	l.unwatch(k)
 	err := k.Release(ctx)
@@ -39,7 +31,7 @@ func (l *Local) give(ctx context.Context, k *lock) error {
 	return err
 }
 
-// releaseGrant gives a grant up, and with the last one the lock.
+// releaseGrant releases a grant, and the lock with the last one.
 func (l *Local) releaseGrant(ctx context.Context, id string) error {
 	for {
 		l.mu.Lock()
@@ -83,13 +75,13 @@ func (l *Local) releaseGrant(ctx context.Context, id string) error {
 	}
 }
 
-// stays takes note that a lock could not be let go of.
+// stays takes note that a lock could not be released.
 func (l *Local) stays(k *lock) {
 	close(k.leaving)
 	k.leaving = nil
 }
 
-// releaseDurable releases a durable lock, whoever took it.
+// releaseDurable releases a durable lock, no matter which run took it.
 func (l *Local) releaseDurable(ctx context.Context, znode Znode) error {
 	l.mu.Lock()
 	var ours *lock
@@ -114,8 +106,8 @@ func (l *Local) releaseDurable(ctx context.Context, znode Znode) error {
 	return err
 }
 
-// letGo releases a lock that came too late. Where ZooKeeper cannot be reached in
-// time, the end of the session does it; a durable lock is left to an operator.
+// letGo releases a lock that was acquired too late. If ZooKeeper cannot be reached in
+// time, the end of the session releases it, and an operator has to release a durable lock.
 func letGo(ctx context.Context, lock *locker.Lock) {
 	patience := closeTime
 	if lock.Durable() {

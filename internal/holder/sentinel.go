@@ -9,67 +9,73 @@ import (
 	"os/exec"
 	"sync"
 	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/early"
 )
 
-// noteTime bounds how long a sentinel may keep its holder waiting, be it to take a
-// note or to end.
+// noteTime bounds how long the holder process waits for its sentinel: for it to take
+// notes, and to end.
 const noteTime = time.Second
 
-// sentinel is the holder's side of a process that raises the alarm in its place if
-// the holder ends without a word, as one does that is killed: the server gives its
-// locks away then, and the provider, which could notice too, has mostly gone by
-// that time. To watch and forget, a nil sentinel does nothing.
+// sentinel is the holder process's side of the sentinel. A holder process that is killed
+// can tell nobody, and the server gives its locks away. So it leaves notes of what it
+// holds in a pipe. The sentinel reads them when another pipe ends with the holder
+// process: see [watch]. The methods watch and forget do nothing for a nil sentinel.
 type sentinel struct {
 	order  order
-	socket net.Listener // at which the sentinel is to answer in the end
+	socket net.Listener // the sentinel answers there when the holder process was killed
 
 	mu     sync.Mutex
 	locks  map[uint64]guarded
-	last   uint64 // number given to a lock
+	last   uint64 // the number of a lock
 	stops  bool
-	cmd    *exec.Cmd // nil while there is none
-	life   *os.File  // a pipe whose end is that of this process, or a call to read
+	cmd    *exec.Cmd // nil if there is no process
+	life   *os.File  // a pipe that ends with this process, and wakes the sentinel
 	pipe   *os.File  // for the notes
 	notes  *gob.Encoder
-	page   bytes.Buffer // of notes that have yet to be written
+	page   bytes.Buffer // notes that are not in the pipe yet
 	unread int          // bytes of notes
 
 	dismissed bool
 }
 
-// maxUnread is how many bytes of notes are left to be read when this process has
-// ended: every system's pipes hold as much. A sentinel that read each one would take
-// a processor from the locks twice for each of them.
+// maxUnread is how many bytes of notes stay in the pipe before the sentinel is woken to
+// read them: the pipes of every system have room for as many. To wake it for each note
+// would take a processor from the locks.
 const maxUnread = 2 << 10
 
-// guarded is a lock that the sentinel is to raise the alarm for.
+// guarded is a lock whose loss the sentinel tells of.
 type guarded struct {
 	Number        uint64
 	LockID, Znode string
 	Interrupt     bool
 }
 
-// note is what a holder tells its sentinel.
+// note is what a holder process tells its sentinel.
 type note struct {
 	Order *order   // the first one
 	Held  *guarded // from now on, or told before with another Interrupt
-	Gone  uint64   // the number of one that is not held any more
+	Gone  uint64   // the number of a lock that is not held any more
 	Stops bool     // the run has been interrupted
-	Leave bool     // the holder ends in good order
 	Pause bool     // that is all for now
 }
 
-func startSentinel(o order, socket net.Listener) (*sentinel, error) {
-	s := &sentinel{order: o, socket: socket, locks: make(map[uint64]guarded)}
-	if err := s.start(); err != nil {
-		return nil, fmt.Errorf("holder: start the sentinel: %w", err)
+func sentinelFor(o order, socket net.Listener) *sentinel {
+	return &sentinel{order: o, socket: socket, locks: make(map[uint64]guarded)}
+}
+
+// begin starts the process. If that fails, the next note tries it again.
+func (s *sentinel) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil && !s.dismissed {
+		_ = s.start()
 	}
-	return s, nil
 }
 
 // start starts the process and tells it all there is to know.
 func (s *sentinel) start() error {
-	cmd, err := ourselves(SentinelCommand)
+	cmd, err := ourselves(early.SentinelCommand)
 	if err != nil {
 		return err
 	}
@@ -84,7 +90,7 @@ func (s *sentinel) start() error {
 		return err
 	}
 	defer func() { _ = notes.Close() }()
-	cmd.Stdin, cmd.Stdout = alive, notes // which it reads both
+	cmd.Stdin, cmd.Stdout = alive, notes // it reads both
 	closeSocket, err := passSocket(cmd, s.socket)
 	if err == nil {
 		err = cmd.Start()
@@ -114,9 +120,9 @@ func (s *sentinel) start() error {
 	return err
 }
 
-// watch takes a lock under watch, and returns once no end of this process can
-// pass unnoticed any more. The number is for forget, and for watch to replace what
-// it was told.
+// watch has the sentinel watch over a lock. When it returns, the end of this process
+// cannot pass unnoticed any more. The number is for forget, and for watch to change what
+// the sentinel knows of the lock.
 func (s *sentinel) watch(lock guarded) (number uint64, err error) {
 	if s == nil {
 		return 0, nil
@@ -143,11 +149,10 @@ func (s *sentinel) forget(number uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.locks, number)
-	// An error is of no consequence: the next watch meets it, too.
-	_ = s.tell(note{Gone: number})
+	_ = s.tell(note{Gone: number}) // the next watch meets the error again
 }
 
-// runStops says that the run has been interrupted, and nobody may do so again.
+// runStops says that the run has been interrupted, and must not be interrupted again.
 func (s *sentinel) runStops() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,7 +160,7 @@ func (s *sentinel) runStops() {
 	_ = s.tell(note{Stops: true})
 }
 
-// dismiss ends the process, because this one ends in good order.
+// dismiss ends the sentinel, because this process ends in good order.
 func (s *sentinel) dismiss() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,14 +168,14 @@ func (s *sentinel) dismiss() {
 	if s.cmd == nil {
 		return
 	}
-	if s.write(note{Leave: true}) != nil {
+	if s.wake(early.Leave) != nil {
 		s.kill()
 	}
 	s.stop()
 }
 
-// tell passes a note on. Where the sentinel was ended by someone, or takes no
-// notes, another one takes its place.
+// tell writes a note. If somebody has ended the sentinel, or it does not read, another
+// one takes its place.
 func (s *sentinel) tell(n note) error {
 	if s.dismissed {
 		return ErrEnded
@@ -183,41 +188,46 @@ func (s *sentinel) tell(n note) error {
 		s.stop()
 	}
 	if err := s.start(); err != nil {
-		return fmt.Errorf("holder: start another sentinel: %w", err)
+		return fmt.Errorf("holder: start the sentinel: %w", err)
 	}
 	return nil
 }
 
-// write leaves a note for the end of this process, or has all notes read.
+// write puts a note into the pipe, and wakes the sentinel if there are many.
 func (s *sentinel) write(n note) error {
 	if err := s.notes.Encode(n); err != nil {
 		return err
 	}
-	deadline := time.Now().Add(noteTime)
 	if s.unread += s.page.Len(); s.unread > maxUnread {
 		s.unread = 0
 		if err := s.notes.Encode(note{Pause: true}); err != nil {
 			return err
 		}
-		_ = s.life.SetWriteDeadline(deadline)
-		if _, err := s.life.Write([]byte{0}); err != nil {
+		if err := s.wake(early.Read); err != nil {
 			return err
 		}
 	}
-	_ = s.pipe.SetWriteDeadline(deadline)
+	_ = s.pipe.SetWriteDeadline(time.Now().Add(noteTime))
 	_, err := s.page.WriteTo(s.pipe)
 	return err
 }
 
+// wake tells the sentinel what to do.
+func (s *sentinel) wake(word byte) error {
+	_ = s.life.SetWriteDeadline(time.Now().Add(noteTime))
+	_, err := s.life.Write([]byte{word})
+	return err
+}
+
 func (s *sentinel) hangUp() {
-	_ = s.pipe.Close() // first, as no notes are to come when life ends
+	_ = s.pipe.Close() // first, because no notes come after the end of life
 	_ = s.life.Close()
 }
 
-// kill ends a sentinel that could take the end of its pipe for the holder's.
+// kill ends a sentinel that could take the end of its pipe for that of this process.
 func (s *sentinel) kill() { _ = s.cmd.Process.Kill() }
 
-// stop waits for the end of a process that was told to leave or killed.
+// stop waits for the end of a sentinel that was told to leave, or was killed.
 func (s *sentinel) stop() {
 	s.hangUp()
 	late := time.AfterFunc(noteTime, s.kill)

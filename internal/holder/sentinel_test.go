@@ -174,7 +174,8 @@ func newSentinel(t *testing.T) (*listening, *sentinel) {
 		t.Fatal(err)
 	}
 	t.Cleanup(end)
-	s, err := startSentinel(o, socket)
+	s := sentinelFor(o, socket)
+	err = s.start()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,20 +5,17 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
-// server answers the provider processes of a run.
+// server answers the provider processes of a run, in the holder process or the sentinel.
 type server struct {
-	runID  string
-	holder Holder
-	log    *slog.Logger
-	alarm  *alarm
+	runID       string
+	holder      Holder
+	log         *slog.Logger
+	interrupter *interrupter
 
 	listens  atomic.Bool // there is a listener, or one was asked for
 	life     context.Context
@@ -26,14 +23,14 @@ type server struct {
 	sessions sync.WaitGroup
 
 	mu     sync.Mutex
-	users  int           // processes to stay for
+	users  int           // connected processes for which the holder process stays
 	left   chan struct{} // has an element when one of them has left
 	ending bool
-	shown  []*session // of processes that show the user what they are told
+	shown  []*link // to processes that show messages to the user
 }
 
-func newServer(runID string, holder Holder, alarm *alarm, log *slog.Logger) *server {
-	s := &server{runID: runID, holder: holder, alarm: alarm, log: log, left: make(chan struct{}, 1)}
+func newServer(runID string, holder Holder, interrupter *interrupter, log *slog.Logger) *server {
+	s := &server{runID: runID, holder: holder, interrupter: interrupter, log: log, left: make(chan struct{}, 1)}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -47,30 +44,7 @@ func (s *server) close() {
 	s.sessions.Wait()
 }
 
-// accept serves each connection until the listener is closed.
-func (s *server) accept(listener net.Listener) {
-	for {
-		conn, err := listener.Accept()
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case err != nil: // such as too many open files
-			time.Sleep(acceptPause)
-			continue
-		}
-		go func() {
-			if owner, err := peerOf(conn); err == nil && owner == os.Geteuid() {
-				s.serve(conn)
-			}
-			_ = conn.Close()
-		}()
-	}
-}
-
-// acceptPause is how long accept waits after a failure.
-const acceptPause = 100 * time.Millisecond
-
-// enter counts a session in, unless the server is about to end.
+// enter counts a session, unless the server is about to end.
 func (s *server) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,13 +59,10 @@ func (s *server) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users--
-	select {
-	case s.left <- struct{}{}:
-	default:
-	}
+	notify(s.left)
 }
 
-// tryEnd tells whether nobody is there to stay for, and lets nobody in then.
+// tryEnd ends the server if it has no users, and returns whether it has ended.
 func (s *server) tryEnd() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,22 +70,21 @@ func (s *server) tryEnd() bool {
 	return s.ending
 }
 
-// tellBy makes the process of a session one of those that tell the user, until end is
-// called.
-func (s *server) tellBy(c *session) (end func()) {
+// tellBy has messages for the user sent by a link, until end is called.
+func (s *server) tellBy(l *link) (end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.shown = append(s.shown, c)
+	s.shown = append(s.shown, l)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.shown = slices.DeleteFunc(s.shown, func(other *session) bool { return other == c })
+		s.shown = slices.DeleteFunc(s.shown, func(other *link) bool { return other == l })
 	}
 }
 
-var errNoTeller = errors.New("holder: nobody is connected who tells the user")
+var errNoTeller = errors.New("holder: no process is connected that shows messages to the user")
 
-// user is the way to the user by such a process, see [way].
+// user is a [way] to the user by such a process.
 func (s *server) user() (io.WriteCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,8 +94,8 @@ func (s *server) user() (io.WriteCloser, error) {
 	return noter{s.shown[0]}, nil
 }
 
-// noter writes notes to a session.
-type noter struct{ *session }
+// noter sends what is written to it as a note.
+type noter struct{ *link }
 
 // Write implements [io.Writer].
 func (n noter) Write(b []byte) (int, error) {

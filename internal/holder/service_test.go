@@ -22,7 +22,7 @@ import (
 func served(t *testing.T, local *Local) (near net.Conn, ended <-chan struct{}) {
 	t.Helper()
 	near, far := net.Pipe()
-	s := newServer(local.run.ID, local, newAlarm(order{Run: local.run}, silent()), silent())
+	s := newServer(local.run.ID, local, newInterrupter(order{Run: local.run}, silent()), silent())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -37,15 +37,15 @@ func served(t *testing.T, local *Local) (near net.Conn, ended <-chan struct{}) {
 }
 
 // connected is a Process whose holder is local.
-func connected(t *testing.T, local *Local) (p *Process, near net.Conn, ended <-chan struct{}) {
+func connected(t *testing.T, local *Local) (p *Remote, near net.Conn, ended <-chan struct{}) {
 	t.Helper()
 	near, ended = served(t, local)
-	p = NewProcess(local.run)
-	r, err := hello(near, message{Op: opHello, Run: local.run.ID, Passive: true}, p)
+	p = NewRemote(local.run)
+	r, err := hello(near, message{Op: opHello, Run: local.run.ID, Passive: true}, p.pulse, p.note)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.remote = r
+	p.connection = r
 	t.Cleanup(func() { _ = p.Close() })
 	return p, near, ended
 }
@@ -66,12 +66,12 @@ func TestFailureKeepsTheKind(t *testing.T) {
 	writer, reader := newLink(far), newLink(near)
 	for _, err := range []error{
 		&locker.BusyError{LockID: "l", Dir: "/x", Waited: time.Second, Place: 3, Holders: []locker.Entry{entry, entry}},
-		&locker.LeftError{Znode: "/x/y", Durable: true, Err: errors.New("refused")},
+		&locker.LeftError{Znode: "/x/y", Durable: true, Err: text("refused")},
 		&locker.DisagreeError{},
 		&LostError{loss},
 		&InterruptedError{loss},
 		&ConflictError{LockID: "l", Held: "this", Asked: "that"},
-		&zookeeper.ConnectError{Servers: []string{"a:1", "b:2"}, Cause: errors.New("refused"), Hint: "hint"},
+		&zookeeper.ConnectError{Servers: []string{"a:1", "b:2"}, Cause: text("refused"), Hint: "hint"},
 		context.Canceled,
 		ErrEnded,
 		zookeeper.ErrNoAuth,
@@ -131,13 +131,13 @@ func TestServerUnknownCall(t *testing.T) {
 	take(t, p, request(t, space, "a", 0))
 	for _, id := range []uint64{0, 1, 99} {
 		for _, op := range []op{opCancel, opTaken} {
-			if err := p.remote.send(message{ID: id, Op: op}); err != nil {
+			if err := p.connection.send(message{ID: id, Op: op}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	for _, m := range []message{{Op: 200}, {Op: opAcquire}, {Op: opRelease}, {Op: opDescribe}, {Op: opHello}} {
-		if _, err := p.remote.ask(t.Context(), m); err == nil {
+		if _, err := p.connection.ask(t.Context(), m); err == nil {
 			t.Errorf("%+v was done", m)
 		}
 	}
@@ -152,12 +152,12 @@ func TestGrantThatComesTooLateIsGivenBack(t *testing.T) {
 	h := newLink(far)
 	greeting := make(chan error, 1)
 	go func() { greeting <- errors.Join(h.receive(&message{}), h.send(answer{PID: 1})) }()
-	p := NewProcess(self(t))
-	r, err := hello(near, message{Op: opHello, Run: p.order.Run.ID}, p)
+	p := NewRemote(self(t))
+	r, err := hello(near, message{Op: opHello, Run: p.order.Run.ID}, p.pulse, p.note)
 	if err := errors.Join(err, <-greeting); err != nil {
 		t.Fatal(err)
 	}
-	p.remote = r
+	p.connection = r
 	defer func() { _ = p.Close() }()
 	messages := make(chan message, 100)
 	go func() {

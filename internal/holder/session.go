@@ -11,6 +11,29 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 )
 
+// accept serves each connection until the listener is closed.
+func (s *server) accept(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil: // such as too many open files
+			time.Sleep(acceptPause)
+			continue
+		}
+		go func() {
+			if owner, err := peerOf(conn); err == nil && owner == os.Geteuid() {
+				s.serve(conn)
+			}
+			_ = conn.Close()
+		}()
+	}
+}
+
+// acceptPause is how long accept waits after a failure.
+const acceptPause = 100 * time.Millisecond
+
 // session is the server's side of one connection.
 type session struct {
 	*server
@@ -20,22 +43,21 @@ type session struct {
 	mu    sync.Mutex
 	calls map[uint64]*acquire
 	all   sync.WaitGroup // calls under way
-	over  chan struct{}  // closed when all that was sent to us has been read
+	over  chan struct{}  // closed when all messages have been read
 }
 
-// drainTime bounds how long what a run has sent before its end is read.
+// drainTime bounds how long messages are read that a run has sent before its end.
 const drainTime = time.Second
 
-// acquire is one that has not ended, or whose answer was not taken.
+// acquire is an acquire that has not ended, or whose answer was not read.
 type acquire struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	taken  chan struct{}
 }
 
-// serve answers the messages of one connection, until that ends or there comes
-// what is not a message. Acquires that are under way then are cancelled, and have
-// ended when it returns; releases go on to their end.
+// serve answers the messages of one connection, until that ends or something comes that
+// is not a message. It then cancels acquires, and lets releases end, before it returns.
 func (s *server) serve(conn net.Conn) {
 	ctx, hangUp := context.WithCancel(s.life)
 	c := &session{server: s, link: newLink(conn), ctx: ctx, calls: make(map[uint64]*acquire), over: make(chan struct{})}
@@ -59,7 +81,7 @@ func (s *server) serve(conn net.Conn) {
 		defer s.leave()
 	}
 	if hello.Tell {
-		defer s.tellBy(c)()
+		defer s.tellBy(c.link)()
 	}
 	defer c.all.Wait()
 	defer hangUp()
@@ -76,8 +98,8 @@ func (s *server) serve(conn net.Conn) {
 	}
 }
 
-// finish ends the connection, when the run has ended. That a durable lock was taken may
-// have been sent, but not read yet.
+// finish ends the connection when the run has ended. A message that a durable lock was
+// taken may have been sent, but not read yet.
 func (c *session) finish() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,15 +110,15 @@ func (c *session) finish() {
 	_ = c.conn.Close()
 }
 
-// take carries a message out. It does not wait for anything.
+// take carries out a message. It does not wait.
 func (c *session) take(m message) {
 	switch {
 	case m.Op == opPing:
 		c.ended(m.ID, nil)
 	case m.Op == opStopping:
-		c.alarm.runStops(m.Process)
+		c.interrupter.runStops(m.Process)
 	case m.Op == opFirst:
-		_ = c.send(answer{ID: m.ID, First: c.alarm.runStops(m.Process)})
+		_ = c.send(answer{ID: m.ID, First: c.interrupter.runStops(m.Process)})
 	case m.Op == opAcquire && m.Request != nil:
 		a := &acquire{taken: make(chan struct{})}
 		a.ctx, a.cancel = context.WithCancel(c.ctx)
@@ -119,13 +141,13 @@ func (c *session) take(m message) {
 		c.all.Go(func() { c.ended(m.ID, c.holder.Describe(c.ctx, *m.Znode, m.Info)) })
 	case m.Op == opOwn:
 		own, err := c.holder.Own(c.ctx, m.Dir)
-		_ = c.send(answer{ID: m.ID, Own: own, Failure: newFailure(err), Notes: c.alarm.notes()})
+		_ = c.send(answer{ID: m.ID, Own: own, Failure: newFailure(err), Notes: c.interrupter.notes()})
 	default:
 		c.ended(m.ID, errors.New("holder: not a request"))
 	}
 }
 
-// register takes note of an acquire; false if its id is that of another.
+// register takes note of an acquire. It returns false if another one has its id.
 func (c *session) register(id uint64, a *acquire) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,34 +166,19 @@ func (c *session) forget(id uint64) *acquire {
 	return a
 }
 
-// ended tells how a call ended.
+// ended answers how a call ended.
 func (c *session) ended(id uint64, err error) {
-	_ = c.send(answer{ID: id, Failure: newFailure(err), Notes: c.alarm.notes()})
+	_ = c.send(answer{ID: id, Failure: newFailure(err), Notes: c.interrupter.notes()})
 }
 
-// acquire carries an acquire out.
+// acquire carries out an acquire.
 func (c *session) acquire(id uint64, a *acquire, req Request) {
 	defer a.cancel()
 	over := make(chan struct{})
-	w := &queued{lockID: req.Lock.LockID, start: time.Now(), moved: make(chan struct{}, 1)}
-	req.Lock.Waiting = func(now locker.Waiting) {
-		switch w.set(now) {
-		case firstNews:
-			c.all.Go(func() { c.tell(id, w, over) })
-		case movedNews:
-			select {
-			case w.moved <- struct{}{}:
-			default:
-			}
-		}
-	}
-	slow := time.AfterFunc(stillWaiting, func() {
-		if w.unknown() { // a session, or an answer, is waited for
-			c.tell(id, w, over)
-		}
-	})
+	w := &wait{news: make(chan struct{}, 1)}
+	req.Lock.Waiting = w.set
+	c.all.Go(func() { c.tell(id, req.Lock.LockID, w, over) })
 	grant, err := c.holder.Acquire(a.ctx, req)
-	slow.Stop()
 	close(over)
 	if err != nil {
 		c.forget(id)
@@ -183,12 +190,12 @@ func (c *session) acquire(id uint64, a *acquire, req Request) {
 		c.forget(id)
 	}
 	listener := !durable && c.listens.CompareAndSwap(false, true)
-	_ = c.send(answer{ID: id, Grant: grant, Listener: listener, Notes: c.alarm.notes()})
+	_ = c.send(answer{ID: id, Grant: grant, Listener: listener, Notes: c.interrupter.notes()})
 	if !durable {
 		return
 	}
-	// No session's end removes it, and if the answer was not read, no state will
-	// ever know of it.
+	// The end of a session does not release it. If the answer was not read, no state
+	// knows of it.
 	select {
 	case <-a.taken:
 		return
@@ -208,87 +215,39 @@ func (c *session) acquire(id uint64, a *acquire, req Request) {
 	}
 }
 
-// stillWaiting is how often a provider process is told how the queue stands.
-const stillWaiting = 30 * time.Second
-
-// queued is how the queue stands for one who waits.
-type queued struct {
-	lockID string
-	start  time.Time
-	moved  chan struct{} // has an element when it stands in another way
+// wait is how the queue stands for one who waits.
+type wait struct {
+	news chan struct{} // has an element when the queue was looked at again
 
 	mu  sync.Mutex
-	now *locker.Waiting
+	now locker.Waiting
 }
 
-// news is what set has learned.
-type news int
-
-const (
-	noNews    news = iota
-	firstNews      // nothing was known before
-	movedNews      // another place, or another one in front
-)
-
-// set takes note of it, and tells what is new.
-func (q *queued) set(now locker.Waiting) news {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	last := q.now
-	q.now = &now
-	switch {
-	case last == nil:
-		return firstNews
-	case last.Place != now.Place || last.Next.Znode != now.Next.Znode || !last.Next.HeldSince.Equal(now.Next.HeldSince):
-		return movedNews
-	default:
-		return noNews
-	}
+func (w *wait) set(now locker.Waiting) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = now
+	notify(w.news)
 }
 
-// unknown takes note that nothing is known of it, and tells whether that is so.
-func (q *queued) unknown() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.now != nil {
-		return false
-	}
-	q.now = &locker.Waiting{}
-	return true
+func (w *wait) get() locker.Waiting {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
 }
 
-func (q *queued) get() *locker.Waiting {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.now
-}
-
-// tell says how the queue stands, at once, when that changes, and now and then, until the
-// wait is over.
-func (c *session) tell(id uint64, q *queued, over <-chan struct{}) {
-	tick, soon := time.NewTicker(stillWaiting), time.NewTimer(usualPace.first)
-	defer tick.Stop()
-	defer soon.Stop()
-	var moved <-chan struct{} // nil while the last word is too new
-	for again := false; ; again = true {
-		now := q.get()
-		logWaiting(c.log, q.lockID, *now, q.start, again)
-		if c.send(answer{ID: id, Waiting: now}) != nil {
-			return
+// tell tells the provider process how the queue stands, until the wait is over.
+func (c *session) tell(id uint64, lockID string, w *wait, over <-chan struct{}) {
+	start, told := time.Now(), false
+	var last locker.Waiting
+	providerPace.follow(0, w.news, over, func(late bool) bool {
+		now := w.get()
+		if told && !late && now.Place == last.Place && now.Next.Znode == last.Next.Znode && now.Next.HeldSince.Equal(last.Next.HeldSince) {
+			return false
 		}
-		for waiting := true; waiting; {
-			select {
-			case <-over:
-				return
-			case <-soon.C:
-				moved = q.moved
-				continue
-			case <-moved:
-			case <-tick.C:
-			}
-			waiting = false
-		}
-		moved = nil
-		soon.Reset(usualPace.first)
-	}
+		logWaiting(c.log, lockID, now, start, told)
+		told, last = true, now
+		_ = c.send(answer{ID: id, Waiting: &now})
+		return true
+	})
 }

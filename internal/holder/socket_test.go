@@ -64,7 +64,7 @@ func TestProcessesOfTwoVersionsInterruptOnce(t *testing.T) {
 	terraform := startListening(t)
 	ours, theirs := newProcess(t, terraform.Run), newProcess(t, terraform.Run)
 	theirs.order.Address = strings.Replace(ours.order.Address, "-"+protocol+"-", "-another-", 1)
-	for i, p := range []*Process{ours, theirs} {
+	for i, p := range []*Remote{ours, theirs} {
 		lockID := fmt.Sprint("lock-", i)
 		req := request(t, space, lockID, 0)
 		req.Interrupt, req.Ensemble.SessionTimeout = true, 2*time.Second
@@ -216,7 +216,7 @@ func TestSentinelAnswersForAKilledHolder(t *testing.T) {
 	terraform.isTold(t, `"a"`, "Interrupting this run.")
 	terraform.hears(t, "interrupted")
 	var interrupted *InterruptedError
-	for _, p := range []*Process{p, newProcess(t, terraform.Run)} {
+	for _, p := range []*Remote{p, newProcess(t, terraform.Run)} {
 		if _, err := p.Acquire(t.Context(), request(t, space, "b", 0)); !errors.As(err, &interrupted) || interrupted.Znode != grant.Znode {
 			t.Errorf("another acquire: %v", err)
 		}

@@ -3,6 +3,7 @@ package holder
 import (
 	"encoding/gob"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -10,8 +11,8 @@ import (
 	"time"
 )
 
-// inherited are the environment variables that a holder process needs. It gets
-// no others: the provider's environment holds credentials.
+// inherited are the environment variables that a holder process gets. It gets no others,
+// because the provider's environment has credentials.
 var inherited = []string{
 	"HOME", "USER", "TMPDIR", "TMP", "TEMP", "SystemRoot", "SYSTEMROOT",
 	"GODEBUG", "GOTRACEBACK", "GORACE", "GOCOVERDIR", envProcessors,
@@ -29,9 +30,15 @@ func environment(all []string) []string {
 	return env
 }
 
-// start starts a holder process, which stays at least until release is called. The
-// error is errTaken if there is one already.
-func (p *Process) start() (release func(), err error) {
+// Prepared is a holder process that does not know its run yet.
+type Prepared struct {
+	in  io.WriteCloser // the process ends with it if it has nothing to stay for
+	out *os.File
+}
+
+// Prepare starts a holder process before its run is known: to start takes it a while.
+// Close it if it is not used.
+func Prepare() (*Prepared, error) {
 	cmd, err := ourselves(Command)
 	if err != nil {
 		return nil, fmt.Errorf("holder: start: %w", err)
@@ -40,40 +47,48 @@ func (p *Process) start() (release func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("holder: start: %w", err)
 	}
-	out, ours, err := os.Pipe()
+	out, theirs, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("holder: start: %w", err)
 	}
-	defer func() { _ = out.Close() }()
-	cmd.Stdout = ours
+	cmd.Stdout = theirs
 	err = cmd.Start()
-	_ = ours.Close()
+	_ = theirs.Close()
 	if err != nil {
+		_ = out.Close()
 		return nil, fmt.Errorf("holder: start: %w", err)
 	}
-	release = func() { _ = in.Close() }
 	go func() { _ = cmd.Wait() }() // so that it does not become a zombie
-	var s started
-	_ = out.SetReadDeadline(time.Now().Add(startTime))
-	if err = gob.NewEncoder(in).Encode(p.order); err == nil {
-		err = gob.NewDecoder(out).Decode(&s)
-	}
-	switch {
-	case err != nil:
-		err = fmt.Errorf("holder: start: %w", err)
-	case s.Taken:
-		err = errTaken
-	default:
-		err = s.Failure.err()
-	}
-	if err != nil {
-		release()
-		return nil, err
-	}
-	return release, nil
+	return &Prepared{in, out}, nil
 }
 
-// ourselves is a detached copy of this executable, to be started.
+// Close ends the process, unless it holds locks or somebody else is connected to it.
+func (p *Prepared) Close() {
+	if p != nil {
+		_ = p.in.Close()
+		_ = p.out.Close()
+	}
+}
+
+// started says how the start of a holder process ended.
+type started struct{ Failure *Failure }
+
+// begin tells the process for which run it works, and returns when it listens. The error
+// is errTaken if another process does.
+func (p *Prepared) begin(o order) error {
+	var s started
+	_ = p.out.SetReadDeadline(time.Now().Add(startTime))
+	err := gob.NewEncoder(p.in).Encode(o)
+	if err == nil {
+		err = gob.NewDecoder(p.out).Decode(&s)
+	}
+	if err != nil {
+		return fmt.Errorf("holder: start: %w", err)
+	}
+	return s.Failure.err()
+}
+
+// ourselves returns the command of a detached copy of this executable.
 func ourselves(args ...string) (*exec.Cmd, error) {
 	exe, err := Executable()
 	if err != nil {

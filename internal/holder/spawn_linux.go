@@ -11,15 +11,8 @@ func Executable() (string, error) { return "/proc/self/exe", nil }
 
 const openDescriptors = "/proc/self/fd"
 
-// closeAllOnExec keeps all descriptors but the first three from processes that are
-// started. Kernels before 5.11 cannot do that at once.
+// closeAllOnExec keeps all descriptors but the first three from child processes. Kernels
+// before 5.11 cannot do that.
 func closeAllOnExec() error {
 	return unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
-}
-
-// hideMemory keeps credentials in this process's memory from core dumps, and from other
-// processes of this user.
-func hideMemory() {
-	noCore()
-	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 }

@@ -13,6 +13,3 @@ func Executable() (string, error) { return os.Executable() }
 const openDescriptors = "/dev/fd"
 
 func closeAllOnExec() error { return errors.ErrUnsupported }
-
-// hideMemory keeps credentials in this process's memory from core dumps.
-func hideMemory() { noCore() }

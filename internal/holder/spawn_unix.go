@@ -16,22 +16,22 @@ import (
 // hang-up go to the foreground process group of the old one.
 func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
-// keepDescriptors keeps what Terraform inherited and passed on, such as a pipe
-// of the shell that started it, from reaching the holder: the pipe's reader
-// would wait for the holder to end.
+// keepDescriptors keeps inherited descriptors from the holder process. One of them can be
+// a pipe of the shell that has started Terraform: its reader would wait for the end of the
+// holder process.
 func keepDescriptors() {
 	if closeAllOnExec() != nil {
 		closeEachOnExec()
 	}
 }
 
-// closeEachOnExec does that for each descriptor that it finds.
+// closeEachOnExec does so for each open descriptor.
 func closeEachOnExec() {
 	const first = 3
 	for fd := first; fd < maxDescriptors; fd++ {
 		unix.CloseOnExec(fd)
 	}
-	open, _ := os.ReadDir(openDescriptors) // which may name no more than the first few
+	open, _ := os.ReadDir(openDescriptors)
 	for _, entry := range open {
 		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd >= first {
 			unix.CloseOnExec(fd)
@@ -39,16 +39,16 @@ func closeEachOnExec() {
 	}
 }
 
-// maxDescriptors is how many are looked at where the system does not tell which there are.
+// maxDescriptors is how many descriptors to try, because a system may list only the first.
 const maxDescriptors = 1 << 14
 
 // socketFD is the sentinel's descriptor of the run's socket.
 const socketFD = 3
 
-// passSocket gives the process, which is to be started, the run's socket: while it
-// lives, nobody else can listen there, also when this process is killed.
+// passSocket gives the run's socket to a process that is to be started. While that process
+// lives, no other can listen there, even if this one is killed.
 func passSocket(cmd *exec.Cmd, socket net.Listener) (done func(), err error) {
-	// Its File method would have both processes, and so this one, wait in the kernel.
+	// Its File method would make the socket blocking, in both processes.
 	fd := -1
 	err = control(socket.(*net.UnixListener), func(own int) (err error) {
 		fd, err = unix.FcntlInt(uintptr(own), unix.F_DUPFD_CLOEXEC, 0)
@@ -62,7 +62,7 @@ func passSocket(cmd *exec.Cmd, socket net.Listener) (done func(), err error) {
 	return func() { _ = file.Close() }, nil
 }
 
-// takeOver listens at the socket that passSocket has passed.
+// takeOver listens at the socket from passSocket.
 func takeOver(string) (listener net.Listener, end func(), err error) {
 	file := os.NewFile(socketFD, "socket")
 	defer func() { _ = file.Close() }()
@@ -75,20 +75,17 @@ func takeOver(string) (listener net.Listener, end func(), err error) {
 
 func rootDir() string { return "/" }
 
-// openLogFlags keep the opening of a log from waiting, and from following a link.
+// openLogFlags open a log without waiting, and without following a link.
 const openLogFlags = syscall.O_NONBLOCK | syscall.O_NOFOLLOW | syscall.O_NOCTTY
 
-// ownedByUs tells whether a file belongs to this user.
+// ownedByUs returns whether a file belongs to this user.
 func ownedByUs(info os.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
-// linked tells whether a file has several names.
+// linked returns whether a file has several names.
 func linked(info os.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return !ok || stat.Nlink > 1
 }
-
-// noCore keeps this process, and those that it starts, from leaving a core.
-func noCore() { _ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}) }

@@ -36,6 +36,3 @@ func ownedByUs(os.FileInfo) bool { return true }
 
 // linked is false: see ownedByUs.
 func linked(os.FileInfo) bool { return false }
-
-// hideMemory has nothing to do: Windows writes no core, unless an administrator wants it.
-func hideMemory() {}

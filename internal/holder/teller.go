@@ -8,30 +8,30 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// teller tells the user of the run, who does not look at the holder, but at what
-// the run writes. It does not keep its caller waiting.
+// teller tells messages to the user of the run, who looks at what the run writes. Its
+// methods do not wait for that.
 type teller struct {
 	ways []way // the best one first
 	log  *slog.Logger
 
 	mu     sync.Mutex
 	queue  []told
-	busy   bool // somebody works on the queue
+	busy   bool // work is running
 	untold []string
 }
 
-// way opens a place where the user looks. To open it takes no time; to write there
-// takes a second at most.
+// way opens a place where the user looks. To open it takes no time, and to write there
+// takes at most a second.
 type way func() (io.WriteCloser, error)
 
 type told struct {
 	message string
-	passing bool           // not worth a word later
-	out     io.WriteCloser // nil: by no way
-	next    []way          // if that fails
+	passing bool           // of no use later
+	out     io.WriteCloser // nil if no way could be opened
+	next    []way          // to try after out
 }
 
-// prepare opens the way to the user, which is closed when a run has ended.
+// prepare opens the way to the user, which cannot be opened when the run has ended.
 func (t *teller) prepare() told { return open(t.ways) }
 
 func open(ways []way) told {
@@ -43,12 +43,12 @@ func open(ways []way) told {
 	return told{}
 }
 
-// maxMentions is how many messages may wait before those that are not important are left
-// out: nobody reads where they go.
+// maxMentions is how many messages may wait before mention drops its own: nobody reads
+// them.
 const maxMentions = 16
 
-// mention tells the user a message that is of no use later: where the user cannot be
-// told now, it is left out.
+// mention tells the user a message that is of no use later. If the user cannot be told
+// now, it is dropped.
 func (t *teller) mention(message string) {
 	t.mu.Lock()
 	crowded := len(t.queue) >= maxMentions
@@ -58,7 +58,7 @@ func (t *teller) mention(message string) {
 	}
 }
 
-// say tells the user the message, by the way that prepare has opened if it did.
+// say tells the user a message. to is what prepare has returned, or nil.
 func (t *teller) say(to *told, message string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -73,7 +73,7 @@ func (t *teller) say(to *told, message string) {
 	}
 }
 
-// work writes what is in the queue, in its order.
+// work writes the messages of the queue, in order.
 func (t *teller) work() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -106,7 +106,7 @@ func (m told) write() bool {
 	return false
 }
 
-// take returns, once, what the user could not be told.
+// take returns, once, the messages that could not be told.
 func (t *teller) take() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -102,16 +102,16 @@ func TestTellerKeepsNobodyWaiting(t *testing.T) {
 func TestNotesReachTheProvider(t *testing.T) {
 	local := newLocal(t, self(t))
 	near, far := net.Pipe()
-	alarm := newAlarm(order{Run: local.run}, silent())
+	alarm := newInterrupter(order{Run: local.run}, silent())
 	alarm.teller.ways = nil
 	s := newServer(local.run.ID, local, alarm, silent())
 	go s.serve(far)
-	p := NewProcess(local.run)
-	r, err := hello(near, message{Op: opHello, Run: local.run.ID, Passive: true}, p)
+	p := NewRemote(local.run)
+	r, err := hello(near, message{Op: opHello, Run: local.run.ID, Passive: true}, p.pulse, p.note)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.remote = r
+	p.connection = r
 	alarm.lost(Loss{LockID: "a", Cause: "because"}, false)
 	eventually(t, "the end of the work", func() bool {
 		alarm.teller.mu.Lock()

@@ -1,31 +1,33 @@
 package holder
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/gob"
+	"io"
 	"maps"
 	"os"
 	"slices"
 	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/early"
 )
 
-// watch is the sentinel process. Its standard input ends with its holder, and its
-// standard output is read, too: there are notes of which locks the holder holds. It
-// returns when the holder has ended in good order. If that ends otherwise while it
-// holds locks or the run stops, the sentinel tells the run and interrupts it as the
-// holder would have, and answers in its place until the run has ended.
+// watch is the sentinel process after it has waited in [early]. It returns if the holder
+// process has ended in good order. If that was killed while it held locks or the run
+// stopped, the sentinel tells the run, interrupts it as the holder process would have,
+// and answers in its place until the run has ended.
 func watch() {
-	ignoreSignals()
 	o, locks, stops, killed := readNotes()
 	if !killed || len(locks) == 0 && !stops {
 		return
 	}
 	log, stopLog := startLog(o.Run, o.LogPath)
 	defer stopLog()
-	alarm := newAlarm(o, log)
-	defer alarm.runEnded()
+	interrupter := newInterrupter(o, log)
+	defer interrupter.runEnded()
 	if stops {
-		alarm.runStops(nil)
+		interrupter.runStops(nil)
 	}
 	if alive, err := o.Run.Alive(); err == nil && !alive {
 		return
@@ -34,13 +36,13 @@ func watch() {
 	for _, lock := range slices.SortedFunc(maps.Values(locks), func(a, b guarded) int { return cmp.Compare(a.Number, b.Number) }) {
 		loss := Loss{LockID: lock.LockID, Znode: lock.Znode, At: time.Now(), Cause: causeEnded}
 		answers.losses = append(answers.losses, loss)
-		alarm.lost(loss, lock.Interrupt)
+		interrupter.lost(loss, lock.Interrupt)
 		logLoss(log, loss, lock.Interrupt)
 	}
 	if len(answers.losses) > 0 {
 		answers.why = answers.losses[0]
 	}
-	server := newServer(o.Run.ID, answers, alarm, log)
+	server := newServer(o.Run.ID, answers, interrupter, log)
 	if listener, end, err := takeOver(o.Address); err == nil {
 		defer end()
 		go server.accept(listener)
@@ -48,32 +50,34 @@ func watch() {
 	o.wait()
 }
 
-// readNotes returns what the holder has noted when it has ended. killed says that
-// it did not say so before.
+// readNotes returns what the holder process has noted when it has ended. killed says
+// that it did not end in good order. The notes are in the standard output, which is the
+// reading end of a pipe.
 func readNotes() (o order, locks map[uint64]guarded, stops, killed bool) {
-	life, notes := os.Stdin, gob.NewDecoder(os.Stdout)
+	life := io.MultiReader(bytes.NewReader(early.Heard), os.Stdin)
+	notes := gob.NewDecoder(os.Stdout)
 	locks = make(map[uint64]guarded)
-	for paused := true; ; {
-		if paused {
-			// No more than one: each stands for notes up to a pause.
-			_, _ = life.Read(make([]byte, 1))
-		}
-		var n note
-		if err := notes.Decode(&n); err != nil {
-			return o, locks, stops, true
-		}
-		paused = n.Pause
-		switch {
-		case n.Leave:
+	for word := make([]byte, 1); ; {
+		if _, err := life.Read(word); err == nil && word[0] == early.Leave {
 			return o, locks, stops, false
-		case n.Order != nil:
-			o = *n.Order
-		case n.Held != nil:
-			locks[n.Held.Number] = *n.Held
-		case n.Gone != 0:
-			delete(locks, n.Gone)
-		case n.Stops:
-			stops = true
+		}
+		// Notes up to a pause, or all that are left.
+		for paused := false; !paused; {
+			var n note
+			if err := notes.Decode(&n); err != nil {
+				return o, locks, stops, true
+			}
+			paused = n.Pause
+			switch {
+			case n.Order != nil:
+				o = *n.Order
+			case n.Held != nil:
+				locks[n.Held.Number] = *n.Held
+			case n.Gone != 0:
+				delete(locks, n.Gone)
+			case n.Stops:
+				stops = true
+			}
 		}
 	}
 }

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -13,31 +12,30 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 )
 
-// Defaults, limits, enumerations and texts of the arguments that the lock
-// resource and the ephemeral block share. Each is said here once, for the
-// validators, the schemas and the documentation.
+// Each default, limit, enumeration and text of an argument is declared once in this file,
+// for the validators, the schemas and the documentation.
 
 const (
 	defaultLockwait = 0 // seconds
 	maxLockwait     = int64(locker.MaxWait / time.Second)
 	defaultRequired = true
+	defaultHold     = true
+	defaultMode     = locker.Exclusive
+	maxSlots        = locker.MaxSlots
+	defaultLayout   = locker.Standard
 )
 
-// holdUntil is when a resource lets its lock go.
+// holdUntil says when a resource releases its lock.
 type holdUntil string
 
 const (
-	// runEnds is the cookbook's promise: the lock ends with the run that took it.
-	runEnds holdUntil = "run_ends"
-	// destroyed makes the lock durable.
-	destroyed holdUntil = "destroyed"
+	runEnds   holdUntil = "run_ends"
+	destroyed holdUntil = "destroyed" // such a lock is durable
 
 	defaultHoldUntil = runEnds
 )
 
-var holdUntils = []holdUntil{runEnds, destroyed}
-
-// onLost is what happens when a lock is lost while it should be held.
+// onLost says what happens when a lock is lost.
 type onLost string
 
 const (
@@ -46,78 +44,126 @@ const (
 	defaultLoss        = interrupt
 )
 
-var onLosts = []onLost{interrupt, carryOn}
-
-// modes are what mode can be; a semaphore is asked for by its slots.
-var modes = []locker.Mode{locker.Exclusive, locker.Shared}
-
-const (
-	defaultMode = locker.Exclusive
-	maxSlots    = locker.MaxSlots
+var (
+	holdUntils = []holdUntil{runEnds, destroyed}
+	onLosts    = []onLost{interrupt, carryOn}
+	modes      = []locker.Mode{locker.Exclusive, locker.Shared} // slots ask for a semaphore
+	layouts    = []locker.Layout{locker.Standard, locker.Curator}
 )
 
-var layouts = []locker.Layout{locker.Standard, locker.Curator}
-
-const defaultLayout = locker.Standard
-
 // oneOf is the validator of an enumeration.
-func oneOf[T ~string](values []T) []validator.String {
-	names := make([]string, len(values))
+func oneOf[T ~string](values []T) validator.String {
+	return stringvalidator.OneOf(names(values)...)
+}
+
+// names are the values of an enumeration.
+func names[T ~string](values []T) []string {
+	all := make([]string, len(values))
 	for i, v := range values {
-		names[i] = string(v)
+		all[i] = string(v)
 	}
-	return []validator.String{stringvalidator.OneOf(names...)}
+	return all
 }
 
-// Validators of the shared arguments.
-func lockIDValidators() []validator.String { return []validator.String{lockIDValidator{}} }
-
-func connectStringValidators() []validator.String {
-	return []validator.String{connectStringValidator{}}
+// argument declares an argument for the schemas of all blocks that have it.
+type argument struct {
+	text     string
+	required bool
+	value    any                // the default: a string, an int64 or a bool; nil for none
+	strings  []validator.String // of a string
+	numbers  []validator.Int64  // of a number, which has at least one
 }
 
-func lockwaitValidators() []validator.Int64 {
-	return []validator.Int64{int64validator.Between(-1, maxLockwait)}
+// isNumber tells whether the argument is a number. It is a string if it is neither that nor a bool.
+func (a argument) isNumber() bool { return len(a.numbers) > 0 }
+
+func (a argument) isBool() bool { _, ok := a.value.(bool); return ok }
+
+// says is the argument with more text.
+func (a argument) says(more string) argument {
+	a.text += " " + more
+	return a
 }
 
-func maxHoldValidators() []validator.Int64 {
-	return []validator.Int64{int64validator.Between(1, maxLockwait)}
-}
-
-func infoValidators() []validator.String {
-	return []validator.String{stringvalidator.LengthAtMost(locker.MaxInfo)}
-}
-
-func modeValidators() []validator.String {
-	return append(oneOf(modes), stringvalidator.ConflictsWith(path.MatchRoot("slots")))
-}
-
-func slotsValidators() []validator.Int64 {
-	return []validator.Int64{int64validator.Between(1, maxSlots)}
-}
-
-// Texts of the shared arguments.
+// The arguments that several blocks have.
 var (
-	lockIDText    = "The lock's name. `/` becomes `__` in the znode's name, as in the Ruby `zk` gem."
-	lockwaitText  = fmt.Sprintf("Seconds to queue for the lock: 0 tries once, -1 waits without limit. Default %d.", defaultLockwait)
-	zookeeperText = "This lock's own connect string, in place of the provider's."
-	requiredText  = fmt.Sprintf("Whether it is an error if someone else holds the lock when `lockwait` is over. `false` makes it a warning, "+
-		"and `held` is `false`: guard on that. Default `%t`.", defaultRequired)
-	onLostText = strings.Join([]string{
-		fmt.Sprintf("What to do if the lock is lost before it is let go, because the session expired, no server answered for a session timeout, or the znode was deleted. "+
-			"`%s` interrupts Terraform as Ctrl-C does, so that it starts nothing new;", interrupt),
-		fmt.Sprintf("`%s` only says so. Default `%s`.", carryOn, defaultLoss),
-		"On Windows no process can be interrupted: the run goes on, and each plan warns of that.",
-	}, " ")
-	modeText = fmt.Sprintf("`%s`, the default: nobody else holds the lock. `%s`: others with that mode may hold it at the same time. "+
-		"Whoever comes after a waiting `%[1]s` one waits for it.", defaultMode, locker.Shared)
-	slotsText  = fmt.Sprintf("Makes the lock a semaphore: at most this many (1 to %d) hold it at once. All who share it must say the same number. Not with `mode`.", maxSlots)
-	layoutText = fmt.Sprintf("How the lock's znode is named. `%s`, the default, is what the Ruby `zk` gem, Kazoo and go-zookeeper read; "+
-		"`%s` is for directories shared with Curator's `InterProcessMutex`, for exclusive locks only. All who share a lock must recognize each other's names.", locker.Standard, locker.Curator)
-	maxHoldText = "Seconds after which the run is interrupted, as Ctrl-C does, if it holds the lock still: a run that hangs does not keep others out for good. " +
-		"Whoever waits sees until when. The lock is held until the run has ended. Without it there is no limit. On Windows no process can be interrupted."
-	infoText  = "Free text, shown to whoever waits for the lock. Not for secrets: everyone who can read ZooKeeper can read it."
+	argLockID = argument{
+		text:     "The lock's name. `/` becomes `__` in the znode's name, as in the Ruby `zk` gem.",
+		required: true,
+		strings:  []validator.String{lockName},
+	}
+	argLockwait = argument{
+		text:    fmt.Sprintf("Seconds to wait for the lock: 0 tries once, -1 waits without limit. Default %d.", defaultLockwait),
+		value:   int64(defaultLockwait),
+		numbers: []validator.Int64{int64validator.Between(-1, maxLockwait)},
+	}
+	argZooKeeper = argument{
+		text:    "A connect string for this block, instead of the provider's.",
+		strings: []validator.String{connectString},
+	}
+	argMode = argument{
+		text: fmt.Sprintf("`%s`, the default: nobody else holds the lock. `%s`: others with that mode may hold it at the same time. "+
+			"They wait behind an `%[1]s` waiter that came before them.", defaultMode, locker.Shared),
+		strings: []validator.String{oneOf(modes), stringvalidator.ConflictsWith(path.MatchRoot("slots"))},
+	}
+	argSlots = argument{
+		text:    fmt.Sprintf("Makes the lock a semaphore: at most this many (1 to %d) hold it at once. All who share it must name the same number. Not with `mode`.", maxSlots),
+		numbers: []validator.Int64{int64validator.Between(1, maxSlots)},
+	}
+	argLayout = argument{
+		text: fmt.Sprintf("How the lock's znode is named. `%s`, the default: so that the Ruby `zk` gem, Kazoo and go-zookeeper recognize it. "+
+			"`%s`: for directories shared with Curator's `InterProcessMutex`, and for exclusive locks only. All who share a lock must recognize each other's names.", locker.Standard, locker.Curator),
+		strings: []validator.String{oneOf(layouts)},
+	}
+	argOnLost = argument{
+		text: fmt.Sprintf("What to do if the lock is lost: because its session ended, because no server answered for too long, or because somebody deleted its znode. "+
+			"`%s` interrupts Terraform as Ctrl-C does, so that it starts nothing new. `%s` only says so. Default `%s`. ", interrupt, carryOn, defaultLoss) +
+			"On Windows no process can be interrupted: the run goes on, and each plan warns of that.",
+		value:   string(defaultLoss),
+		strings: []validator.String{oneOf(onLosts)},
+	}
+	argMaxHold = argument{
+		text: "Seconds after which the run is interrupted, as Ctrl-C does, if it still holds the lock. So a run that hangs does not keep others waiting without end. " +
+			"Those who wait see until when. The lock is held until the run has ended. Default: no limit. On Windows no process can be interrupted.",
+		numbers: []validator.Int64{int64validator.Between(1, maxLockwait)},
+	}
+	argInfo = argument{
+		text:    "Free text, shown to those who wait for the lock. Not for secrets: everyone who can read ZooKeeper can read it.",
+		strings: []validator.String{stringvalidator.LengthAtMost(locker.MaxInfo)},
+	}
+	argRequired = argument{
+		text: fmt.Sprintf("Whether it is an error if somebody else still holds the lock when `lockwait` is over. With `false` it is a warning, "+
+			"and `held` is `false`: let what the lock guards look at that. Default `%t`.", defaultRequired),
+		value: defaultRequired,
+	}
+	argPrefix = argument{
+		text: "Only locks whose names begin with this. `/` is the same as `__`, as in `lockid`. Default: all locks.",
+	}
+)
+
+// takeArguments are the arguments of every block that takes a lock.
+func takeArguments() map[string]argument {
+	return map[string]argument{
+		"lockid":    argLockID,
+		"lockwait":  argLockwait,
+		"zookeeper": argZooKeeper,
+		"mode":      argMode,
+		"slots":     argSlots,
+		"layout":    argLayout.says("Default: the provider's."),
+		"on_lost":   argOnLost,
+		"max_hold":  argMaxHold,
+		"info":      argInfo,
+	}
+}
+
+// listArguments are the arguments of every block that lists locks.
+func listArguments() map[string]argument {
+	return map[string]argument{"prefix": argPrefix, "zookeeper": argZooKeeper}
+}
+
+// Texts of the attributes that the blocks compute.
+const (
 	heldText  = "Whether this run holds the lock."
-	znodeText = "Absolute path of the lock's znode. Null while it is not held."
-	tokenText = "A number that grows with every hold of the lock. Give it to what is guarded, so that it can reject a writer that is late. Null while the lock is not held."
+	znodeText = "Absolute path of the lock's znode. Null while the lock is not held."
+	tokenText = "A number that grows with each hold of the lock. Give it to what the lock guards, so that it can reject a late writer. Null while the lock is not held."
 )

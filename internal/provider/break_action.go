@@ -32,28 +32,25 @@ type breakActionModel struct {
 	ZooKeeper types.String `tfsdk:"zookeeper"`
 }
 
-func znodeValidators() []validator.String { return []validator.String{pathValidator{}} }
-
-func reasonValidators() []validator.String {
-	return []validator.String{stringvalidator.LengthBetween(1, locker.MaxReason)}
-}
-
-// validate checks what Terraform would check by the schema.
-func (m breakActionModel) validate(ctx context.Context, diags *diag.Diagnostics) {
-	for name, argument := range map[string]struct {
-		value      types.String
-		validators []validator.String
-	}{
-		"lockid": {m.LockID, lockIDValidators()},
-		"znode":  {m.Znode, znodeValidators()},
-		"reason": {m.Reason, reasonValidators()},
-	} {
-		for _, v := range argument.validators {
-			resp := &validator.StringResponse{}
-			v.ValidateString(ctx, validator.StringRequest{Path: path.Root(name), ConfigValue: types.StringValue(argument.value.ValueString())}, resp)
-			diags.Append(resp.Diagnostics...)
-		}
+var (
+	argZnode = argument{
+		text:     "Absolute path of the holder's znode, as the data sources, the error of a run that waits, and `terraform-provider-clocker locks` show it.",
+		required: true,
+		strings:  []validator.String{znodePath},
 	}
+	argReason = argument{
+		text:     "Why. The run that loses the lock shows it, and the logs keep it.",
+		required: true,
+		strings:  []validator.String{stringvalidator.LengthBetween(1, locker.MaxReason)},
+	}
+)
+
+// validate checks what Terraform would check.
+func (m breakActionModel) validate(ctx context.Context, diags *diag.Diagnostics) {
+	given := func(s types.String) types.String { return types.StringValue(s.ValueString()) }
+	diags.Append(argLockID.checkString(ctx, "lockid", given(m.LockID))...)
+	diags.Append(argZnode.checkString(ctx, "znode", given(m.Znode))...)
+	diags.Append(argReason.checkString(ctx, "reason", given(m.Reason))...)
 }
 
 // Metadata names the action.
@@ -65,30 +62,9 @@ func (a *breakAction) Metadata(_ context.Context, req action.MetadataRequest, re
 func (a *breakAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Takes a lock away from a holder that is stuck: `terraform apply -invoke=action.clocker_break.NAME`. Needs Terraform 1.14.\n\n" +
-			"It frees the lock whatever its holder is doing. A run that is alive is told who did it and why, and is interrupted as its `on_lost` says; until then two runs may work at once. " +
-			"It removes exactly the holder that is named, and nothing if that does not hold the lock any more.",
-		Attributes: map[string]schema.Attribute{
-			"lockid": schema.StringAttribute{
-				MarkdownDescription: lockIDText,
-				Required:            true,
-				Validators:          lockIDValidators(),
-			},
-			"znode": schema.StringAttribute{
-				MarkdownDescription: "Absolute path of the holder's znode, as the data sources, the error of a run that waits, and `terraform-provider-clocker locks` show it.",
-				Required:            true,
-				Validators:          znodeValidators(),
-			},
-			"reason": schema.StringAttribute{
-				MarkdownDescription: "Why. The run that loses the lock shows it, and the logs keep it.",
-				Required:            true,
-				Validators:          reasonValidators(),
-			},
-			"zookeeper": schema.StringAttribute{
-				MarkdownDescription: zookeeperText,
-				Optional:            true,
-				Validators:          connectStringValidators(),
-			},
-		},
+			"It frees the lock whatever its holder is doing. A run that is alive is told who did it and why, and is interrupted as its `on_lost` says. Until then two runs may work at once. " +
+			"It removes exactly the holder that you name, and nothing if that no longer holds the lock.",
+		Attributes: attributes(map[string]argument{"lockid": argLockID, "znode": argZnode, "reason": argReason, "zookeeper": argZooKeeper}, actionAttribute),
 	}
 }
 
@@ -113,33 +89,23 @@ func (a *breakAction) Invoke(ctx context.Context, req action.InvokeRequest, resp
 
 // breakLock removes the holder.
 func (c *client) breakLock(ctx context.Context, m breakActionModel) (broken locker.Broken, diags diag.Diagnostics) {
-	locate := func(slots types.Int64) (target, bool) {
-		t, ok := c.locate(place{
-			lockID: m.LockID, zookeeper: m.ZooKeeper, slots: slots,
-			layout: types.StringValue(string(locker.Standard)), // no contender is named
-		}, &diags)
-		if !ok {
-			unknownZooKeeper(&diags)
-		}
-		return t, ok
-	}
-	lock, ok := locate(types.Int64Null())
+	lock, ok := c.requestNow(lookModel(m.LockID, m.ZooKeeper, types.Int64Null()), &diags)
 	if !ok {
 		return broken, diags
 	}
-	semaphore, ok := locate(types.Int64Value(1)) // of the same name, in a directory of its own
+	semaphore, ok := c.requestNow(lookModel(m.LockID, m.ZooKeeper, types.Int64Value(1)), &diags) // of the same name, in a directory of its own
 	if !ok {
 		return broken, diags
 	}
 	req := locker.Breaking{
-		Dirs:   []string{lock.dir, semaphore.dir},
+		Dirs:   []string{lock.Lock.Dir, semaphore.Lock.Dir},
 		Znode:  m.Znode.ValueString(),
 		By:     c.settings.owner,
 		Reason: m.Reason.ValueString(),
 	}
-	err := c.look(ctx, lock.ensemble, func(ctx context.Context, _ *zookeeper.Session) (err error) {
+	err := c.look(ctx, lock.Ensemble, func(ctx context.Context, _ *zookeeper.Session) (err error) {
 		broken, err = locker.Break(ctx, func(ctx context.Context) (*zookeeper.Session, error) {
-			return c.runtime.Sessions.Session(ctx, lock.ensemble)
+			return c.runtime.Sessions.Session(ctx, lock.Ensemble)
 		}, req)
 		return err
 	})
@@ -147,29 +113,29 @@ func (c *client) breakLock(ctx context.Context, m breakActionModel) (broken lock
 		diags.Append(explainBreak(lock, req.Znode, err))
 		return broken, diags
 	}
-	_ = holder.LogBreak(lock.lockID, broken, req.By, req.Reason) // Configure warns of a log that cannot be written
-	tflog.Warn(ctx, "lock broken", map[string]any{"lockid": lock.lockID, "znode": req.Znode, "held_by": broken.Entry.String(), "reason": req.Reason, "told": broken.Told})
+	_ = holder.LogBreak(lock.Lock.LockID, broken, req.By, req.Reason) // Configure has warned of a log that cannot be written
+	tflog.Warn(ctx, "lock broken", map[string]any{"lockid": lock.Lock.LockID, "znode": req.Znode, "held_by": broken.Entry.String(), "reason": req.Reason, "told": broken.Told})
 	return broken, diags
 }
 
 // explainBreak turns an error about a holder that was to be removed into a diagnostic.
-func explainBreak(t target, znode string, err error) diag.Diagnostic {
-	at, shown := path.Root("znode"), zookeeper.Quote(znode)
-	const lookAgain = " Look again who holds the lock before you break it: the data source clocker_lock shows it."
+func explainBreak(lock holder.Request, znode string, err error) diag.Diagnostic {
+	at, shown, lockID := path.Root("znode"), zookeeper.Quote(znode), lock.Lock.LockID
+	const lookAgain = " Find out who holds the lock now before you break it: the data source clocker_lock shows it."
 	switch {
 	case errors.Is(err, locker.ErrRequest):
 		return diag.NewAttributeErrorDiagnostic(at, "Not A Holder Of This Lock",
-			fmt.Sprintf("The znode %s cannot hold lock %q. Write the absolute path of a holder's znode, in %s.\n\nError: %v", shown, t.lockID, t.dir, err))
+			fmt.Sprintf("The znode %s cannot hold lock %q. Write the absolute path of a holder's znode, in %s.\n\nError: %v", shown, lockID, lock.Lock.Dir, err))
 	case errors.Is(err, locker.ErrNotThere):
 		return diag.NewAttributeErrorDiagnostic(at, "Nothing To Break",
-			fmt.Sprintf("There is no znode %s: whoever held lock %q there has let it go, or lost it. Nothing was removed.", shown, t.lockID)+lookAgain)
+			fmt.Sprintf("There is no znode %s: its holder has released lock %q, or lost it. Nothing was removed.", shown, lockID)+lookAgain)
 	case errors.Is(err, locker.ErrNotHolder):
 		return diag.NewAttributeErrorDiagnostic(at, "Znode Does Not Hold The Lock",
-			fmt.Sprintf("The znode %s waits for lock %q and does not hold it. Nothing was removed. To end a wait, end that run.", shown, t.lockID)+lookAgain)
+			fmt.Sprintf("The znode %s waits for lock %q and does not hold it. Nothing was removed. To end a wait, end that run.", shown, lockID)+lookAgain)
 	case errors.Is(err, locker.ErrChanged):
 		return diag.NewAttributeErrorDiagnostic(at, "Holder Has Changed",
-			fmt.Sprintf("The znode %s was changed while this action looked at it, so it may be another holder's now. Nothing was removed.", shown)+lookAgain)
+			fmt.Sprintf("The znode %s changed while this action looked at it, so it may be another holder's now. Nothing was removed.", shown)+lookAgain)
 	default:
-		return explain(breaking, t, err)
+		return explain(breaking, lock, err)
 	}
 }

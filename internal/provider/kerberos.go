@@ -24,9 +24,9 @@ import (
 const (
 	blockKerberos = "kerberos"
 
-	// defaultService is what ZooKeeper's servers are called, as zookeeper/<host>.
+	// defaultService is the first part of the servers' principals, zookeeper/<host>.
 	defaultService = "zookeeper"
-	// defaultKerberosConfig is where systems have the file.
+	// defaultKerberosConfig is where systems keep krb5.conf.
 	defaultKerberosConfig = "/etc/krb5.conf"
 )
 
@@ -50,13 +50,13 @@ type kerberosModel struct {
 	ServerPrincipal types.String `tfsdk:"server_principal"`
 }
 
-// kerberosArgument is one of the block, and what stands in for it.
+// kerberosArgument is an argument of the block.
 type kerberosArgument struct {
 	setting setting
 	value   types.String
 }
 
-// arguments are those to be looked at. Where the block names a secret, the environment's are not.
+// arguments are the arguments that count. If the block has a secret, the environment's secrets do not.
 func (m *kerberosModel) arguments() []kerberosArgument {
 	all := []kerberosArgument{
 		{settingPrincipal, m.Principal}, {settingKerberosConfig, m.ConfigFile}, {settingService, m.ServiceName}, {settingServerPrincipal, m.ServerPrincipal},
@@ -70,7 +70,7 @@ func (m *kerberosModel) arguments() []kerberosArgument {
 	return append(all, secrets...)
 }
 
-// unknown tells whether a part of it will be known at apply only.
+// unknown tells whether a part of the block is known only after apply.
 func (m *kerberosModel) unknown() bool {
 	return m != nil && slices.ContainsFunc(m.arguments(), func(a kerberosArgument) bool { return a.value.IsUnknown() })
 }
@@ -90,45 +90,45 @@ func kerberosBlock() schema.Block {
 		}
 		return text(what, s, stringvalidator.ConflictsWith(not...))
 	}
-	keytab := secret("A keytab with the principal's key: a file's path, or the keytab itself in base64. A file is read again at each login.", settingKeytab, "password", "ccache_file")
+	keytab := secret("A keytab with the principal's key: the path of a file, or the keytab itself in base64. A file is read again at each login.", settingKeytab, "password", "ccache_file")
 	password := secret("The principal's password.", settingKerberosPass, "keytab_file", "ccache_file")
 	keytab.Sensitive, password.Sensitive = true, true
 	return schema.SingleNestedBlock{
-		MarkdownDescription: "Authenticates by Kerberos (SASL, mechanism GSSAPI), also if it is empty, or if any of its environment variables that begin with `CLOCKER_` is set. " +
-			"The secret is one of `keytab_file`, `password` and `ccache_file`. It does not encrypt: set `tls` too. Not with `username`.",
+		MarkdownDescription: "Authenticates with Kerberos (SASL, mechanism GSSAPI). The block may be empty, and is implied if any of its environment variables that begin with `CLOCKER_` is set. " +
+			"The secret is one of `keytab_file`, `password` and `ccache_file`. Kerberos does not encrypt: set `tls` too. Not with `username`.",
 		Attributes: map[string]schema.Attribute{
-			"principal": text("Who to log in as: `name@REALM` or `name/host@REALM`. The realm can be left out if `default_realm` in krb5.conf says it; "+
-				"the whole can be left out with a keytab that has one principal, and with a credential cache.", settingPrincipal),
+			"principal": text("The user to log in as: `name@REALM` or `name/host@REALM`. Leave out the realm if krb5.conf has a `default_realm`. "+
+				"Leave out the principal with a keytab that has only one, or with a credential cache.", settingPrincipal),
 			"keytab_file": keytab,
 			"password":    password,
-			"ccache_file": secret("A credential cache that `kinit` has filled: `FILE:path`, `DIR:path` or a path. It is read again when a connection needs a ticket, so log in again before its end. "+
+			"ccache_file": secret("A credential cache that `kinit` has filled: `FILE:path`, `DIR:path` or a path. It is read again when a connection needs a ticket, so log in again before the ticket ends. "+
 				"Used if there is neither `keytab_file` nor `password`. Default: what krb5.conf says, else `/tmp/krb5cc_<uid>`.", settingCache, "keytab_file", "password"),
-			"config_file":  text("Path of a krb5.conf, which names the KDCs. Default `"+defaultKerberosConfig+"`; without any, DNS is asked.", settingKerberosConfig),
-			"service_name": text("First part of the servers' principals, `<service_name>/<host>`, whose host is the one in the connect string. Default `"+defaultService+"`.", settingService),
-			"server_principal": text("The principal of all servers, `service/host@REALM`, where they do not have one for each host. "+
-				"Needed if the connect string has addresses in the place of names.", settingServerPrincipal),
+			"config_file":  text("Path of a krb5.conf, which names the KDCs. Default `"+defaultKerberosConfig+"`. Without that file DNS is asked.", settingKerberosConfig),
+			"service_name": text("First part of the servers' principals, `<service_name>/<host>`, with the host as in the connect string. Default `"+defaultService+"`.", settingService),
+			"server_principal": text("The one principal of all servers, `service/host@REALM`, if they do not have one for each host. "+
+				"Needed if the connect string has addresses instead of names.", settingServerPrincipal),
 		},
 	}
 }
 
-// argument is the value, or else what the first variable says that is not empty.
-func argument(value types.String, s setting) types.String {
+// orEnv is the value, or else that of the first environment variable that is not empty.
+func orEnv(value types.String, s setting) types.String {
 	if _, env := s.fallback(); value.IsNull() && env != "" {
 		return types.StringValue(env)
 	}
 	return value
 }
 
-// resolveKerberos finds the user's secret and all files, whose paths are absolute from then on: the process that
-// holds the locks has another working directory, and no environment.
+// resolveKerberos finds the user's secret and all files. It makes their paths absolute, because the holder process
+// has another working directory, and no environment.
 func resolveKerberos(m *kerberosModel, diags *diag.Diagnostics) (k *zookeeper.Kerberos, end time.Time) {
 	if m == nil {
 		m = &kerberosModel{}
 	}
 	k = &zookeeper.Kerberos{
-		Principal:       argument(m.Principal, settingPrincipal).ValueString(),
-		ServiceName:     orElse(argument(m.ServiceName, settingService), defaultService),
-		ServerPrincipal: argument(m.ServerPrincipal, settingServerPrincipal).ValueString(),
+		Principal:       orEnv(m.Principal, settingPrincipal).ValueString(),
+		ServiceName:     orElse(orEnv(m.ServiceName, settingService), defaultService),
+		ServerPrincipal: orEnv(m.ServerPrincipal, settingServerPrincipal).ValueString(),
 	}
 	failed := func(s setting, format string, args ...any) {
 		diags.AddAttributeError(path.Root(blockKerberos).AtName(s.attribute), "Invalid Kerberos Setting", fmt.Sprintf(format, args...))
@@ -142,7 +142,7 @@ func resolveKerberos(m *kerberosModel, diags *diag.Diagnostics) (k *zookeeper.Ke
 		}
 	}
 	if strings.ContainsAny(k.ServiceName, "/@") {
-		failed(settingService, "service_name is %s, but it is the first part of a principal only. Set it to the part before the slash, or set server_principal.", zookeeper.Quote(k.ServiceName))
+		failed(settingService, "service_name is %s, but it must be only the first part of a principal. Set it to the part before the slash, or set server_principal.", zookeeper.Quote(k.ServiceName))
 	}
 	var err error
 	if k.Configuration, err = kerberosConfig(m.ConfigFile); err != nil {
@@ -159,12 +159,12 @@ func resolveKerberos(m *kerberosModel, diags *diag.Diagnostics) (k *zookeeper.Ke
 	return k, end
 }
 
-// resolveSecret takes the one secret, and returns its setting. Where the block names one, the environment's are
-// not looked at.
+// resolveSecret takes the one secret, and returns its setting. If the block names one, the environment's do not
+// count.
 func resolveSecret(m *kerberosModel, k *zookeeper.Kerberos, failed func(setting, string, ...any)) setting {
 	keytab, password, cache := m.KeytabFile, m.Password, m.CCacheFile
 	if keytab.IsNull() && password.IsNull() && cache.IsNull() {
-		keytab, password = argument(keytab, settingKeytab), argument(password, settingKerberosPass)
+		keytab, password = orEnv(keytab, settingKeytab), orEnv(password, settingKerberosPass)
 		own := setting{settingCache.attribute, settingCache.env[:1]}
 		given := 0
 		for _, s := range []setting{settingKeytab, settingKerberosPass, own} {
@@ -173,7 +173,7 @@ func resolveSecret(m *kerberosModel, k *zookeeper.Kerberos, failed func(setting,
 			}
 		}
 		if given > 1 {
-			failed(settingKeytab, "Several secrets are set by environment variables: set one of %s, %s and %s.", settingKeytab.names(), settingKerberosPass.names(), own.names())
+			failed(settingKeytab, "Several environment variables set a secret: set only one of %s, %s and %s.", settingKeytab.names(), settingKerberosPass.names(), own.names())
 			return settingKeytab
 		}
 	}
@@ -187,7 +187,7 @@ func resolveSecret(m *kerberosModel, k *zookeeper.Kerberos, failed func(setting,
 		return settingKeytab
 	case !password.IsNull():
 		if k.Principal == "" {
-			failed(settingPrincipal, "password is set, but principal is not. Set principal, here or as %s, to the user that the password is of.", settingPrincipal.names())
+			failed(settingPrincipal, "password is set, but principal is not. Set principal, here or as %s, to the user with that password.", settingPrincipal.names())
 		}
 		k.Password = zookeeper.NewSecret(password.ValueString())
 		return settingKerberosPass
@@ -198,13 +198,13 @@ func resolveSecret(m *kerberosModel, k *zookeeper.Kerberos, failed func(setting,
 		file, err = filepath.Abs(file)
 	}
 	if err != nil {
-		failed(settingCache, "The credential cache is %s, by %s: %v. %s", zookeeper.Quote(name), from, err, advice)
+		failed(settingCache, "The credential cache is %s (from %s): %v. %s", zookeeper.Quote(name), from, err, advice)
 	}
 	k.Cache = kind + ":" + file
 	return settingCache
 }
 
-// credentialCache is the one to use, and who says so.
+// credentialCache is the cache to use, and what names it.
 func credentialCache(value types.String, configuration string) (name, from string) {
 	if !value.IsNull() {
 		return value.ValueString(), settingCache.attribute
@@ -222,10 +222,10 @@ func credentialCache(value types.String, configuration string) (name, from strin
 	return "/tmp/krb5cc_" + uid, "default"
 }
 
-// kerberosConfig are the absolute paths of the configuration files. One that is named has to be there.
+// kerberosConfig are the absolute paths of the configuration files. A file that the user names must exist.
 func kerberosConfig(value types.String) (string, error) {
-	named := argument(value, setting{settingKerberosConfig.attribute, settingKerberosConfig.env[:1]})
-	paths := orElse(argument(named, settingKerberosConfig), defaultKerberosConfig)
+	named := orEnv(value, setting{settingKerberosConfig.attribute, settingKerberosConfig.env[:1]})
+	paths := orElse(orEnv(named, settingKerberosConfig), defaultKerberosConfig)
 	var all []string
 	for _, name := range filepath.SplitList(paths) {
 		if name == "" {
@@ -243,8 +243,8 @@ func kerberosConfig(value types.String) (string, error) {
 	return strings.Join(all, string(os.PathListSeparator)), nil
 }
 
-// readKeytabSetting returns a keytab that is given as base64, or the absolute path of its file. Neither gets into an
-// error: what looks like a path may be a keytab whose base64 is not understood.
+// readKeytabSetting returns a keytab that is given as base64, or the absolute path of its file. No error shows
+// either: what looks like a path may be a keytab in base64 that we cannot read.
 func readKeytabSetting(value string) (content, file string, err error) {
 	const how = "Set it to the path of a keytab, or to its content in base64, as `base64 -w0 clocker.keytab` prints it"
 	joined := strings.Join(strings.Fields(value), "")
@@ -269,12 +269,12 @@ func readKeytabSetting(value string) (content, file string, err error) {
 		return "", "", fmt.Errorf("keytab_file cannot be used: it does not name a regular file. %s", how)
 	}
 	if file, err = filepath.Abs(value); err != nil {
-		return "", "", fmt.Errorf("keytab_file cannot be used: the directory that it counts from is not known: %w", err)
+		return "", "", fmt.Errorf("keytab_file cannot be used: the working directory is not known: %w", err)
 	}
 	return "", file, nil
 }
 
-// withoutPath is the error of a file without its name.
+// withoutPath is an error about a file without the file's path.
 func withoutPath(err error) error {
 	if failed := (*os.PathError)(nil); errors.As(err, &failed) {
 		return failed.Err
@@ -282,7 +282,7 @@ func withoutPath(err error) error {
 	return err
 }
 
-// capital is text that can begin a sentence.
+// capital is the text with a capital letter.
 func capital(text string) string {
 	if text == "" {
 		return text

@@ -19,7 +19,7 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// newKeytab is a keytab with the key of one principal of EXAMPLE.COM, and its path.
+// newKeytab returns a keytab with the key of one principal of EXAMPLE.COM, and its path.
 func newKeytab(t *testing.T, name string) (content, file string) {
 	t.Helper()
 	table := keytab.New()
@@ -33,7 +33,7 @@ func newKeytab(t *testing.T, name string) (content, file string) {
 	return string(b), zktest.WriteSecret(t, "clocker.keytab", string(b))
 }
 
-// noKerberos unsets what this machine's user has set up.
+// noKerberos unsets the Kerberos variables of this machine's user.
 func noKerberos(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"KRB5CCNAME", "KRB5_CONFIG"} {
@@ -98,7 +98,7 @@ func TestResolveKerberos(t *testing.T) {
 	}
 }
 
-// wrapped is text with line breaks, as base64 prints it.
+// wrapped adds line breaks as base64 prints them.
 func wrapped(text string) string {
 	const width = 76
 	var lines []string
@@ -185,14 +185,14 @@ func TestResolveKerberosThatIsUnknown(t *testing.T) {
 	}
 }
 
-// An address has no principal; a name has.
+// A name has a principal, an address has none.
 func TestKerberosServersByAddress(t *testing.T) {
 	t.Parallel()
 	for servers, bad := range map[string]bool{"zk1.example.com,127.0.0.1": true, "[::1]:2181": true, "zk1.example.com,zk2:2182": false} {
 		for _, principal := range []string{"", "zookeeper/all@A"} {
 			c := &client{settings: settings{zookeeper: text(servers), security: security{sasl: sasl{kerberos: &zookeeper.Kerberos{ServiceName: "zookeeper", ServerPrincipal: principal}}}}}
 			var diags diag.Diagnostics
-			_, ok := c.locate(place{lockID: text("l")}, &diags)
+			_, ok := c.request(lockModel{LockID: text("l")}, &diags)
 			if want := !bad || principal != ""; ok != want {
 				t.Errorf("%s with %q: located %t, %v", servers, principal, ok, diags)
 			} else if !ok && (!diags[0].(diag.DiagnosticWithPath).Path().Equal(path.Root("zookeeper")) || !strings.Contains(diags[0].Detail(), "server_principal")) {
@@ -202,7 +202,7 @@ func TestKerberosServersByAddress(t *testing.T) {
 	}
 }
 
-// The user is warned of a ticket that ends before the wait for a lock may.
+// The user is warned of a ticket that can end before the wait for a lock.
 func TestKerberosTicketThatEndsFirst(t *testing.T) {
 	noKerberos(t)
 	kdc := zktest.SharedKDC(t)

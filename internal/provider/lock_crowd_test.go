@@ -8,12 +8,13 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// What the server or other clients say cannot garble a terminal, in whichever error it is,
-// nor bury the user.
+// What the server or other clients say cannot garble a terminal in any error, and no error
+// is too long to read.
 func TestDiagnosticsAreShortAndReadable(t *testing.T) {
 	t.Parallel()
 	const escapes = "\x1b[31m\u202e\u200b\xff\u009b"
@@ -21,7 +22,7 @@ func TestDiagnosticsAreShortAndReadable(t *testing.T) {
 	for i := range entries {
 		entries[i] = locker.Entry{Znode: fmt.Sprintf("/%s/ex-%d", escapes, i), Created: time.Now()}
 	}
-	at := target{lockID: "l" + escapes, dir: "/a" + escapes}
+	at := holder.Request{Lock: locker.Request{LockID: "l" + escapes, Dir: "/a" + escapes}}
 	few := locker.BusyError{LockID: "l", Holders: entries[:3], More: len(entries) - 3}
 	for name, err := range map[string]error{
 		"busy":         &few,

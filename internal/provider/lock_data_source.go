@@ -14,7 +14,7 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// maxUnrecognized is how many names of no contenders are told.
+// maxUnrecognized is how many names of other children are shown.
 const maxUnrecognized = 100
 
 var _ datasource.DataSourceWithConfigure = (*lockDataSource)(nil)
@@ -58,51 +58,37 @@ func (d *lockDataSource) Metadata(_ context.Context, req datasource.MetadataRequ
 func entryObject() schema.NestedAttributeObject {
 	return schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 		"znode":      schema.StringAttribute{Computed: true, MarkdownDescription: "Absolute path of the contender's znode."},
-		"owner":      schema.StringAttribute{Computed: true, MarkdownDescription: "Who it is; for another client, what that wrote into its znode. Null if it did not say."},
+		"owner":      schema.StringAttribute{Computed: true, MarkdownDescription: "Who it is. For another client: what it wrote into its znode. Null if it wrote nothing."},
 		"info":       schema.StringAttribute{Computed: true, MarkdownDescription: "The `info` of its block. Null if there is none."},
-		"run":        schema.StringAttribute{Computed: true, MarkdownDescription: "Id of the Terraform run, by its own word. Null for another client."},
+		"run":        schema.StringAttribute{Computed: true, MarkdownDescription: "Id of the Terraform run, as the run itself says. Null for another client."},
 		"mode":       schema.StringAttribute{Computed: true, MarkdownDescription: fmt.Sprintf("`%s`, `%s` or `%s`.", locker.Exclusive, locker.Shared, locker.Semaphore)},
 		"client":     schema.StringAttribute{Computed: true, MarkdownDescription: "Program and version. Null for another client."},
 		"durable":    schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether the znode outlives its client."},
 		"host":       schema.StringAttribute{Computed: true, MarkdownDescription: "Name of the machine where it runs. Null for another client."},
 		"pid":        schema.Int64Attribute{Computed: true, MarkdownDescription: "Process id of its Terraform on that machine. Null for another client."},
-		"since":      schema.StringAttribute{Computed: true, MarkdownDescription: "When it joined the queue, in RFC 3339: by its own clock, for another client by the server's."},
-		"held_since": schema.StringAttribute{Computed: true, MarkdownDescription: "Since when it holds the lock, in RFC 3339, by its own clock. Null while it waits, and for another client, which does not say."},
-		"until":      schema.StringAttribute{Computed: true, MarkdownDescription: "When its run is interrupted at the latest (`max_hold`), in RFC 3339. Null if there is no such limit, and while it waits."},
+		"since":      schema.StringAttribute{Computed: true, MarkdownDescription: "When it joined the queue, in RFC 3339: by its own clock, for another client by the server's clock."},
+		"held_since": schema.StringAttribute{Computed: true, MarkdownDescription: "Since when it holds the lock, in RFC 3339, by its own clock. Null while it waits, and for another client."},
+		"until":      schema.StringAttribute{Computed: true, MarkdownDescription: "When its run is interrupted at the latest (`max_hold`), in RFC 3339. Null without such a limit, and while it waits."},
 	}}
 }
 
 // Schema describes the data source.
 func (d *lockDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	slots := argSlots
+	slots.text = "The number of slots of a semaphore: so many contenders of the queue hold it. Leave it out for a plain lock."
+	attributes := attributes(map[string]argument{"lockid": argLockID, "zookeeper": argZooKeeper, "slots": slots}, dataAttribute)
+	attributes["held"] = schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether anyone holds the lock."}
+	attributes["held_by_this_run"] = schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether this run of Terraform holds the lock: the cookbook's `Clocker.held?`. It depends on what this run was granted, not on what znodes say."}
+	attributes["holders"] = schema.ListNestedAttribute{Computed: true, NestedObject: entryObject(), MarkdownDescription: "Who holds the lock, in queue order."}
+	attributes["waiters"] = schema.ListNestedAttribute{Computed: true, NestedObject: entryObject(), MarkdownDescription: "Who waits for the lock, in queue order."}
+	attributes["unrecognized"] = schema.ListAttribute{
+		Computed: true, ElementType: types.StringType,
+		MarkdownDescription: fmt.Sprintf("Names of the children of the lock's directory that are not contenders: the first %d, sorted. ", maxUnrecognized) +
+			"A name that would garble a terminal is in quotes, with escapes. They keep nobody from the lock here, but stall the Ruby `zk` gem.",
+	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Looks at a lock without taking it: who holds it and who waits. The look is a snapshot; by the time it is used the lock may have changed hands. To guard work, take the lock.",
-		Attributes: map[string]schema.Attribute{
-			"lockid": schema.StringAttribute{
-				MarkdownDescription: lockIDText,
-				Required:            true,
-				Validators:          lockIDValidators(),
-			},
-			"zookeeper": schema.StringAttribute{
-				MarkdownDescription: zookeeperText,
-				Optional:            true,
-				Validators:          connectStringValidators(),
-			},
-			"slots": schema.Int64Attribute{
-				CustomType:          wholeNumber{},
-				MarkdownDescription: "The number of slots of a semaphore: so many of the queue hold it. Leave it out for a plain lock.",
-				Optional:            true,
-				Validators:          slotsValidators(),
-			},
-			"held":             schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether anyone holds the lock."},
-			"held_by_this_run": schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether this run of Terraform holds the lock: the cookbook's `Clocker.held?`. It goes by what this run was granted, not by what znodes say."},
-			"holders":          schema.ListNestedAttribute{Computed: true, NestedObject: entryObject(), MarkdownDescription: "Who holds the lock, in queue order."},
-			"waiters":          schema.ListNestedAttribute{Computed: true, NestedObject: entryObject(), MarkdownDescription: "Who waits for the lock, in queue order."},
-			"unrecognized": schema.ListAttribute{
-				Computed: true, ElementType: types.StringType,
-				MarkdownDescription: fmt.Sprintf("Names of children of the lock's directory that are no contenders: the first %d, sorted. ", maxUnrecognized) +
-					"One with characters that would garble a terminal is in quotes, with escapes. They do not keep anyone from the lock here, but stall the Ruby `zk` gem.",
-			},
-		},
+		MarkdownDescription: "Looks at a lock without taking it: who holds it, and who waits. By the time you use the answer, the lock may have changed hands. To guard work, take the lock.",
+		Attributes:          attributes,
 	}
 }
 
@@ -118,25 +104,19 @@ func (d *lockDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	// Who only looks names no contender, so that a layout of the provider that cannot
-	// name those of a semaphore is nothing to it.
-	t, ok := d.client.locate(place{
-		lockID: model.LockID, zookeeper: model.ZooKeeper, slots: model.Slots,
-		layout: types.StringValue(string(locker.Standard)),
-	}, &resp.Diagnostics)
+	lock, ok := d.client.requestNow(lookModel(model.LockID, model.ZooKeeper, model.Slots), &resp.Diagnostics)
 	if !ok {
-		unknownZooKeeper(&resp.Diagnostics)
 		return
 	}
-	queue, err := d.client.inspect(ctx, t)
+	queue, err := d.client.inspect(ctx, lock)
 	if err != nil {
-		resp.Diagnostics.Append(explain(reading, t, err))
+		resp.Diagnostics.Append(explain(reading, lock, err))
 		return
 	}
 	model.Held = types.BoolValue(len(queue.Holders) > 0)
-	own, err := d.client.runtime.Holder.Own(ctx, t.dir)
+	own, err := d.client.runtime.Holder.Own(ctx, lock.Lock.Dir)
 	if err != nil {
-		resp.Diagnostics.Append(explain(reading, t, err))
+		resp.Diagnostics.Append(explain(reading, lock, err))
 		return
 	}
 	model.HeldByThisRun = types.BoolValue(slices.ContainsFunc(queue.Holders, func(e locker.Entry) bool {
@@ -179,7 +159,7 @@ func entryModels(entries []locker.Entry) []entryModel {
 	return models
 }
 
-// said is null for what a client did not say.
+// said is null for what somebody did not say.
 func said(s string) types.String {
 	if s == "" {
 		return types.StringNull()

@@ -49,7 +49,7 @@ func TestAccDataOfNoLock(t *testing.T) {
 	})
 }
 
-// What this run holds, another run sees as held by another.
+// Another run sees that this run holds the lock.
 func TestAccDataOfAHeldLock(t *testing.T) {
 	r := newRig(t)
 	instant := knownvalue.StringRegexp(regexp.MustCompile(`^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$`))
@@ -81,7 +81,7 @@ func TestAccDataOfAHeldLock(t *testing.T) {
 			Config:            r.config(lock(`info = "why"`, "max_hold = 3600"), data("depends_on = [clocker_lock.a]")),
 			ConfigStateChecks: dataCheck(byThisRun(true)),
 		}, {
-			// Removing the resource lets nothing go that another run has.
+			// Removing the resource does not release another run's lock.
 			PreConfig:         r.anotherRun,
 			Config:            r.config(data()),
 			ConfigStateChecks: dataCheck(byThisRun(false)),
@@ -93,8 +93,8 @@ func TestAccDataOfAHeldLock(t *testing.T) {
 	})
 }
 
-// Other clients' contenders are seen in the order of the queue, with what they
-// say of themselves; what is no contender is told.
+// Other clients' contenders are shown in the order of the queue, with what they say about
+// themselves. Other children are shown, too.
 func TestAccDataOfAForeignQueue(t *testing.T) {
 	r := newRig(t)
 	entry := func(znode string, mode string, owner, info, run, client, host, pid, since, heldSince knownvalue.Check) knownvalue.Check {

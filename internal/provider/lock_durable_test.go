@@ -28,8 +28,8 @@ func (r *rig) persistent(s *terraform.State) error {
 	return nil
 }
 
-// A durable lock is held until it is destroyed, whatever runs there are; a later
-// run changes it in place and lets it go.
+// A durable lock is held until it is destroyed. A later run changes it in place and
+// releases it.
 func TestAccDurableLockOutlivesItsRun(t *testing.T) {
 	r := newRig(t)
 	znodes, tokens := statecheck.CompareValue(compare.ValuesSame()), statecheck.CompareValue(compare.ValuesSame())
@@ -55,8 +55,8 @@ func TestAccDurableLockOutlivesItsRun(t *testing.T) {
 	})
 }
 
-// A durable lock whose znode somebody deletes is created again, and waits its
-// turn.
+// If somebody deletes the znode of a durable lock, the next apply takes the lock again, at
+// the end of the queue.
 func TestAccDurableLockWhoseZnodeWasDeleted(t *testing.T) {
 	r := newRig(t)
 	znodes := statecheck.CompareValue(compare.ValuesDiffer())
@@ -86,7 +86,7 @@ func TestAccDurableLockWhoseZnodeWasDeleted(t *testing.T) {
 	})
 }
 
-// A durable lock keeps another run out, which is told who has it.
+// A durable lock keeps another run out. That run is told who has the lock.
 func TestAccDurableLockKeepsOthersOut(t *testing.T) {
 	r := newRig(t)
 	second := `
@@ -108,7 +108,7 @@ resource "clocker_lock" "b" {
 	})
 }
 
-// A durable lock can be imported, by its lockid; any other says who has it.
+// A durable lock can be imported by its lockid. For any other the error says who holds it.
 func TestAccDurableLockIsImported(t *testing.T) {
 	r := newRig(t)
 	resource.ParallelTest(t, resource.TestCase{
@@ -126,7 +126,7 @@ func TestAccDurableLockIsImported(t *testing.T) {
 	})
 }
 
-// A lock that ends with its run cannot be adopted, and the error says whose it is.
+// A lock that ends with its run cannot be imported, and the error says who holds it.
 func TestAccLockOfARunIsNotImported(t *testing.T) {
 	r := newRig(t)
 	resource.ParallelTest(t, resource.TestCase{
@@ -141,7 +141,7 @@ func TestAccLockOfARunIsNotImported(t *testing.T) {
 	})
 }
 
-// The old lock is let go and the new one taken.
+// The old lock is released and the new one taken.
 func TestAccDurableLockIsTakenAnew(t *testing.T) {
 	for name, change := range map[string]struct {
 		arguments []string

@@ -44,7 +44,7 @@ func TestEphemeralAsksForNoRenewal(t *testing.T) {
 	r.space.WaitGone(lockDir)
 }
 
-// configOf is a configuration with those values and nothing else.
+// configOf is a configuration with only those values.
 func configOf(t *testing.T, schema *tfprotov6.Schema, set map[string]any) *tfprotov6.DynamicValue {
 	t.Helper()
 	object, ok := schema.ValueType().(tftypes.Object)

@@ -14,7 +14,7 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
-// forged is a contender of a stranger's with the name and the words of this run's own.
+// forged is another client's contender with the name and the data of this run's own.
 func (r *rig) forged(dir string) string {
 	r.t.Helper()
 	for _, path := range []string{"/_zklocking", dir} {
@@ -26,8 +26,8 @@ func (r *rig) forged(dir string) string {
 		fmt.Appendf(nil, `{"v":1,"owner":"me","run":%q,"durable":true}`, r.runtime.Run.ID), zktest.EphemeralSequential)
 }
 
-// Whatever a znode says, this run holds what it was granted and nothing else. A module that
-// refuses to work unguarded is not misled, and a run is kept waiting, as by any contender.
+// This run holds only what it was granted, whatever a znode says. A module that
+// refuses to work unguarded is not deceived, and a run waits for it as for any contender.
 func TestAccForgedContenderIsNotOurs(t *testing.T) {
 	r := newRig(t)
 	var forged string
@@ -51,8 +51,8 @@ func TestAccForgedContenderIsNotOurs(t *testing.T) {
 	})
 }
 
-// A contender that somebody has deleted and made again by the same name, with the same
-// words, is not the one that was granted.
+// If somebody deletes a contender and creates another with the same name and data, the run
+// does not hold the lock.
 func TestAccReplacedContenderIsNotOurs(t *testing.T) {
 	r := newRig(t)
 	var znode string
@@ -83,11 +83,11 @@ func TestAccReplacedContenderIsNotOurs(t *testing.T) {
 	})
 }
 
-// A provider that does not know its run holds nothing, whatever contenders without a run
-// there are.
+// A provider that does not know its run holds nothing, even if there are contenders without
+// a run.
 func TestUnknownRunHoldsNothing(t *testing.T) {
 	t.Parallel()
-	p := New("test", Runtime{RunError: errNoLook})().(*clockerProvider)
+	p := New("test", Runtime{RunError: errNoAnswer})().(*clockerProvider)
 	if own, err := p.runtime.Holder.Own(context.Background(), lockDir); err != nil || len(own) > 0 {
 		t.Errorf("it holds %v, %v", own, err)
 	}

@@ -22,11 +22,6 @@ func newLockList() list.ListResource { return &lockList{} }
 // lockList lists locks for `terraform query`.
 type lockList struct{ client *client }
 
-type lockListModel struct {
-	Prefix    types.String `tfsdk:"prefix"`
-	ZooKeeper types.String `tfsdk:"zookeeper"`
-}
-
 // Metadata names what is listed.
 func (l *lockList) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_lock"
@@ -35,16 +30,9 @@ func (l *lockList) Metadata(_ context.Context, req resource.MetadataRequest, res
 // ListResourceConfigSchema describes the block.
 func (l *lockList) ListResourceConfigSchema(_ context.Context, _ list.ListResourceSchemaRequest, resp *list.ListResourceSchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Lists the locks that somebody holds or waits for, those of other clients included, in `terraform query` (Terraform 1.14). " +
-			"They are looked for below " + rootsText + ". Locks that no `lockid` reaches, as other clients keep them deeper below the root, are not listed.",
-		Attributes: map[string]schema.Attribute{
-			"prefix": schema.StringAttribute{MarkdownDescription: prefixText, Optional: true},
-			"zookeeper": schema.StringAttribute{
-				MarkdownDescription: "A connect string in place of the provider's.",
-				Optional:            true,
-				Validators:          connectStringValidators(),
-			},
-		},
+		MarkdownDescription: "Lists the locks that somebody holds or waits for, including those of other clients, in `terraform query` (Terraform 1.14). " + rootsText +
+			" Locks that other clients keep deeper below the root are not listed, because no `lockid` can name them.",
+		Attributes: attributes(listArguments(), listAttribute),
 	}
 }
 
@@ -55,21 +43,15 @@ func (l *lockList) Configure(_ context.Context, req resource.ConfigureRequest, r
 
 // List looks at the locks.
 func (l *lockList) List(ctx context.Context, req list.ListRequest, stream *list.ListResultsStream) {
-	var model lockListModel
+	var model listModel
 	diags := req.Config.Get(ctx, &model)
-	if diags.HasError() {
-		stream.Results = list.ListResultsStreamDiagnostics(diags)
-		return
+	var roots lockRoots
+	var locks []locker.Listed
+	ok := !diags.HasError()
+	if ok {
+		roots, locks, ok = l.client.listNow(ctx, model, &diags)
 	}
-	roots, ok := l.client.roots(model.ZooKeeper, &diags)
 	if !ok {
-		unknownZooKeeper(&diags)
-		stream.Results = list.ListResultsStreamDiagnostics(diags)
-		return
-	}
-	locks, err := l.client.list(ctx, roots, model.Prefix.ValueString())
-	if err != nil {
-		diags.Append(explainList(roots, err))
 		stream.Results = list.ListResultsStreamDiagnostics(diags)
 		return
 	}
@@ -88,7 +70,7 @@ func (l *lockList) List(ctx context.Context, req list.ListRequest, stream *list.
 }
 
 // item is a lock as Terraform lists it.
-func (l *lockList) item(ctx context.Context, req list.ListRequest, roots lockRoots, model lockListModel, lock locker.Listed) list.ListResult {
+func (l *lockList) item(ctx context.Context, req list.ListRequest, roots lockRoots, model listModel, lock locker.Listed) list.ListResult {
 	result := req.NewListResult(ctx)
 	result.DisplayName = displayName(lock)
 	result.Diagnostics = diag.Diagnostics{}
@@ -114,10 +96,10 @@ func (l *lockList) item(ctx context.Context, req list.ListRequest, roots lockRoo
 // mostNamed is how many holders a line names.
 const mostNamed = 3
 
-// displayName says in a line which lock it is, and who is there.
+// displayName says in a line which lock it is, who holds it, and how many wait.
 func displayName(lock locker.Listed) string {
 	if lock.Unreadable {
-		return lock.ShownName() + ": this client may not list who is there"
+		return lock.ShownName() + ": this client may not list its holders"
 	}
 	if len(lock.Holders) == 0 {
 		return fmt.Sprintf("%s: held by nobody, %d waiting", lock.ShownName(), lock.Waiters)

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,8 +15,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/tfversion"
 )
 
-// The ephemeral block takes the lock in each way, together with another run where
-// that can be.
+// The ephemeral block takes the lock in each way, and shares it with another run if
+// that is possible.
 func TestAccEphemeralModes(t *testing.T) {
 	for name, test := range map[string]struct {
 		arguments, pattern string
@@ -29,7 +30,7 @@ func TestAccEphemeralModes(t *testing.T) {
 			r := newRig(t)
 			factories := r.factories()
 			factories["echo"] = echoprovider.NewProviderServer()
-			// Two blocks, both of which are open when the echo is made.
+			// Both blocks are open when the echo is created.
 			names, value := []string{"a"}, "ephemeral.clocker_lock.a"
 			if test.together {
 				names, value = []string{"a", "b"}, "ephemeral.clocker_lock.b"
@@ -46,7 +47,8 @@ func TestAccEphemeralModes(t *testing.T) {
 			}
 			resource.ParallelTest(t, resource.TestCase{
 				ProtoV6ProviderFactories: factories,
-				TerraformVersionChecks:   []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_10_0)},
+				// In OpenTofu 1.11 an ephemeral block is a change in each plan.
+				TerraformVersionChecks: needs(tfversion.SkipBelow(tfversion.Version1_10_0), tfversion.SkipBelow(tfversion.Version1_12_0)),
 				Steps: []resource.TestStep{{
 					PreConfig: before,
 					Config:    r.config(strings.Join(blocks, ""), echo),
@@ -63,7 +65,15 @@ func TestAccEphemeralModes(t *testing.T) {
 	}
 }
 
-// What the ephemeral block cannot be is refused, as with the resource.
+// needs is the version check for the program that runs the tests.
+func needs(terraform, tofu tfversion.TerraformVersionCheck) []tfversion.TerraformVersionCheck {
+	if os.Getenv("TF_ACC_PROVIDER_HOST") == openTofuRegistry {
+		return []tfversion.TerraformVersionCheck{tofu}
+	}
+	return []tfversion.TerraformVersionCheck{terraform}
+}
+
+// The ephemeral block refuses the same combinations as the resource.
 func TestAccEphemeralModesThatCannotBe(t *testing.T) {
 	r := newRig(t)
 	var steps []resource.TestStep
@@ -81,7 +91,7 @@ func TestAccEphemeralModesThatCannotBe(t *testing.T) {
 	}
 	resource.ParallelTest(t, resource.TestCase{
 		ProtoV6ProviderFactories: r.factories(),
-		TerraformVersionChecks:   []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_10_0)},
+		TerraformVersionChecks:   needs(tfversion.SkipBelow(tfversion.Version1_10_0), tfversion.SkipBelow(tfversion.Version1_11_0)),
 		Steps:                    steps,
 	})
 	if tree := r.space.Tree(); len(tree) > 0 {

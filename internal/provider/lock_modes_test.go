@@ -19,7 +19,7 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// locks are resources of these names, one after the other, with the arguments.
+// locks returns resources with these names and arguments, each of which depends on the one before.
 func locks(names, arguments string) string {
 	var text strings.Builder
 	before := ""
@@ -30,7 +30,7 @@ func locks(names, arguments string) string {
 	return text.String()
 }
 
-// named checks that all those resources are held, with znodes that are named so.
+// named checks that all those resources are held, with znodes of such names.
 func named(names, pattern string) []statecheck.StateCheck {
 	var checks []statecheck.StateCheck
 	for _, name := range strings.Fields(names) {
@@ -41,7 +41,7 @@ func named(names, pattern string) []statecheck.StateCheck {
 	return checks
 }
 
-// children checks how many znodes stand in a directory.
+// children checks how many znodes a directory has.
 func (r *rig) children(dir string, want int) resource.TestCheckFunc {
 	return func(*terraform.State) error {
 		if names := r.space.Children(dir); len(names) != want {
@@ -59,7 +59,7 @@ const (
 	semaphoreDir  = "/_zksemaphore/l"
 )
 
-// Blocks of one run, and of other runs, hold the lock together, for either lifetime.
+// Blocks of one run and of other runs hold a shared lock at the same time, in both lifetimes.
 func TestAccHeldTogether(t *testing.T) {
 	for _, until := range holdUntils {
 		for _, test := range []struct{ arguments, name, dir string }{
@@ -90,7 +90,7 @@ func TestAccHeldTogether(t *testing.T) {
 	}
 }
 
-// elsewhere is another run that holds the lock, without Terraform.
+// elsewhere lets another run hold the lock, without Terraform.
 type elsewhere struct {
 	r    *rig
 	want locker.Request
@@ -128,7 +128,7 @@ func (e *elsewhere) give() {
 	}
 }
 
-// What a run holds cannot be had in a way that includes more, whatever the lockwait.
+// A block that asks for more than what its run holds fails, whatever its lockwait.
 func TestAccTakenTwice(t *testing.T) {
 	for name, test := range map[string]struct{ first, second, dir string }{
 		"a reader and a writer": {`mode = "shared"`, "", lockDir},
@@ -149,7 +149,7 @@ func TestAccTakenTwice(t *testing.T) {
 	}
 }
 
-// Those who disagree about the lock are told both opinions, and whose the other is.
+// Blocks that disagree about the lock are told both settings, and who has the other one.
 func TestAccDisagreement(t *testing.T) {
 	for name, test := range map[string]struct{ there, here, says string }{
 		"slots":              {"slots = 2", "slots = 3", `slots = 3\s+here\s+and\s+a\s+semaphore\s+with\s+slots\s+=\s+2\s+for\s+elsewhere`},
@@ -158,7 +158,7 @@ func TestAccDisagreement(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			// One place for all kinds, which makes it possible.
+			// Only a common lock_root makes this possible.
 			elsewhere := takeElsewhere(r, test.there)
 			elsewhere.want.Dir = r.space.Path("/locks/l")
 			r.space.AllowEmpty("/locks")
@@ -179,7 +179,7 @@ func TestAccDisagreement(t *testing.T) {
 	}
 }
 
-// The layout is the block's, else the provider's, else that of the environment.
+// The layout comes from the block, else from the provider, else from the environment.
 func TestAccLayout(t *testing.T) {
 	withProvider := func(r *rig, arguments string) string {
 		return strings.Replace(r.config(lock(arguments)), "{\n", "{\n  layout = \"curator\"\n", 1)
@@ -222,7 +222,7 @@ func TestAccLayout(t *testing.T) {
 	})
 }
 
-// What does not go together is refused by the plan, on an attribute.
+// The plan refuses arguments that contradict each other, with an error on an attribute.
 func TestAccModesThatCannotBe(t *testing.T) {
 	r := newRig(t)
 	curator := func(config string) string { return strings.Replace(config, "{\n", "{\n  layout = \"curator\"\n", 1) }
@@ -250,7 +250,7 @@ func TestAccModesThatCannotBe(t *testing.T) {
 	}
 }
 
-// A provider with Curator's layout can look at semaphores all the same.
+// A provider with Curator's layout can look at semaphores.
 func TestAccDataDoesNotMindTheLayout(t *testing.T) {
 	r := newRig(t)
 	elsewhere := takeElsewhere(r, "slots = 2")
@@ -267,7 +267,7 @@ func TestAccDataDoesNotMindTheLayout(t *testing.T) {
 	elsewhere.give()
 }
 
-// A durable lock of any kind is imported as what it is, so that nothing is planned.
+// A durable lock of any kind is imported with its arguments, so the next plan is empty.
 func TestAccImportOfModes(t *testing.T) {
 	for name, test := range map[string]struct{ arguments, dir string }{
 		"shared":    {`mode = "shared"`, lockDir},

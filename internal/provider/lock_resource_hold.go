@@ -8,28 +8,20 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/holder"
 )
 
-// release lets the lock in the state go.
+// release releases the lock in the state.
 func (r *lockResource) release(ctx context.Context, state lockResourceModel, private privateReader, diags *diag.Diagnostics) {
-	r.withLock(ctx, state, private, releasing, diags, func(t target, z holder.Znode) error {
-		return r.client.release(ctx, t, z, diags)
+	r.withLock(ctx, state, private, releasing, diags, func(req holder.Request, z holder.Znode) error {
+		return r.client.release(ctx, req, z, diags)
 	})
 }
 
-// take acquires the lock for the model.
+// take takes the lock for the model.
 func (r *lockResource) take(ctx context.Context, m *lockResourceModel, private privateWriter, diags *diag.Diagnostics) {
-	t, ok := r.client.locate(m.place(), diags)
+	req, ok := r.requestNow(*m, diags)
 	if !ok {
-		unknownZooKeeper(diags)
 		return
 	}
-	grant, held := r.client.take(ctx, t, want{
-		lockwait: m.Lockwait,
-		required: m.Required,
-		onLost:   m.OnLost,
-		info:     m.Info,
-		maxHold:  m.MaxHold,
-		durable:  m.durable(),
-	}, diags)
+	grant, held := r.client.take(ctx, req, diags)
 	if !held {
 		m.setFree()
 		return
@@ -37,11 +29,11 @@ func (r *lockResource) take(ctx context.Context, m *lockResourceModel, private p
 	m.setHeld(grant)
 	diags.Append(setPrivate(ctx, private, privateRun, r.client.runtime.Run.ID)...)
 	diags.Append(setPrivate(ctx, private, privateGrant, grant.ID)...)
-	diags.Append(setPrivate(ctx, private, privatePlace, takenAt{t.ensemble.Servers, grant.Znode, m.durable()})...)
+	diags.Append(setPrivate(ctx, private, privatePlace, takenAt{req.Ensemble.Servers, grant.Znode, req.Lock.Durable})...)
 }
 
-// ours tells whether the lock in the state is ours to keep and to release: a
-// durable one is this resource's, any other is the run's that took it.
+// ours tells whether the lock in the state is ours to keep and to release. A durable lock
+// belongs to this resource, any other to the run that took it.
 func (r *lockResource) ours(ctx context.Context, private privateReader, state lockResourceModel, diags *diag.Diagnostics) bool {
 	if state.durable() || !state.Held.ValueBool() {
 		return state.Held.ValueBool()
@@ -52,23 +44,21 @@ func (r *lockResource) ours(ctx context.Context, private privateReader, state lo
 }
 
 // withLock does something to the lock in the state.
-func (r *lockResource) withLock(ctx context.Context, state lockResourceModel, private privateReader, what string, diags *diag.Diagnostics, do func(target, holder.Znode) error) {
-	t, ok := r.client.locate(state.place(), diags)
+func (r *lockResource) withLock(ctx context.Context, state lockResourceModel, private privateReader, what string, diags *diag.Diagnostics, do func(holder.Request, holder.Znode) error) {
+	req, ok := r.requestNow(state, diags)
 	if !ok {
-		unknownZooKeeper(diags)
 		return
 	}
-	t.durable = state.durable()
-	znode := holder.Znode{Ensemble: t.ensemble, Path: state.Znode.ValueString(), Durable: t.durable}
+	znode := holder.Znode{Ensemble: req.Ensemble, Path: state.Znode.ValueString(), Durable: req.Lock.Durable}
 	diags.Append(getPrivate(ctx, private, privateGrant, &znode.Grant)...)
-	err := r.elsewhere(ctx, private, state, t, diags)
+	err := r.elsewhere(ctx, private, state, req, diags)
 	if err == nil {
-		if !t.has(state.Znode, what, diags) {
+		if !isOf(req, state.Znode, what, diags) {
 			return
 		}
-		err = do(t, znode)
+		err = do(req, znode)
 	}
 	if err != nil {
-		diags.Append(explain(what, t, err))
+		diags.Append(explain(what, req, err))
 	}
 }

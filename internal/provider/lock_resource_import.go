@@ -31,9 +31,8 @@ func (r *lockResource) IdentitySchema(_ context.Context, _ resource.IdentitySche
 	}}
 }
 
-// identify sets the resource's identity where it has none yet. It then stays as
-// it is, also when the provider's connect string names other servers of the same
-// ensemble later.
+// identify sets the resource's identity if it has none yet. After that it stays, even if the
+// provider's connect string names other servers of the same ensemble later.
 func (r *lockResource) identify(ctx context.Context, m lockResourceModel, identity *tfsdk.ResourceIdentity, diags *diag.Diagnostics) {
 	if identity == nil || !identity.Raw.IsFullyNull() {
 		return
@@ -48,18 +47,16 @@ func (r *lockResource) identify(ctx context.Context, m lockResourceModel, identi
 	diags.Append(identity.Set(ctx, lockIdentity{m.LockID, servers})...)
 }
 
-// imported is a durable lock with the default of each argument.
+// imported is the model of a durable lock with the default of each argument.
 func imported(lockID string) lockResourceModel {
 	return lockResourceModel{
-		LockID:    types.StringValue(lockID),
-		Lockwait:  types.Int64Value(defaultLockwait),
+		lockModel: lockModel{LockID: types.StringValue(lockID), Lockwait: types.Int64Value(defaultLockwait), OnLost: types.StringValue(string(defaultLoss))},
+		heldModel: heldModel{Required: types.BoolValue(defaultRequired)},
 		HoldUntil: types.StringValue(string(destroyed)),
-		Required:  types.BoolValue(defaultRequired),
-		OnLost:    types.StringValue(string(defaultLoss)),
 	}
 }
 
-// ImportState adopts the present holder of a lock, if that is a durable one.
+// ImportState adopts the present holder of a lock if it is a durable one.
 func (r *lockResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	m := imported(req.ID)
 	if req.ID == "" && req.Identity != nil {
@@ -75,12 +72,12 @@ func (r *lockResource) ImportState(ctx context.Context, req resource.ImportState
 			fmt.Sprintf("%s cannot name a lock: %v. Import a durable lock by its lockid.", zookeeper.Quote(m.LockID.ValueString()), err))
 		return
 	}
-	t, queue, ok := r.find(ctx, m, &resp.Diagnostics)
+	lock, queue, ok := r.find(ctx, m, &resp.Diagnostics)
 	if !ok {
 		return
 	}
 	if len(queue.Holders) != 1 || !isDurable(queue.Holders[0]) {
-		resp.Diagnostics.AddError("No Durable Lock To Import", notDurable(t, queue))
+		resp.Diagnostics.AddError("No Durable Lock To Import", notDurable(lock, queue))
 		return
 	}
 	entry := queue.Holders[0]
@@ -88,38 +85,35 @@ func (r *lockResource) ImportState(ctx context.Context, req resource.ImportState
 	m.Info = said(entry.Info)
 	r.describe(&m, entry)
 	r.identify(ctx, m, resp.Identity, &resp.Diagnostics)
-	resp.Diagnostics.Append(setPrivate(ctx, resp.Private, privatePlace, takenAt{t.ensemble.Servers, entry.Znode, true})...)
+	resp.Diagnostics.Append(setPrivate(ctx, resp.Private, privatePlace, takenAt{lock.Ensemble.Servers, entry.Znode, true})...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
 
-// find looks at the lock, and where nobody holds it at the semaphore of that name,
-// which has a directory of its own.
-func (r *lockResource) find(ctx context.Context, m lockResourceModel, diags *diag.Diagnostics) (t target, queue locker.Queue, ok bool) {
-	look := func(slots types.Int64) (t target, queue locker.Queue, ok bool) {
-		p := m.place()
-		p.slots, p.layout = slots, types.StringValue(string(locker.Standard)) // no contender is named
-		if t, ok = r.client.locate(p, diags); !ok {
-			unknownZooKeeper(diags)
-			return t, queue, false
+// find reads the queue of the lock or, if nobody holds that, of the semaphore of the same
+// name, which has a directory of its own.
+func (r *lockResource) find(ctx context.Context, m lockResourceModel, diags *diag.Diagnostics) (req holder.Request, queue locker.Queue, ok bool) {
+	look := func(slots types.Int64) (req holder.Request, queue locker.Queue, ok bool) {
+		if req, ok = r.client.requestNow(lookModel(m.LockID, m.ZooKeeper, slots), diags); !ok {
+			return req, queue, false
 		}
-		queue, err := r.client.inspect(ctx, t)
+		queue, err := r.client.inspect(ctx, req)
 		if err != nil {
-			diags.Append(explain(importing, t, err))
+			diags.Append(explain(importing, req, err))
 		}
-		return t, queue, err == nil
+		return req, queue, err == nil
 	}
-	t, queue, ok = look(types.Int64Null())
+	req, queue, ok = look(types.Int64Null())
 	if !ok || len(queue.Holders) > 0 {
-		return t, queue, ok
+		return req, queue, ok
 	}
-	if s, semaphore, ok := look(types.Int64Value(1)); !ok || len(semaphore.Holders) > 0 {
-		return s, semaphore, ok
+	if other, semaphore, ok := look(types.Int64Value(1)); !ok || len(semaphore.Holders) > 0 {
+		return other, semaphore, ok
 	}
-	return t, queue, true
+	return req, queue, true
 }
 
-// describe makes the model say how the holder took the lock, so that the plan has
-// nothing to replace.
+// describe makes the model say how the holder took the lock, so that the next plan
+// changes nothing.
 func (r *lockResource) describe(m *lockResourceModel, holder locker.Entry) {
 	switch holder.Mode {
 	case locker.Shared:
@@ -132,9 +126,9 @@ func (r *lockResource) describe(m *lockResourceModel, holder locker.Entry) {
 	}
 }
 
-func notDurable(t target, queue locker.Queue) string {
+func notDurable(req holder.Request, queue locker.Queue) string {
 	if len(queue.Holders) == 0 {
-		return fmt.Sprintf("Nobody holds lock %q (%s). Create the resource instead of importing it.", t.lockID, t.dir)
+		return fmt.Sprintf("Nobody holds lock %q (%s). Create the resource instead of importing it.", req.Lock.LockID, req.Lock.Dir)
 	}
 	var holders []string
 	for i, h := range queue.Holders {
@@ -144,6 +138,6 @@ func notDurable(t target, queue locker.Queue) string {
 		}
 		holders = append(holders, "  - "+h.String())
 	}
-	return fmt.Sprintf("Lock %q is held, but not by a single durable lock of this provider, which is all that can be imported:\n%s\n\n"+
-		"A lock that ends with its run or session cannot be taken over. Create the resource, with a lockwait, once it is free.", t.lockID, strings.Join(holders, "\n"))
+	return fmt.Sprintf("Only a single durable lock of this provider can be imported, but lock %q is held by:\n%s\n\n"+
+		"A lock that ends with its run or session cannot be taken over. Create the resource, with a lockwait, once the lock is free.", req.Lock.LockID, strings.Join(holders, "\n"))
 }

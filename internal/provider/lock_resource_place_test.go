@@ -2,8 +2,7 @@ package provider
 
 import "testing"
 
-// One server in common makes two lists those of one ensemble, in whatever order and
-// writing.
+// Two lists with a common server name the same ensemble, in any order and spelling.
 func TestServersInCommon(t *testing.T) {
 	t.Parallel()
 	list := func(servers ...string) []string { return servers }
@@ -28,7 +27,7 @@ func TestServersInCommon(t *testing.T) {
 	}
 }
 
-// A command line can be pasted whatever the lock is called.
+// A command line can be pasted, whatever the name of the lock is.
 func TestShellWord(t *testing.T) {
 	t.Parallel()
 	for word, want := range map[string]string{

@@ -23,7 +23,7 @@ var (
 	token = tfjsonpath.New("fencing_token")
 )
 
-// stateHeld and stateFree are the checks of a lock that is held, or not.
+// stateHeld and stateFree check that a lock is held, or not.
 func stateHeld() []statecheck.StateCheck {
 	return []statecheck.StateCheck{
 		statecheck.ExpectKnownValue(theLock, held, knownvalue.Bool(true)),
@@ -47,7 +47,7 @@ var checkFree = resource.ComposeAggregateTestCheckFunc(
 	resource.TestCheckNoResourceAttr(theLock, "fencing_token"),
 )
 
-// planTake are the checks of a plan that takes the lock in place.
+// planTake checks that the plan takes the lock in place.
 func planTake() resource.ConfigPlanChecks {
 	return resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 		plancheck.ExpectResourceAction(theLock, plancheck.ResourceActionUpdate),
@@ -61,8 +61,7 @@ func planAction(action plancheck.ResourceActionType) resource.ConfigPlanChecks {
 	return resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(theLock, action)}}
 }
 
-// there checks that exactly one znode stands in the lock's directory, that of the
-// state.
+// there checks that the lock's directory has exactly one znode, that of the state.
 func (r *rig) there(dir string) resource.TestCheckFunc {
 	return func(s *terraform.State) error {
 		children := r.space.Children(dir)
@@ -99,7 +98,7 @@ func TestAccLockIsHeldForTheRun(t *testing.T) {
 				statecheck.ExpectKnownValue(theLock, tfjsonpath.New("zookeeper"), knownvalue.Null()),
 			),
 			Check: r.there(lockDir),
-			// While the run lasts there is nothing to do, which the test sees to.
+			// While the run lasts the plan is empty, which the test framework checks.
 		}},
 		CheckDestroy: r.gone(lockDir),
 	})
@@ -134,7 +133,7 @@ func TestAccLockIsTakenAgainByTheNextRun(t *testing.T) {
 	})
 }
 
-// A lock that this run holds is not let go for what can be changed without.
+// A lock that this run holds is not released for a change that does not need it.
 func TestAccLockIsKeptWhileArgumentsChange(t *testing.T) {
 	r := newRig(t)
 	znodes, tokens := statecheck.CompareValue(compare.ValuesSame()), statecheck.CompareValue(compare.ValuesSame())
@@ -161,8 +160,8 @@ func TestAccLockIsKeptWhileArgumentsChange(t *testing.T) {
 	})
 }
 
-// What makes it another lock replaces it, another way to take it does not; both let the
-// old one go.
+// Another lockid or ensemble replaces the resource, another way to take the lock does not.
+// Both release the old lock.
 func TestAccLockIsTakenAnew(t *testing.T) {
 	const replace, update = plancheck.ResourceActionReplace, plancheck.ResourceActionUpdate
 	for name, change := range map[string]struct {
@@ -211,7 +210,7 @@ func TestAccLockIsTakenAnew(t *testing.T) {
 	}
 }
 
-// A lock that another has is an error, or a warning if it is not required.
+// It is an error if another run has the lock, or a warning if the lock is not required.
 func TestAccLockThatIsBusy(t *testing.T) {
 	r := newRig(t)
 	var other string
@@ -249,7 +248,7 @@ func TestAccLockThatIsBusy(t *testing.T) {
 	})
 }
 
-// A lock whose znode somebody deletes is not held any more, and is taken again.
+// If somebody deletes the znode, the lock is no longer held, and is taken again.
 func TestAccLockWhoseZnodeWasDeleted(t *testing.T) {
 	r := newRig(t)
 	znodes := statecheck.CompareValue(compare.ValuesDiffer())

@@ -15,13 +15,16 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// Texts of the arguments that both ways to list locks share.
-const (
-	prefixText = "Only locks whose names begin so. `/` is the same as `__`, as in `lockid`. Default: all locks."
-	rootsText  = "the provider's `lock_root`; without one, both default roots: that of plain locks and that of semaphores"
-)
+// rootsText says where the blocks that list locks look.
+const rootsText = "It looks below the provider's `lock_root`, or without one below both default roots: that of plain locks, and that of semaphores."
 
-// lockRoots is where locks are looked for.
+// listModel is the part of a model that every block which lists locks has.
+type listModel struct {
+	Prefix    types.String `tfsdk:"prefix"`
+	ZooKeeper types.String `tfsdk:"zookeeper"`
+}
+
+// lockRoots says where to look for locks.
 type lockRoots struct {
 	ensemble zookeeper.Config
 	servers  types.String // the connect string
@@ -29,7 +32,7 @@ type lockRoots struct {
 }
 
 // roots finds out where a block that lists locks has to look. ok is false with an error,
-// or, without one, while a value is not known yet.
+// or without one while a value is not known yet.
 func (c *client) roots(own types.String, diags *diag.Diagnostics) (r lockRoots, ok bool) {
 	if r.servers, ok = c.servers(own, diags); !ok {
 		return r, false
@@ -53,7 +56,21 @@ func (c *client) roots(own types.String, diags *diag.Diagnostics) (r lockRoots, 
 	return r, true
 }
 
-// list looks at all locks below the roots.
+// listNow lists the locks that a block asks for. ok is false with an error.
+func (c *client) listNow(ctx context.Context, m listModel, diags *diag.Diagnostics) (r lockRoots, locks []locker.Listed, ok bool) {
+	r, ok = c.roots(m.ZooKeeper, diags)
+	if !ok {
+		unknownZooKeeper(diags)
+		return r, nil, false
+	}
+	locks, err := c.list(ctx, r, m.Prefix.ValueString())
+	if err != nil {
+		diags.Append(explainList(r, err))
+	}
+	return r, locks, err == nil
+}
+
+// list lists the locks below the roots.
 func (c *client) list(ctx context.Context, r lockRoots, prefix string) (locks []locker.Listed, err error) {
 	err = c.look(ctx, r.ensemble, func(ctx context.Context, s *zookeeper.Session) error {
 		locks, err = locker.List(ctx, s, r.paths, prefix)
@@ -69,19 +86,17 @@ func explainList(r lockRoots, err error) diag.Diagnostic {
 
 func listExplanation(r lockRoots, err error) diag.Diagnostic {
 	var connect *zookeeper.ConnectError
-	where, origin := strings.Join(r.paths, " and "), fmt.Sprintf("\n\nError: %v", err)
+	could, origin := "Could not list the locks below "+strings.Join(r.paths, " and "), fmt.Sprintf("\n\nError: %v", err)
 	switch {
 	case errors.As(err, &connect):
 		return diag.NewAttributeErrorDiagnostic(path.Root(settingZooKeeper.attribute), "ZooKeeper Cannot Be Reached",
-			fmt.Sprintf("Could not list the locks below %s: no session could be had with %s.\n\n%s\n\nCause: %v",
-				where, strings.Join(connect.Servers, ", "), cmp.Or(connect.Hint, checkConnection), connect.Cause))
+			fmt.Sprintf("%s: could not connect to %s.\n\n%s\n\nCause: %v", could, strings.Join(connect.Servers, ", "), cmp.Or(connect.Hint, checkConnection), connect.Cause))
 	case errors.Is(err, zookeeper.ErrNoAuth):
 		return diag.NewErrorDiagnostic("No Permission For Lock Root",
-			fmt.Sprintf("Could not list the locks below %s: ZooKeeper does not let this client list it. %s%s", where, whoWeAre(r.ensemble), origin))
+			fmt.Sprintf("%s: ZooKeeper does not let this client list them. %s%s", could, whoWeAre(r.ensemble), origin))
 	case errors.Is(err, zookeeper.ErrAuthRequired):
-		return diag.NewErrorDiagnostic("Authentication Required",
-			fmt.Sprintf("Could not list the locks below %s: the servers serve only clients that authenticate, and do not accept how this one did. %s%s", where, howToAuthenticate(r.ensemble), origin))
+		return diag.NewErrorDiagnostic("Authentication Required", fmt.Sprintf("%s: %s%s", could, howToAuthenticate(r.ensemble), origin))
 	default:
-		return diag.NewErrorDiagnostic("Locks Not Listed", fmt.Sprintf("Could not list the locks below %s.%s", where, origin))
+		return diag.NewErrorDiagnostic("Locks Not Listed", could+"."+origin)
 	}
 }

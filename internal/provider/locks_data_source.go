@@ -15,9 +15,8 @@ func newLocksDataSource() datasource.DataSource { return &locksDataSource{} }
 type locksDataSource struct{ client *client }
 
 type locksDataSourceModel struct {
-	Prefix    types.String  `tfsdk:"prefix"`
-	ZooKeeper types.String  `tfsdk:"zookeeper"`
-	Locks     []listedModel `tfsdk:"locks"`
+	listModel
+	Locks []listedModel `tfsdk:"locks"`
 }
 
 type listedModel struct {
@@ -37,25 +36,19 @@ func (d *locksDataSource) Metadata(_ context.Context, req datasource.MetadataReq
 // Schema describes the data source.
 func (d *locksDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	lock := schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-		"lockid":    schema.StringAttribute{Computed: true, MarkdownDescription: "The `lockid` by which a block reaches the lock; where it was asked for with a `/`, with `__` in its place. Null for a lock of another client that no `lockid` reaches, as it is deeper below the root."},
+		"lockid":    schema.StringAttribute{Computed: true, MarkdownDescription: "The `lockid` that a block needs to name the lock. It has `__` for each `/` of the `lockid` with which the lock was taken. Null for a lock of another client that is deeper below the root, which no `lockid` can name."},
 		"name":      schema.StringAttribute{Computed: true, MarkdownDescription: "Path of the lock's directory below the root."},
 		"directory": schema.StringAttribute{Computed: true, MarkdownDescription: "Absolute path of the lock's directory."},
 		"holders":   schema.ListNestedAttribute{Computed: true, NestedObject: entryObject(), MarkdownDescription: "Who holds the lock, in queue order."},
 		"waiters":   schema.Int64Attribute{Computed: true, MarkdownDescription: "How many wait for the lock."},
-		"readable":  schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether this client may list the lock's directory. If not, it is not known who is there."},
+		"readable":  schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether this client may list the lock's directory. If not, holders and waiters are unknown."},
 	}}
+	attributes := attributes(listArguments(), dataAttribute)
+	attributes["locks"] = schema.ListNestedAttribute{Computed: true, NestedObject: lock, MarkdownDescription: "The locks, sorted by name."}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Looks at all locks that somebody holds or waits for, those of other clients included, without taking any. They are looked for below " + rootsText + ". " +
-			"The look is a snapshot; by the time it is used a lock may have changed hands.",
-		Attributes: map[string]schema.Attribute{
-			"prefix": schema.StringAttribute{MarkdownDescription: prefixText, Optional: true},
-			"zookeeper": schema.StringAttribute{
-				MarkdownDescription: "A connect string in place of the provider's.",
-				Optional:            true,
-				Validators:          connectStringValidators(),
-			},
-			"locks": schema.ListNestedAttribute{Computed: true, NestedObject: lock, MarkdownDescription: "The locks, in the order of their names."},
-		},
+		MarkdownDescription: "Looks at all locks that somebody holds or waits for, including those of other clients, without taking any. " + rootsText +
+			" By the time you use the answer, a lock may have changed hands.",
+		Attributes: attributes,
 	}
 }
 
@@ -71,14 +64,8 @@ func (d *locksDataSource) Read(ctx context.Context, req datasource.ReadRequest, 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	roots, ok := d.client.roots(model.ZooKeeper, &resp.Diagnostics)
+	_, locks, ok := d.client.listNow(ctx, model.listModel, &resp.Diagnostics)
 	if !ok {
-		unknownZooKeeper(&resp.Diagnostics)
-		return
-	}
-	locks, err := d.client.list(ctx, roots, model.Prefix.ValueString())
-	if err != nil {
-		resp.Diagnostics.Append(explainList(roots, err))
 		return
 	}
 	model.Locks = make([]listedModel, 0, len(locks))

@@ -13,7 +13,7 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
-// allLocks is a data.clocker_locks.a with the arguments.
+// allLocks is a data source clocker_locks.a with the arguments.
 func allLocks(arguments string) string {
 	return "data \"clocker_locks\" \"a\" {\n" + arguments + "\ndepends_on = [clocker_lock.a]\n}\n"
 }
@@ -30,7 +30,7 @@ func listed(lockid knownvalue.Check, name string, holders int, waiters int64, re
 	})
 }
 
-// All locks below both roots are told, those of other clients included.
+// All locks below both roots are listed, including those of other clients.
 func TestAccLocks(t *testing.T) {
 	r := newRig(t)
 	check := func(locks ...knownvalue.Check) []statecheck.StateCheck {
@@ -80,7 +80,7 @@ func TestAccLocks(t *testing.T) {
 	})
 }
 
-// Where ZooKeeper cannot be reached, the error says so.
+// If ZooKeeper cannot be reached, the error says so.
 func TestAccLocksWithoutAServer(t *testing.T) {
 	r := newRig(t)
 	resource.ParallelTest(t, resource.TestCase{

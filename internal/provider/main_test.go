@@ -22,12 +22,15 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
+// openTofuRegistry is where OpenTofu looks for providers that name no registry.
+const openTofuRegistry = "registry.opentofu.org"
+
 func TestMain(m *testing.M) {
 	os.Exit(runTests(m))
 }
 
-// runTests gives the acceptance tests a command line, terraform or else tofu on
-// PATH if TF_ACC_TERRAFORM_PATH names none, and nothing of anybody's own settings.
+// runTests gives the acceptance tests a CLI: the one that TF_ACC_TERRAFORM_PATH names, else
+// terraform or tofu on PATH. It hides the settings of the user who runs the tests.
 func runTests(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "clocker-provider-")
 	if err != nil {
@@ -49,7 +52,7 @@ func runTests(m *testing.M) int {
 		}
 	}
 	if strings.HasPrefix(filepath.Base(cli), "tofu") {
-		env["TF_ACC_PROVIDER_NAMESPACE"], env["TF_ACC_PROVIDER_HOST"] = "hashicorp", "registry.opentofu.org"
+		env["TF_ACC_PROVIDER_NAMESPACE"], env["TF_ACC_PROVIDER_HOST"] = "hashicorp", openTofuRegistry
 	}
 	for name, value := range env {
 		if err := os.Setenv(name, value); err != nil {
@@ -63,7 +66,7 @@ func runTests(m *testing.M) int {
 			_ = os.Unsetenv(name)
 		}
 	}
-	// go-plugin leaves these behind each provider that it has served in a test.
+	// go-plugin leaves these goroutines behind after each provider that it served in a test.
 	return zktest.Run(m, goleak.IgnoreAnyFunction("github.com/hashicorp/go-plugin.copyChan"))
 }
 
@@ -94,7 +97,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// nextRun ends the present run, with its locks, and begins another.
+// nextRun ends the present run with its locks, and begins another.
 func (r *rig) nextRun() {
 	r.t.Helper()
 	r.endRuns()
@@ -130,7 +133,7 @@ func (r *rig) endRuns() {
 	r.locals = nil
 }
 
-// factories serve the provider to the run that is present then.
+// factories serve the provider to the run that is present when they are called.
 func (r *rig) factories() map[string]func() (tfprotov6.ProviderServer, error) {
 	return map[string]func() (tfprotov6.ProviderServer, error){
 		"clocker": func() (tfprotov6.ProviderServer, error) {
@@ -146,7 +149,7 @@ func (r *rig) config(blocks ...string) string {
 	return fmt.Sprintf("provider \"clocker\" {\n  zookeeper = %q\n}\n", r.space.ConnectString()) + strings.Join(blocks, "\n")
 }
 
-// lock is a clocker_lock.a with the arguments, for the lock "l" unless they name
+// lock is a resource clocker_lock.a with the arguments, for the lock "l" unless they name
 // another.
 func lock(arguments ...string) string {
 	text := strings.Join(arguments, "\n  ")
@@ -167,7 +170,7 @@ func data(arguments ...string) string {
 	return fmt.Sprintf("data \"clocker_lock\" \"a\" {\n  lockid = \"l\"\n  %s\n}\n", strings.Join(arguments, "\n  "))
 }
 
-// The schemas are sound, as Terraform would find out later.
+// The schemas are valid.
 func TestSchema(t *testing.T) {
 	server, err := providerserver.NewProtocol6WithError(New("test", Runtime{})())()
 	if err != nil {

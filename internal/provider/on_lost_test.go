@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
-// Where a run cannot be interrupted, as on Windows, each plan says so of each lock
-// that asks for it, unless nobody watches that lock.
+// On a system where a run cannot be interrupted, such as Windows, each plan says so for each
+// lock that asks for it, except durable ones.
 func TestPlanWarnsWhereNoRunCanBeInterrupted(t *testing.T) {
 	for name, tc := range map[string]struct {
 		noInterrupt bool
@@ -69,8 +69,7 @@ func TestPlanWarnsWhereNoRunCanBeInterrupted(t *testing.T) {
 	}
 }
 
-// expectOnLostWarning checks that the diagnostics are the one warning on on_lost, or
-// none.
+// expectOnLostWarning checks that the diagnostics are only the warning on on_lost, or none.
 func expectOnLostWarning(t *testing.T, diagnostics []*tfprotov6.Diagnostic, want bool) {
 	t.Helper()
 	var got []string

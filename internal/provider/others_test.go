@@ -8,7 +8,7 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// A user whom other programs' variables name counts as a whole only, and after our own.
+// Other programs' variables count only together, username and password, and after our own.
 func TestUserOfOtherPrograms(t *testing.T) {
 	for name, test := range map[string]struct {
 		model providerModel

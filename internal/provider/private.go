@@ -11,7 +11,7 @@ import (
 // Keys of the private state.
 const (
 	privateRun   = "run"   // id of the run that took a resource's lock
-	privateGrant = "grant" // id of the grant that it was given
+	privateGrant = "grant" // id of the grant that the run got
 	privatePlace = "place" // takenAt of a resource's lock
 	privateLock  = "lock"  // openLock of an ephemeral block
 )
@@ -24,7 +24,7 @@ type privateWriter interface {
 	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
 }
 
-// getPrivate reads a value, and leaves it as it is if there is none.
+// getPrivate reads a value. It leaves it unchanged if the key has none.
 func getPrivate(ctx context.Context, private privateReader, key string, value any) diag.Diagnostics {
 	raw, diags := private.GetKey(ctx, key)
 	if len(raw) == 0 {

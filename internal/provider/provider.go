@@ -29,7 +29,7 @@ var (
 )
 
 // Runtime is what the provider works with. It outlives a provider instance and
-// is closed by whoever made it.
+// is closed by its creator.
 type Runtime struct {
 	// Run is the Terraform process that locks are held for.
 	Run run.Run
@@ -39,16 +39,16 @@ type Runtime struct {
 	Holder holder.Holder
 	// NoInterrupt says that this system cannot interrupt a run.
 	NoInterrupt bool
-	// Sessions are those to look at locks with.
+	// Sessions are for looking at locks.
 	Sessions *zookeeper.Pool
 	// Stopping, if not nil, is called when Terraform says that it was interrupted. It
 	// must not block.
 	Stopping func()
-	// Notes, if not nil, returns what the user is to be told in a diagnostic.
+	// Notes, if not nil, returns messages for the user that belong into a diagnostic.
 	Notes func() []string
 }
 
-// New returns a constructor of the provider, as the plugin server wants it.
+// New returns a constructor of the provider for the plugin server.
 func New(version string, rt Runtime) func() provider.Provider {
 	if rt.RunError != nil {
 		rt.Holder = holder.Unavailable(&runError{rt.RunError})
@@ -89,70 +89,69 @@ func (p *clockerProvider) Metadata(_ context.Context, _ provider.MetadataRequest
 func (p *clockerProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Takes and releases distributed locks in Apache ZooKeeper, so that of all runs that share a lock one at a time does the guarded work. " +
-			"Every argument can come from the environment; what is written in the configuration wins. A variable of this provider that is set but empty is an error.",
+			"Every argument can also come from the environment; the configuration goes first. A variable of this provider that is set but empty is an error.",
 		Attributes: map[string]schema.Attribute{
 			"zookeeper": schema.StringAttribute{
-				MarkdownDescription: "Connect string `host[:port][,host[:port]...][/chroot]` of the ensemble. The port is 2181 if none is given; an IPv6 address stands in brackets. " +
+				MarkdownDescription: "Connect string `host[:port][,host[:port]...][/chroot]` of the ensemble. The default port is 2181. Put IPv6 addresses in brackets. " +
 					"Needed here or on each block. Environment: " + settingZooKeeper.names() + ".",
 				Optional:   true,
-				Validators: []validator.String{connectStringValidator{}},
+				Validators: []validator.String{connectString},
 			},
 			"session_timeout": schema.Int64Attribute{
 				CustomType: wholeNumber{},
-				MarkdownDescription: fmt.Sprintf("Seconds after which the server gives away the locks of a client that it does not hear of. "+
-					"The server may grant another value, which is then used. Default %d. Environment: %s.", defaultSessionTimeout, settingSessionTimeout.names()),
+				MarkdownDescription: fmt.Sprintf("Seconds after which the server gives away the locks of a client that it no longer hears of. "+
+					"The server may grant another value, which then counts. Default %d. Environment: %s.", defaultSessionTimeout, settingSessionTimeout.names()),
 				Optional:   true,
 				Validators: []validator.Int64{int64validator.Between(1, maxTimeout)},
 			},
 			"connect_timeout": schema.Int64Attribute{
 				CustomType: wholeNumber{},
-				MarkdownDescription: fmt.Sprintf("Seconds to wait for a usable session with any of the servers. Default %d. Environment: %s.",
+				MarkdownDescription: fmt.Sprintf("Seconds to wait for a session with any of the servers. Default %d. Environment: %s.",
 					defaultConnectTimeout, settingConnectTimeout.names()),
 				Optional:   true,
 				Validators: []validator.Int64{int64validator.Between(1, maxTimeout)},
 			},
 			"lock_root": schema.StringAttribute{
-				MarkdownDescription: fmt.Sprintf("Path, below the chroot, of the znode whose children are the locks. Default `%s`, and `%s` for a lock with `slots`, which is where the Ruby `zk` gem looks. Environment: %s.",
+				MarkdownDescription: fmt.Sprintf("Path, below the chroot, of the znode whose children are the locks. Default `%s`, and `%s` for a lock with `slots`, as in the Ruby `zk` gem. Environment: %s.",
 					locker.DefaultRoot, locker.DefaultSemaphoreRoot, settingLockRoot.names()),
 				Optional:   true,
-				Validators: []validator.String{pathValidator{}},
+				Validators: []validator.String{znodePath},
 			},
 			"layout": schema.StringAttribute{
-				MarkdownDescription: layoutText + " Environment: " + settingLayout.names() + ".",
+				MarkdownDescription: argLayout.text + " Environment: " + settingLayout.names() + ".",
 				Optional:            true,
-				Validators:          oneOf(layouts),
+				Validators:          argLayout.strings,
 			},
 			"owner": schema.StringAttribute{
-				MarkdownDescription: "Who holds the lock, shown to whoever waits for it. Default `user@host`. Environment: " + settingOwner.names() + ".",
+				MarkdownDescription: "Who holds the lock, shown to those who wait for it. Default `user@host`. Environment: " + settingOwner.names() + ".",
 				Optional:            true,
 				Validators:          []validator.String{stringvalidator.LengthBetween(1, locker.MaxOwner)},
 			},
 			"username": schema.StringAttribute{
 				MarkdownDescription: "User of ZooKeeper's digest authentication. Needs `password`. Environment: " + settingUsername.names() + ".",
 				Optional:            true,
-				Validators:          []validator.String{usernameValidator{}},
+				Validators:          []validator.String{digestUser},
 			},
 			"password": schema.StringAttribute{
-				MarkdownDescription: "Password of `username`. It is not kept in the state, and goes to ZooKeeper only. Environment: " + settingPassword.names() + ".",
+				MarkdownDescription: "Password of `username`. It is not kept in the state, and goes only to ZooKeeper. Environment: " + settingPassword.names() + ".",
 				Optional:            true,
 				Sensitive:           true,
 				Validators:          []validator.String{stringvalidator.LengthBetween(1, maxCredential)},
 			},
 			"acl": schema.StringAttribute{
-				MarkdownDescription: fmt.Sprintf("Who may change what this provider creates in ZooKeeper. `%s`, the default: everyone, as the other clients do it. "+
-					"`%s`: only this user (`username`, `kerberos`, `digest_md5`, or a client certificate that ZooKeeper takes for a user); everyone can still see who holds a lock. "+
-					"A lock whose directory others may change is not taken then. Environment: %s.",
+				MarkdownDescription: fmt.Sprintf("Who may change what this provider creates in ZooKeeper. `%s`, the default: everyone, as with other clients. "+
+					"`%s`: only this user (`username`, `kerberos`, `digest_md5`, or a client certificate that ZooKeeper takes for a user). Everyone can still see who holds a lock. "+
+					"A lock whose directory others may change is then not taken. Environment: %s.",
 					aclOpen, aclCreator, settingACL.names()),
 				Optional:   true,
-				Validators: oneOf(acls),
+				Validators: []validator.String{oneOf(acls)},
 			},
 		},
 		Blocks: map[string]schema.Block{"tls": tlsBlock(), blockKerberos: kerberosBlock(), blockDigestMD5: digestMD5Block()},
 	}
 }
 
-// Configure reads the configuration and the environment. It connects to
-// nothing.
+// Configure reads the configuration and the environment. It does not connect.
 func (p *clockerProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	var model providerModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &model)...)
@@ -161,10 +160,10 @@ func (p *clockerProvider) Configure(ctx context.Context, req provider.ConfigureR
 	}
 	if _, err := holder.LogPath(); err != nil {
 		resp.Diagnostics.AddWarning("Holder Keeps No Log",
-			fmt.Sprintf("The file in the environment variable %s cannot be used, so the process that holds this run's locks keeps no log. It must be a regular file of this user that has no other name and is not a symbolic link, or one that can be made.\n\nError: %v", holder.EnvLogPath, err))
+			fmt.Sprintf("The file that the environment variable %s names cannot be used, so the process that holds this run's locks keeps no log. It must be a regular file of this user with a single name, not a symbolic link, or a path where one can be created.\n\nError: %v", holder.EnvLogPath, err))
 	}
 	if p.runtime.RunError != nil {
-		resp.Diagnostics.AddWarning("Run Not Found", runNotFound(p.runtime.RunError)+" Locks can be looked at, but not taken.")
+		resp.Diagnostics.AddWarning("Run Not Found", runNotFound(p.runtime.RunError)+" You can look at locks, but not take them.")
 	}
 	c := &client{runtime: p.runtime, version: p.version, settings: resolve(ctx, model, &resp.Diagnostics)}
 	if resp.Diagnostics.HasError() {

@@ -15,8 +15,8 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
-// What the configuration does not say comes from the environment; what it says
-// wins.
+// What the configuration does not say comes from the environment. The configuration goes
+// first.
 func TestAccProviderFromTheEnvironment(t *testing.T) {
 	r := newRig(t)
 	r.space.AllowEmpty("/from-the-environment", "/configured")
@@ -63,7 +63,7 @@ func TestAccProviderFromTheCommonVariable(t *testing.T) {
 	})
 }
 
-// What another program means by that variable matters only where nothing else says where
+// What another program means by that variable matters only if nothing else says where
 // ZooKeeper is.
 func TestAccProviderWithServersOfAnotherProgram(t *testing.T) {
 	r := newRig(t)
@@ -78,8 +78,8 @@ func TestAccProviderWithServersOfAnotherProgram(t *testing.T) {
 	})
 }
 
-// Without a ZooKeeper on the block, the provider or in the environment there is
-// none; one on the block will do.
+// Without a ZooKeeper in the block, the provider or the environment there is an error. One in
+// the block is enough.
 func TestAccProviderWithoutZooKeeper(t *testing.T) {
 	r := newRig(t)
 	own := fmt.Sprintf("zookeeper = %q", r.space.ConnectString())
@@ -95,8 +95,8 @@ func TestAccProviderWithoutZooKeeper(t *testing.T) {
 	})
 }
 
-// A connect string that is known only at apply will do for a lock, which is taken
-// then, but not for a look at plan.
+// A connect string that is known only at apply is enough to take a lock, but not to look at
+// one during the plan.
 func TestAccProviderWithAnUnknownZooKeeper(t *testing.T) {
 	r := newRig(t)
 	unknown := fmt.Sprintf(`

@@ -26,15 +26,15 @@ type digestMD5Model struct {
 	Password types.String `tfsdk:"password"`
 }
 
-// unknown tells whether a part of it will be known at apply only.
+// unknown tells whether a part of the block is known only after apply.
 func (m *digestMD5Model) unknown() bool {
 	return m != nil && (m.Username.IsUnknown() || m.Password.IsUnknown())
 }
 
 func digestMD5Block() schema.Block {
 	return schema.SingleNestedBlock{
-		MarkdownDescription: "Authenticates by the SASL mechanism DIGEST-MD5, for servers whose JAAS configuration has a `DigestLoginModule`. " +
-			"It is old and weak: set `tls` too. Not with `username` or `kerberos`, which are other ways.",
+		MarkdownDescription: "Authenticates with the SASL mechanism DIGEST-MD5, for servers with a `DigestLoginModule` in their JAAS configuration. " +
+			"It is old and weak: set `tls` too. Not with `username` or `kerberos`, which are other ways to authenticate.",
 		Attributes: map[string]schema.Attribute{
 			"username": schema.StringAttribute{
 				MarkdownDescription: "User, as in the servers' JAAS configuration. Needs `password`. Environment: " + settingMD5Username.names() + ".",
@@ -51,17 +51,17 @@ func digestMD5Block() schema.Block {
 	}
 }
 
-// sasl is who we are by SASL.
+// sasl is the user by SASL.
 type sasl struct {
-	kerberos *zookeeper.Kerberos // nil for nobody
+	kerberos *zookeeper.Kerberos // nil without Kerberos
 	md5      zookeeper.SASLUser
-	cacheEnd time.Time // until when the credential cache is of use; zero where there is none
+	cacheEnd time.Time // when the ticket in the credential cache ends; zero without one
 }
 
 func (s sasl) none() bool { return s.kerberos == nil && s.md5 == zookeeper.SASLUser{} }
 
-// asked tells whether a variable of our own, not of Kerberos, stands in for an argument. One that is empty
-// is an error.
+// asked tells whether one of our own variables, not one of Kerberos, stands in for an argument. If that is
+// empty, it adds an error.
 func (s setting) asked(value types.String, block string, diags *diag.Diagnostics) bool {
 	own := setting{s.attribute, s.env[:1]}
 	name, _ := own.fallback()
@@ -72,7 +72,7 @@ func (s setting) asked(value types.String, block string, diags *diag.Diagnostics
 	return true
 }
 
-// resolveSASL reads both blocks, and says where they and the username exclude each other.
+// resolveSASL reads both blocks. It adds an error if more than one of them and the username is set.
 func resolveSASL(m providerModel, username types.String, diags *diag.Diagnostics) sasl {
 	s := sasl{md5: resolveDigestMD5(m.DigestMD5, diags)}
 	wanted := m.Kerberos != nil
@@ -87,7 +87,7 @@ func resolveSASL(m providerModel, username types.String, diags *diag.Diagnostics
 	}
 	two := func(block, other string) {
 		diags.AddAttributeError(path.Root(block), "Two Users",
-			fmt.Sprintf("%s and %s are both set, here or by their environment variables. Servers know a client by one of them: leave out the other.", block, other))
+			fmt.Sprintf("%s and %s are both set, here or by their environment variables. Only one of them can say who this client is: leave out the other.", block, other))
 	}
 	switch hasMD5 := s.md5 != (zookeeper.SASLUser{}); {
 	case wanted && !username.IsNull():
@@ -108,7 +108,7 @@ func resolveDigestMD5(m *digestMD5Model, diags *diag.Diagnostics) zookeeper.SASL
 	}
 	settingMD5Username.asked(m.Username, blockDigestMD5, diags)
 	settingMD5Password.asked(m.Password, blockDigestMD5, diags)
-	username, password := argument(m.Username, settingMD5Username).ValueString(), argument(m.Password, settingMD5Password).ValueString()
+	username, password := orEnv(m.Username, settingMD5Username).ValueString(), orEnv(m.Password, settingMD5Password).ValueString()
 	for _, pair := range []struct {
 		given, missing string
 		has, lacks     setting

@@ -20,7 +20,7 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// acl is who may change what the provider creates.
+// acl says who may change what the provider creates.
 type acl string
 
 const (
@@ -28,8 +28,8 @@ const (
 	aclCreator acl = "creator"
 )
 
-// maxCredential is the most bytes of a username and of a password. Servers close the
-// connection on what is too long for them.
+// maxCredential is the most bytes of a username, and of a password. Servers close the
+// connection if one is too long for them.
 const maxCredential = 1024
 
 var acls = []acl{aclOpen, aclCreator}
@@ -54,7 +54,7 @@ type tlsModel struct {
 	InsecureSkipVerify types.Bool   `tfsdk:"insecure_skip_verify"`
 }
 
-// unknown tells whether a part of it will be known at apply only.
+// unknown tells whether a part of the block is known only after apply.
 func (m *tlsModel) unknown() bool {
 	return m != nil && (m.CAFile.IsUnknown() || m.CertFile.IsUnknown() || m.KeyFile.IsUnknown() || m.ServerName.IsUnknown() || m.InsecureSkipVerify.IsUnknown())
 }
@@ -65,8 +65,8 @@ func tlsBlock() schema.Block {
 	}
 	notEmpty := []validator.String{stringvalidator.LengthAtLeast(1)}
 	return schema.SingleNestedBlock{
-		MarkdownDescription: "Connects with TLS 1.2 or later, also if it is empty, or if any of its environment variables is set. " +
-			"The connect string then names the servers' `secureClientPort`.",
+		MarkdownDescription: "Connects with TLS 1.2 or later. The block may be empty, and is implied if any of its environment variables is set. " +
+			"The connect string must then name the servers' `secureClientPort`.",
 		Attributes: map[string]schema.Attribute{
 			"ca_file": schema.StringAttribute{
 				MarkdownDescription: pem("Certificates of the CAs that sign the servers' certificates; the system's CAs if left out", settingCA),
@@ -85,38 +85,38 @@ func tlsBlock() schema.Block {
 				Validators:          notEmpty,
 			},
 			"server_name": schema.StringAttribute{
-				MarkdownDescription: "The name that the servers' certificates must have, where it is not the one connected to. Environment: " + settingServerName.names() + ".",
+				MarkdownDescription: "The name that the servers' certificates must have, if it is not the one that you connect to. Environment: " + settingServerName.names() + ".",
 				Optional:            true,
 				Validators:          notEmpty,
 			},
 			"insecure_skip_verify": schema.BoolAttribute{
-				MarkdownDescription: "Takes any certificate, and so talks to anyone who answers. Not for production. Environment: " + settingSkipVerify.names() + ", which has no effect beside a `ca_file`.",
+				MarkdownDescription: "Accepts any certificate, and so talks to anyone who answers. Not for production. Environment: " + settingSkipVerify.names() + ", which has no effect if there is a `ca_file`.",
 				Optional:            true,
 			},
 		},
 	}
 }
 
-// security is how to be known to the ensemble, and to know it.
+// security says how this client and the servers prove who they are.
 type security struct {
 	auth    zookeeper.Digest
 	sasl    sasl
 	tls     *zookeeper.TLS // nil for plain text
 	creator bool
-	unknown bool // a part of it will be known at apply only
+	unknown bool // a part of it is known only after apply
 }
 
 func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnostics) security {
-	username := resolveString(ctx, m.Username, settingUsername, usernameValidator{}, diags)
+	username := resolveString(ctx, m.Username, settingUsername, digestUser, diags)
 	password := resolveString(ctx, m.Password, settingPassword, stringvalidator.LengthBetween(1, maxCredential), diags)
-	// Of what other programs use as well, one without the other says nothing.
+	// Of variables that other programs use too, one without the other does not count.
 	if password.IsNull() && settingUsername.ofOthers(m.Username) {
 		username = types.StringNull()
 	}
 	if username.IsNull() && settingPassword.ofOthers(m.Password) {
 		password = types.StringNull()
 	}
-	who := acl(orElse(resolveString(ctx, m.ACL, settingACL, oneOf(acls)[0], diags), string(aclOpen)))
+	who := acl(orElse(resolveString(ctx, m.ACL, settingACL, oneOf(acls), diags), string(aclOpen)))
 	for _, pair := range []struct {
 		given, missing types.String
 		has, lacks     setting
@@ -141,8 +141,8 @@ func resolveSecurity(ctx context.Context, m providerModel, diags *diag.Diagnosti
 	s.sasl = resolveSASL(m, username, diags)
 	if s.creator && username.IsNull() && s.sasl.none() && (s.tls == nil || !s.tls.HasCertificate()) {
 		diags.AddAttributeError(path.Root(settingACL.attribute), "ACL Needs A User",
-			fmt.Sprintf("acl is %q, which reserves what is created for the user who created it, but this provider has none. "+
-				"Set username and password, kerberos, digest_md5, or a client certificate in tls, or acl = %q.", aclCreator, aclOpen))
+			fmt.Sprintf("acl is %q, which reserves each lock for the user that takes it, but this provider has no user. "+
+				"Set username and password, kerberos, digest_md5, or a client certificate in tls. Or set acl = %q.", aclCreator, aclOpen))
 	}
 	return s
 }
@@ -188,7 +188,7 @@ func resolveTLS(m *tlsModel, diags *diag.Diagnostics) *zookeeper.TLS {
 				fmt.Sprintf("The environment variable %s is %s. Set it to true or false.", name, zookeeper.Quote(env)))
 		case skip && t.CA+t.CAFile != "":
 			diags.AddAttributeWarning(block.AtName(settingCA.attribute), "Servers Are Verified",
-				fmt.Sprintf("The environment variable %s is %s, but ca_file says who signs the servers' certificates: they are verified. Unset the variable, or leave out ca_file.", name, zookeeper.Quote(env)))
+				fmt.Sprintf("The environment variable %s is %s, but ca_file says who signs the servers' certificates, so they are verified. Unset the variable, or leave out ca_file.", name, zookeeper.Quote(env)))
 		default:
 			t.InsecureSkipVerify = skip
 		}
@@ -203,7 +203,7 @@ func resolveTLS(m *tlsModel, diags *diag.Diagnostics) *zookeeper.TLS {
 	}
 	if t.InsecureSkipVerify {
 		diags.AddAttributeWarning(block.AtName(settingSkipVerify.attribute), "Servers Are Not Verified",
-			"insecure_skip_verify is true: whoever answers is taken for ZooKeeper, and is told the password. Set ca_file instead.")
+			"insecure_skip_verify is true: anyone who answers is taken for ZooKeeper, and learns the password. Set ca_file instead.")
 	}
 	return t
 }
@@ -218,13 +218,12 @@ func fromEnv(value types.String, s setting) types.String {
 
 const howToPEM = "Set it to the path of a PEM file, or to its text."
 
-// readPEM returns a PEM text that is given as such, or the absolute path of the file
-// that holds one, which is read again at each connection. What can be read only once,
-// such as a pipe, is taken as a text.
+// readPEM returns a PEM text, or the absolute path of a file with one, which is read again
+// at each connection. A pipe can be read only once, so its content is returned as a text.
 //
-// Neither the text nor the content of a file gets into an error, and of a key, or what
-// looks like one, not even the path: it may be the key itself, in a form that is not
-// understood.
+// No error shows the text or a file's content. The error about a key, or about what looks
+// like one, does not even show the path: it may be the key itself, in a form that we do not
+// know.
 func readPEM(value types.String, s setting) (text, file string, err error) {
 	text = fromEnv(value, s).ValueString()
 	name := s.attribute
@@ -250,10 +249,10 @@ func readPEM(value types.String, s setting) (text, file string, err error) {
 	}
 	info, err := os.Stat(text)
 	if err != nil || !info.Mode().IsRegular() {
-		return content, "", nil //nolint:nilerr // it could be read a moment ago
+		return content, "", nil //nolint:nilerr // it was read a moment ago
 	}
 	if file, err = filepath.Abs(text); err != nil {
-		return "", "", fmt.Errorf("%s cannot be used: the directory that it counts from is not known: %w", name, err)
+		return "", "", fmt.Errorf("%s cannot be used: the working directory is not known: %w", name, err)
 	}
 	return "", file, nil
 }

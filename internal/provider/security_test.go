@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
@@ -160,7 +161,7 @@ func TestResolveSecurity(t *testing.T) {
 func TestResolveSecurityThatCannotBe(t *testing.T) {
 	authority := zktest.NewAuthority(t)
 	client, other := authority.Client(t, "team"), authority.Client(t, "other")
-	// Keys in forms that nobody understands.
+	// Keys in forms that we do not know.
 	raw := strings.Join(strings.Split(client.Key, "\n")[1:3], "")
 	missing := filepath.Join(t.TempDir(), "missing.pem")
 	for name, test := range map[string]struct {
@@ -228,7 +229,7 @@ func TestResolveSecurityThatCannotBe(t *testing.T) {
 	}
 }
 
-// What is not known before apply is no error, whatever it will be.
+// A value that is known only after apply is not an error, whatever it will be.
 func TestResolveSecurityThatIsUnknown(t *testing.T) {
 	t.Parallel()
 	for name, model := range map[string]providerModel{
@@ -248,7 +249,7 @@ func TestResolveSecurityThatIsUnknown(t *testing.T) {
 	}
 }
 
-// None of the types that hold secrets shows them, however it is printed.
+// No type with secrets shows them, however it is printed.
 func TestSettingsShowNoSecret(t *testing.T) {
 	t.Parallel()
 	authority := zktest.NewAuthority(t)
@@ -259,7 +260,7 @@ func TestSettingsShowNoSecret(t *testing.T) {
 		TLS: &tlsModel{CertFile: text(team.Cert), KeyFile: text(team.Key)},
 	}, &diags)}
 	c := &client{settings: s}
-	for _, value := range []any{s, s.security, *s.security.tls, c, c.ensemble(nil), target{ensemble: c.ensemble(nil)}} {
+	for _, value := range []any{s, s.security, *s.security.tls, c, c.ensemble(nil), holder.Request{Ensemble: c.ensemble(nil)}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
 			if shown := fmt.Sprintf(verb, value); strings.Contains(shown, secretText) || strings.Contains(shown, "PRIVATE KEY") {
 				t.Errorf("%s of %T shows a secret: %s", verb, value, shown)

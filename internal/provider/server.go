@@ -7,7 +7,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 )
 
-// NewServer is [New] behind Terraform's protocol, where an interrupt can be heard.
+// NewServer is [New] behind Terraform's protocol, which tells of an interrupt.
 func NewServer(version string, rt Runtime) func() tfprotov6.ProviderServer {
 	serve := New(version, rt)
 	return func() tfprotov6.ProviderServer {
@@ -15,8 +15,8 @@ func NewServer(version string, rt Runtime) func() tfprotov6.ProviderServer {
 	}
 }
 
-// protocol is all that a Terraform can ask for. What a newer one asks for is not part of
-// the first interface yet, and a server that has that one alone seems to lack it.
+// protocol is everything that Terraform can ask for. The first interface does not yet
+// include what newer versions ask for.
 type protocol interface {
 	tfprotov6.ProviderServer
 	tfprotov6.ActionServer
@@ -28,8 +28,8 @@ type server struct {
 	stopping func()
 }
 
-// StopProvider is called when Terraform is interrupted, whatever this process does at
-// that time. The framework passes it on to nobody, and cancels what goes on.
+// StopProvider is called when Terraform is interrupted, whatever this process is doing. The
+// framework cancels what is under way, but tells nobody why.
 func (s *server) StopProvider(ctx context.Context, req *tfprotov6.StopProviderRequest) (*tfprotov6.StopProviderResponse, error) {
 	if s.stopping != nil {
 		s.stopping()

@@ -6,7 +6,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 )
 
-// An interrupt is heard also when no request is under way that it would cancel.
+// The provider learns of an interrupt even if no request is under way that it would cancel.
 func TestStopProviderIsHeard(t *testing.T) {
 	t.Parallel()
 	heard := 0

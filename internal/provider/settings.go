@@ -25,8 +25,8 @@ const (
 	maxTimeout            = int64(zookeeper.MaxTimeout / time.Second)
 )
 
-// setting is a provider argument and the environment variables that stand in
-// for it, the first one set wins.
+// setting is a provider argument and the environment variables that stand in for it.
+// The first one that is set counts.
 type setting struct {
 	attribute string
 	env       []string
@@ -46,11 +46,11 @@ func (s setting) names() string {
 	return "`" + strings.Join(s.env, "`, then `") + "`"
 }
 
-// ownPrefix begins the names of the variables that are this provider's alone.
+// ownPrefix begins the names of the variables that only this provider uses.
 const ownPrefix = "CLOCKER_"
 
-// fallback is the value of the first variable that is set. One that other programs use
-// as well counts only if it is not empty.
+// fallback is the value of the first variable that is set. A variable that other programs
+// use too counts only if it is not empty.
 func (s setting) fallback() (name, value string) {
 	for _, name := range s.env {
 		if value, set := os.LookupEnv(name); set && (value != "" || strings.HasPrefix(name, ownPrefix)) {
@@ -60,8 +60,8 @@ func (s setting) fallback() (name, value string) {
 	return "", ""
 }
 
-// isEmpty adds an error if the variable that stands in for a setting is empty, as one
-// made from a secret that a pipeline does not have: to do without would be to connect
+// isEmpty adds an error if the variable that stands in for a setting is empty, such as one
+// made from a secret that a pipeline does not have. To go on without it would be to connect
 // in another way than was meant, or to other servers.
 func (s setting) isEmpty(at path.Path, diags *diag.Diagnostics) bool {
 	name, value := s.fallback()
@@ -69,7 +69,7 @@ func (s setting) isEmpty(at path.Path, diags *diag.Diagnostics) bool {
 		return false
 	}
 	diags.AddAttributeError(at, "Empty Environment Variable",
-		fmt.Sprintf("The environment variable %s stands in for %s here, but is empty, as it is when it is made from a secret or a variable that does not exist. Give it a value, or unset it to do without.", name, s.attribute))
+		fmt.Sprintf("The environment variable %s stands in for %s here, but is empty. It may have been made from a secret or a variable that does not exist. Give it a value, or unset it.", name, s.attribute))
 	return true
 }
 
@@ -77,7 +77,7 @@ func (s setting) isEmpty(at path.Path, diags *diag.Diagnostics) bool {
 // environment or their defaults.
 type settings struct {
 	zookeeper      types.String // null if there is none, unknown before apply
-	unusable       string       // why a variable of other programs' names no ensemble
+	unusable       string       // why a variable of other programs does not name an ensemble
 	sessionTimeout time.Duration
 	connectTimeout time.Duration
 	lockRoot       types.String // null for the default, which depends on the lock
@@ -86,15 +86,15 @@ type settings struct {
 	security       security
 }
 
-// resolve takes what the configuration does not say from the environment, and
-// reports a variable's bad value on the argument that it stands in for.
+// resolve takes from the environment what the configuration does not say. An error about
+// a variable is on the argument that it stands in for.
 func resolve(ctx context.Context, m providerModel, diags *diag.Diagnostics) settings {
 	var s settings
 	if s.unusable = unusableServers(m.ZooKeeper); s.unusable == "" {
-		s.zookeeper = resolveString(ctx, m.ZooKeeper, settingZooKeeper, connectStringValidator{}, diags)
+		s.zookeeper = resolveString(ctx, m.ZooKeeper, settingZooKeeper, connectString, diags)
 	}
-	s.lockRoot = resolveString(ctx, m.LockRoot, settingLockRoot, pathValidator{}, diags)
-	s.layout = resolveString(ctx, m.Layout, settingLayout, oneOf(layouts)[0], diags)
+	s.lockRoot = resolveString(ctx, m.LockRoot, settingLockRoot, znodePath, diags)
+	s.layout = resolveString(ctx, m.Layout, settingLayout, oneOf(layouts), diags)
 	s.owner = orElse(resolveString(ctx, m.Owner, settingOwner, stringvalidator.LengthAtMost(locker.MaxOwner), diags), defaultOwner())
 	s.security = resolveSecurity(ctx, m, diags)
 	s.sessionTimeout = resolveSeconds(m.SessionTimeout, settingSessionTimeout, defaultSessionTimeout, diags)
@@ -102,15 +102,15 @@ func resolve(ctx context.Context, m providerModel, diags *diag.Diagnostics) sett
 	return s
 }
 
-// ofOthers tells whether a value comes from a variable that other programs use as well.
+// ofOthers tells whether a value comes from a variable that other programs use too.
 func (s setting) ofOthers(value types.String) bool {
 	name, _ := s.fallback()
 	return value.IsNull() && name != "" && !strings.HasPrefix(name, ownPrefix)
 }
 
-// unusableServers says why the variable that stands in for zookeeper cannot be used. It
-// is empty if it can, or is this provider's own. What other programs mean by theirs is no
-// mistake, and matters only where nothing else says where ZooKeeper is.
+// unusableServers says why the variable that stands in for zookeeper cannot be used. It is
+// empty if it can, and for this provider's own variable. What other programs mean by theirs
+// is not an error, and matters only if nothing else says where ZooKeeper is.
 func unusableServers(value types.String) string {
 	name, env := settingZooKeeper.fallback()
 	if !settingZooKeeper.ofOthers(value) {
@@ -161,7 +161,7 @@ func resolveSeconds(value types.Int64, s setting, def int64, diags *diag.Diagnos
 	return time.Duration(seconds) * time.Second
 }
 
-// orElse is the value, or def where there is none yet.
+// orElse is the value, or def if there is none yet.
 func orElse(value types.String, def string) string {
 	if value.IsNull() || value.IsUnknown() {
 		return def
@@ -174,6 +174,13 @@ func orElse64(value types.Int64, def int64) int64 {
 		return def
 	}
 	return value.ValueInt64()
+}
+
+func orElseBool(value types.Bool, def bool) bool {
+	if value.IsNull() || value.IsUnknown() {
+		return def
+	}
+	return value.ValueBool()
 }
 
 func defaultOwner() string {

@@ -57,7 +57,7 @@ func TestResolve(t *testing.T) {
 		"empty lock root":          {env: map[string]string{"CLOCKER_LOCK_ROOT": ""}, err: "lock_root", says: "is empty"},
 		"empty layout":             {env: map[string]string{"CLOCKER_LAYOUT": ""}, err: "layout", says: "is empty"},
 		"empty owner":              {env: map[string]string{"CLOCKER_OWNER": ""}, err: "owner", says: "is empty"},
-		// What is not known yet will be said, so that the environment has no say.
+		// A value that is not known yet is still set, so the environment does not count.
 		"unknown": {
 			model: providerModel{
 				ZooKeeper: types.StringUnknown(), SessionTimeout: types.Int64Unknown(), LockRoot: types.StringUnknown(), Owner: types.StringUnknown(),
@@ -134,7 +134,7 @@ func TestSettingNames(t *testing.T) {
 	}
 }
 
-// A user who is known over plain text is warned once, unless all is on this machine.
+// A user over plain text is warned of once, unless all servers are on this machine.
 func TestPlainTextIsWarnedOfOnce(t *testing.T) {
 	t.Parallel()
 	alice := security{auth: zookeeper.Digest{Username: "alice", Password: zookeeper.NewSecret(secretText)}}
@@ -160,7 +160,7 @@ func TestPlainTextIsWarnedOfOnce(t *testing.T) {
 		}
 		var diags diag.Diagnostics
 		for range 3 {
-			c.locate(place{lockID: types.StringValue("l")}, &diags)
+			c.request(lockModel{LockID: types.StringValue("l")}, &diags)
 		}
 		if got := diags.WarningsCount(); diags.HasError() || got != map[bool]int{true: 1}[test.warns] {
 			t.Errorf("%s: %v", name, diags)
@@ -168,8 +168,8 @@ func TestPlainTextIsWarnedOfOnce(t *testing.T) {
 	}
 }
 
-// Names of the environment, which Terraform does not see, mean what they mean in a
-// configuration: an "é" is the same letter, however it is written.
+// Names from the environment, which Terraform does not normalize, mean the same as in a
+// configuration: an "é" is the same letter, however it is encoded.
 func TestNamesAreNormalized(t *testing.T) {
 	dirs := map[string]bool{}
 	for _, way := range []string{"e\u0301", "\u00e9"} {
@@ -177,11 +177,11 @@ func TestNamesAreNormalized(t *testing.T) {
 		t.Setenv("CLOCKER_ZOOKEEPER", "zk1/"+way+"quipe")
 		var diags diag.Diagnostics
 		c := &client{settings: resolve(t.Context(), providerModel{}, &diags)}
-		at, ok := c.locate(place{lockID: types.StringValue("d" + way + "ploiement")}, &diags)
+		at, ok := c.request(lockModel{LockID: types.StringValue("d" + way + "ploiement")}, &diags)
 		if !ok || len(diags) > 0 {
 			t.Errorf("%q: %v", way, diags)
 		}
-		dirs[at.dir] = true
+		dirs[at.Lock.Dir] = true
 	}
 	if len(dirs) != 1 {
 		t.Errorf("one lock is in %d directories: %v", len(dirs), dirs)

@@ -10,34 +10,35 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// holds tells whether the lock in the state is held: a durable one by its znode, any other
-// by what this run was granted.
-func (c *client) holds(ctx context.Context, t target, state lockResourceModel) (bool, error) {
-	entry, found, err := c.lookup(ctx, t, state.Znode.ValueString())
+// holds tells whether the lock at a znode of the state is held: for a durable lock by
+// what the znode is, for any other by what this run was granted.
+func (c *client) holds(ctx context.Context, req holder.Request, znode types.String) (bool, error) {
+	entry, found, err := c.lookup(ctx, req, znode.ValueString())
 	if err != nil || !found {
 		return false, err
 	}
-	if state.durable() {
+	if req.Lock.Durable {
 		return isDurable(entry), nil
 	}
-	own, err := c.runtime.Holder.Own(ctx, t.dir)
+	own, err := c.runtime.Holder.Own(ctx, req.Lock.Dir)
 	return slices.Contains(own, entry.Identity()), err
 }
 
-// has tells whether a znode of the state's is one of the lock's own, and adds an error if
-// not: who edits a state has no other lock released by it.
-func (t target) has(znode types.String, what string, diags *diag.Diagnostics) bool {
-	name, ok := strings.CutPrefix(znode.ValueString(), t.dir+"/")
+// isOf tells whether a znode of the state is one of the lock's contenders, and adds an
+// error if not. So nobody can have another lock released by editing a state.
+func isOf(req holder.Request, znode types.String, what string, diags *diag.Diagnostics) bool {
+	name, ok := strings.CutPrefix(znode.ValueString(), req.Lock.Dir+"/")
 	if _, contender := locker.ParseContender(name); ok && contender && !strings.Contains(name, "/") {
 		return true
 	}
 	diags.AddAttributeError(path.Root("znode"), "Znode Of Another Lock",
-		fmt.Sprintf("%s of lock %q failed: the state says that its znode is %s, which is not in the lock's directory, %s. Nothing was touched there.\n\n"+
+		fmt.Sprintf("Could not %s lock %q: the state says that its znode is %s, which is not in the lock's directory, %s. Nothing was changed there.\n\n"+
 			"If lock_root of the provider or the chroot in zookeeper was changed since the lock was taken, set it back, destroy the lock, and then change it. "+
-			"Else the state was edited: find the holder with the data source, and delete its znode or import it.", what, t.lockID, zookeeper.Shown(znode.ValueString()), zookeeper.Shown(t.dir)))
+			"Otherwise somebody edited the state: find the holder with the data source, and delete its znode or import it.", what, req.Lock.LockID, zookeeper.Shown(znode.ValueString()), zookeeper.Shown(req.Lock.Dir)))
 	return false
 }

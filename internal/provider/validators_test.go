@@ -17,25 +17,25 @@ func TestValidators(t *testing.T) {
 		badSummary string
 	}{
 		"connect string": {
-			connectStringValidator{},
+			connectString,
 			[]string{"zk", "zk:2181", "zk1:1,zk2:65535/chroot/below", "127.0.0.1", "[::1]:2181", "zk/"},
 			[]string{"", " ", ",", "zk,", "zk:", "zk:0", "zk:65536", "zk:x", "::1", "http://zk", "zk/a//b", "zk/a/", "zk/.", "user@zk"},
 			"Invalid Connect String",
 		},
 		"lockid": {
-			lockIDValidator{},
+			lockName,
 			[]string{"a", "a/b", "...", "ü 漢", "a.b", "/", strings.Repeat("x", 255)},
 			[]string{"", ".", "..", "a\x00", "a\n", "\x7f", "\ufffe", strings.Repeat("x", 256), "\xff"},
 			"Invalid Lock ID",
 		},
 		"path": {
-			pathValidator{},
+			znodePath,
 			[]string{"/", "/a", "/a/b-c_d"},
 			[]string{"", "a", "//", "/a/", "/a//b", "/./a", "/a/..", "/a\x01"},
 			"Invalid Path",
 		},
 		"username": {
-			usernameValidator{},
+			digestUser,
 			[]string{"a", "a b", "ü"},
 			[]string{"", ":", "a:b"},
 			"Invalid Username",

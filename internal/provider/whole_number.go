@@ -18,8 +18,8 @@ var (
 	_ xattr.ValidateableAttribute = noWholeNumber{}
 )
 
-// wholeNumber is the type of all numbers in the schemas. Of a fraction, or a number
-// beyond 64 bits, the framework's own says that the provider has a bug.
+// wholeNumber is the type of all numbers in the schemas. It is there because the framework
+// calls a fraction, or a number beyond 64 bits, "always an error in the provider".
 type wholeNumber struct{ basetypes.Int64Type }
 
 // Equal implements [attr.Type]. The type of its values is the framework's own.
@@ -28,8 +28,8 @@ func (w wholeNumber) Equal(other attr.Type) bool {
 	return ok || w.Int64Type.Equal(other)
 }
 
-// ValueFromTerraform is an Int64Value, or for a number that cannot be one a
-// noWholeNumber, which does not outlive the validation.
+// ValueFromTerraform returns an Int64Value. For a number that cannot be one it returns a
+// noWholeNumber, whose validation fails.
 func (w wholeNumber) ValueFromTerraform(ctx context.Context, in tftypes.Value) (attr.Value, error) {
 	value, err := w.Int64Type.ValueFromTerraform(ctx, in)
 	if err == nil {
@@ -42,7 +42,7 @@ func (w wholeNumber) ValueFromTerraform(ctx context.Context, in tftypes.Value) (
 	return noWholeNumber{basetypes.NewInt64Unknown(), number}, nil
 }
 
-// noWholeNumber is a number that is none, and unknown to all other validators.
+// noWholeNumber is a number that is not a whole one. For all other validators it is unknown.
 type noWholeNumber struct {
 	basetypes.Int64Value
 	number *big.Float

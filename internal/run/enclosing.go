@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// EnvRun names the environment variable by which a command tells all below it that
-// they are one run, see [Enclosing].
+// EnvRun names the environment variable by which a command tells the processes below it
+// that they are one run: see [Enclosing].
 const EnvRun = "CLOCKER_RUN"
 
-// maxAncestors is how many processes may stand between a command and who asks.
+// maxAncestors is how many processes may be between a command and this process.
 const maxAncestors = 1000
 
 // Token is the value of EnvRun that names this run.
 func (r Run) Token() string { return fmt.Sprintf("%d-%s", r.PID, r.ID) }
 
-// Enclosing returns the run that EnvRun names, if this process is below its process:
-// a value that was kept, or comes from another machine or container, names nothing.
+// Enclosing returns the run that EnvRun names, if this process is below its process. So an
+// old value, or one from another machine or container, names no run.
 func Enclosing() (r Run, ok bool) {
 	return enclosing(os.Getenv(EnvRun))
 }

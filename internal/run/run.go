@@ -25,14 +25,14 @@ var (
 	ErrUnsupported = errors.New("not supported on " + runtime.GOOS)
 )
 
-// WriteTime is how long a write to a run's standard error or terminal waits for someone to read there.
+// WriteTime is how long a write to a run's standard error or terminal waits for a reader.
 const WriteTime = time.Second
 
-// pollInterval is how often Wait looks where the system cannot tell it. A variable for tests.
+// pollInterval is how often Wait looks if the system cannot tell it. A variable for tests.
 var pollInterval = 500 * time.Millisecond
 
-// bornTo is taken as early as possible: a process that is orphaned later has another parent then, while pid 1 or a sub-reaper
-// seen from the start may well be the real one, as in a container whose pid 1 is Terraform.
+// bornTo is read as early as possible, because an orphan gets another parent. Pid 1 can be the real parent, as in a container
+// whose pid 1 is Terraform.
 var bornTo = os.Getppid()
 
 // Run identifies one run: a process that starts, works and ends. It is plain data and can be sent to other processes of the same
@@ -43,8 +43,8 @@ type Run struct {
 	ID string
 	// PID is the process id.
 	PID int
-	// Start is opaque. It tells the process from all others that ever had this PID since boot, and does not change while the
-	// process lives, not even when the clock is set, except on FreeBSD.
+	// Start is opaque. No other process with this PID has the same since boot. It does not change while the process lives, not
+	// even when the clock is set, except on FreeBSD.
 	Start uint64
 	// Host is the name of the machine.
 	Host string
@@ -73,16 +73,16 @@ func Self() (Run, error) {
 	return Of(os.Getpid())
 }
 
-// Parent returns the run that started this process. The error is ErrEnded if the parent has ended: this process has been handed
-// over to another one then, and that one is never returned. A parent that ended before this package was initialized cannot be
-// told from its heir; call it on a request of the parent, which proves that it was alive later than that.
+// Parent returns the run that started this process. The error is ErrEnded if the parent has ended: the system has given this
+// process another parent then, which Parent never returns. It cannot notice that if the parent ended before this package was
+// initialized. So call it for a request of the parent, which proves that the parent was alive later than that.
 func Parent() (Run, error) {
 	r, err := Of(bornTo)
 	switch {
 	case bornTo <= 0:
 		return Run{}, errors.New("run: the parent of this process is outside its pid namespace")
 	case os.Getppid() != bornTo:
-		// Asked after Of: as long as we are its child, the pid Of looked at cannot have gone to another process.
+		// Asked after Of: while we are its child, no other process can have its pid.
 		return Run{}, fmt.Errorf("run: parent process %d: %w", bornTo, ErrEnded)
 	case err != nil:
 		return Run{}, err
@@ -90,7 +90,7 @@ func Parent() (Run, error) {
 		return r, nil
 	}
 
-	// Windows keeps a dead parent's pid as ours and gives it to others; those start later than we did.
+	// On Windows our parent's pid does not change when it ends, and another process can get it, which starts later than we did.
 	self, err := Self()
 	if err != nil {
 		return Run{}, err
@@ -111,9 +111,9 @@ const (
 // maxWrappers is how many wrappers may stand between Terraform and its plugin.
 const maxWrappers = 16
 
-// Terraform returns the run that this process, a plugin, works for. That is its parent, unless the parent is a wrapper, such as a
-// shell script or strace, that was started in place of the plugin: then it is the first process above that is not. The errors are
-// those of [Parent].
+// Terraform returns the run that this process, a plugin, works for. That is its parent, unless the parent is a wrapper that was
+// started instead of the plugin, such as a shell script or strace. Then it is the first process above the wrappers. The errors
+// are those of [Parent].
 func Terraform() (Run, error) {
 	r, err := Parent()
 	for range maxWrappers {
@@ -136,15 +136,15 @@ func Terraform() (Run, error) {
 	return Run{}, fmt.Errorf("run: process %d: more than %d wrappers", bornTo, maxWrappers)
 }
 
-// isWrapper tells whether a process was started as the plugin that this process is. It is false where its environment cannot be
-// read, as that of a process of another user.
+// isWrapper returns whether a process was started as the plugin that this process is. It returns false if it cannot read the
+// environment of the process, which can belong to another user.
 func isWrapper(pid int) bool {
 	env, err := environment(pid)
 	if err != nil {
 		return false
 	}
 	for _, name := range []string{pluginCookie, pluginCertificate} {
-		// Not only the cookie: what a plugin starts can be a Terraform of its own, which has the plugin's cookie as well.
+		// The cookie is not enough: a plugin can start another Terraform, which then has the plugin's cookie, too.
 		value, ours := os.LookupEnv(name)
 		if ours && !slices.Contains(env, name+"="+value) {
 			return false
@@ -174,13 +174,13 @@ func (r Run) Alive() (bool, error) {
 }
 
 // Wait returns nil once the run has ended, and ctx's error if that comes first. It returns at once if the run has ended already.
-// On Linux the kernel wakes it; elsewhere, and where that is refused, it notices the end within half a second. What cannot be
-// read for a while does not end the wait.
+// On Linux the kernel wakes it. On other systems, or if the kernel refuses, it notices the end within half a second. An error
+// does not end the wait.
 func (r Run) Wait(ctx context.Context) error {
 	return r.wait(ctx)
 }
 
-// CanInterrupt tells whether Interrupt is of any use on this system.
+// CanInterrupt returns whether Interrupt works on this system.
 func CanInterrupt() bool { return runtime.GOOS != "windows" }
 
 // Interrupt sends SIGINT to the process of this run, once, and to no other. The error is ErrEnded if the run has ended, and
@@ -189,7 +189,7 @@ func (r Run) Interrupt() error {
 	if !CanInterrupt() {
 		return fmt.Errorf("run: interrupt process %d: %w", r.PID, ErrUnsupported)
 	}
-	// On Linux this opens a pidfd, hence before the check: the signal then reaches the process that was checked, or nobody.
+	// On Linux this opens a pidfd. It comes before the check, so that the signal reaches the checked process, or none.
 	p, err := os.FindProcess(r.PID)
 	if err != nil {
 		return fmt.Errorf("run: interrupt process %d: %w", r.PID, err)
@@ -208,7 +208,7 @@ func (r Run) Interrupt() error {
 	return nil
 }
 
-// check returns nil if the run is alive, ErrEnded if it has ended, and another error if that cannot be told.
+// check returns nil if the run is alive, ErrEnded if it has ended, and another error if that is unknown.
 func (r Run) check() error {
 	start, err := started(r.PID)
 	if err == nil && start != r.Start {
@@ -228,7 +228,7 @@ func (r Run) poll(ctx context.Context) error {
 	})
 }
 
-// until looks now and then whether done, and returns ctx's error if ctx ends before.
+// until calls done now and then until it returns true, and returns ctx's error if ctx ends first.
 func until(ctx context.Context, done func() bool) error {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()

@@ -9,17 +9,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// InterruptTree is [Run.Interrupt], for the process of this run and then for those
-// below it in its process group, as a terminal's Ctrl-C does: a shell that waits for
-// what it has started tells it nothing. Spared are the processes that were interrupted
-// before, and what is below them. The error is that of the first process.
+// InterruptTree interrupts the process of this run, and then the processes below it in
+// its process group, as a terminal's Ctrl-C does: a shell does not pass an interrupt on
+// to the commands that it waits for. It does not interrupt the processes in spared, which
+// were interrupted before, nor the processes below them. The error is that of the first
+// process.
 func (r Run) InterruptTree(spared ...Run) error {
 	before := r.below(spared) // If the process ends at once, they cannot be found afterwards.
 	var err error
 	if !slices.ContainsFunc(spared, r.is) {
 		err = r.Interrupt()
 	}
-	// What it was about to start when it was interrupted is there by now.
+	// Processes that it was about to start are there by now.
 	seen := make(map[int]bool)
 	for _, p := range append(before, r.below(spared)...) {
 		if !seen[p.PID] {
@@ -68,8 +69,8 @@ func (r Run) below(spared []Run) []Run {
 }
 
 // Members are the living processes in the process group of this process that have the
-// run in their environment, see [EnvRun]: what a command has started and left behind is
-// among them, too. It finds nothing where the system does not tell the environment.
+// run in their environment ([EnvRun]). Processes that a command has started and left
+// behind are among them. It finds none if the system does not show the environment.
 func (r Run) Members() []Run {
 	pids, err := process.Pids()
 	if err != nil {

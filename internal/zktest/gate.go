@@ -39,6 +39,13 @@ func (g *gate) release() {
 	}
 }
 
+// delays tells whether things pass late.
+func (g *gate) delays() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.lag > 0
+}
+
 // due is when something that comes now may pass.
 func (g *gate) due() time.Time {
 	g.mu.Lock()

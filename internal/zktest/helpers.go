@@ -24,12 +24,13 @@ const (
 // chroot, which a sequential mode has completed. Its parent must exist.
 func (s *Space) Create(path string, data []byte, mode Mode) string {
 	s.tb.Helper()
-	var created string
-	s.do("create", path, func() (err error) {
-		created, err = s.Conn().Create(s.Path(path), data, int32(mode), zk.WorldACL(zk.PermAll))
-		return err
-	})
-	return created[len(s.chroot):]
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	created, err := s.client.Create(ctx, path, data, mode)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	return created
 }
 
 // Get returns the data and the stat of a znode.
@@ -123,7 +124,7 @@ func (s *Space) Tree() []string {
 	s.tb.Helper()
 	var tree []string
 	s.do("walk", "/", func() (err error) {
-		tree, err = s.tree()
+		tree, err = s.client.tree()
 		return err
 	})
 	return tree
@@ -177,15 +178,7 @@ func (s *Space) WaitChildren(path string, n int) []string {
 	s.tb.Helper()
 	var names []string
 	s.wait("wait for the children of", path, func() (done bool, changed <-chan zk.Event, err error) {
-		names, _, changed, err = s.Conn().ChildrenW(s.Path(path))
-		if isNoNode(err) {
-			var exists bool
-			exists, _, changed, err = s.Conn().ExistsW(s.Path(path))
-			if err == nil && exists {
-				return false, now, nil // Created in between: list again.
-			}
-			names = nil
-		}
+		names, changed, err = s.client.watchChildren(path)
 		return err == nil && len(names) == n, changed, err
 	})
 	slices.Sort(names)
@@ -206,31 +199,7 @@ func (s *Space) wait(verb, path string, look func() (bool, <-chan zk.Event, erro
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := await(ctx, look); err != nil {
-		tree, _ := s.tree()
+		tree, _ := s.client.tree()
 		s.tb.Fatalf("%v; there are %q", describe(err, verb, s.Path(path)), tree)
 	}
-}
-
-// tree is Tree without the bound.
-func (s *Space) tree() ([]string, error) {
-	var paths []string
-	var walk func(path string) error
-	walk = func(path string) error {
-		names, _, err := s.Conn().Children(s.Path(path))
-		if isNoNode(err) {
-			return nil // Deleted meanwhile.
-		}
-		if err != nil {
-			return err
-		}
-		slices.Sort(names)
-		for _, name := range names {
-			paths = append(paths, path+"/"+name)
-			if err := walk(path + "/" + name); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return paths, walk("")
 }

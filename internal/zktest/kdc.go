@@ -36,6 +36,7 @@ func NewKDC(tb testing.TB) *KDC {
 // NewKDCOf is NewKDC for a realm of its own.
 func NewKDCOf(tb testing.TB, realm string) *KDC {
 	tb.Helper()
+	skipInShort(tb)
 	k, err := startKDC(tb.Context(), realm)
 	skipWithoutKDC(tb, err)
 	if err != nil {
@@ -49,6 +50,7 @@ func NewKDCOf(tb testing.TB, realm string) *KDC {
 // installed.
 func SharedKDC(tb testing.TB) *KDC {
 	tb.Helper()
+	skipInShort(tb)
 	sharedKDC.Do(func() {
 		sharedKDC.kdc, sharedKDC.err = startKDC(context.Background(), Realm)
 	})

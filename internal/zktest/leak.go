@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,15 +72,9 @@ func awaitGone(ctx context.Context, ours func(relative) bool) error {
 		if err != nil {
 			return fmt.Errorf("list processes: %w", err)
 		}
-		var left []string
-		for _, p := range all {
-			if p := relate(p); ours(p) {
-				line, _ := p.Cmdline() // Empty for a zombie, which is left as well.
-				left = append(left, fmt.Sprintf("%d %s", p.Pid, line))
-			}
-		}
+		left := slices.DeleteFunc(all, func(p *process.Process) bool { return !ours(relate(p)) })
 		if len(left) > 0 {
-			return errors.New(strings.Join(left, "; "))
+			return errors.New(names(left))
 		}
 		return nil
 	})

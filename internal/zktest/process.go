@@ -2,8 +2,10 @@ package zktest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -47,6 +49,50 @@ func Executable(pid int32) string {
 		exe = args[0]
 	}
 	return strings.TrimSuffix(exe, " (deleted)")
+}
+
+// Running are the processes whose program is in a directory or below it.
+func Running(dir string) ([]*process.Process, error) {
+	dir, err := filepath.EvalSymlinks(dir) // as the system tells it
+	if err != nil {
+		return nil, err
+	}
+	all, err := process.Pids()
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	var found []*process.Process
+	for _, pid := range all {
+		if !strings.HasPrefix(Executable(pid), dir+string(filepath.Separator)) {
+			continue
+		}
+		if p, err := process.NewProcess(pid); err == nil { // else it has just ended
+			found = append(found, p)
+		}
+	}
+	return found, nil
+}
+
+// AwaitNoneRunning waits until no process runs a program in a directory or below it. Past
+// ctx, the error names those that do.
+func AwaitNoneRunning(ctx context.Context, dir string) error {
+	return poll(ctx, func() error {
+		found, err := Running(dir)
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		return errors.New(names(found))
+	})
+}
+
+// names says which processes these are.
+func names(processes []*process.Process) string {
+	var all []string
+	for _, p := range processes {
+		line, _ := p.Cmdline() // Empty for a zombie, which is left as well.
+		all = append(all, fmt.Sprintf("%d %s", p.Pid, line))
+	}
+	return strings.Join(all, "; ")
 }
 
 // poll calls try until it returns nil, every few milliseconds. Past ctx its error

@@ -3,7 +3,7 @@ package zktest
 import (
 	"context"
 	"net"
-	"sync"
+	"slices"
 	"testing"
 	"time"
 )
@@ -32,36 +32,15 @@ type Packet struct {
 	Body []byte
 }
 
-// Side says where a request is caught.
-type Side int
-
-// The two sides.
-const (
-	// Request catches it before the server has seen it.
-	Request Side = iota
-	// Reply catches the answer: the server has carried it out, and the client does
-	// not know.
-	Reply
-)
-
-// Proxy stands between clients and a server. It passes everything on, and can catch
-// a request or its reply, so that a test decides in which order things happen and
-// what gets lost. It ends with the test.
+// Proxy is a Relay that can catch a request or its reply, so that a test decides in
+// which order things happen and what gets lost. It ends with the test.
 type Proxy struct {
-	tb       testing.TB
-	server   string
-	listener net.Listener
-	running  sync.WaitGroup
-	ended    chan struct{}
-	expiring sync.RWMutex // held for writing while nobody is let in
-	gates    [2]gate      // by Side
+	*Relay
+	tb testing.TB
 
-	mu          sync.Mutex
-	refusing    bool
-	connections map[*connection]bool
-	traps       []*Caught
-	answers     map[*answer]bool
-	session     []byte // what the server answered to the last client that connected
+	// Guarded by the Relay's mutex.
+	traps   []*Caught
+	answers map[*answer]bool
 }
 
 // NewProxy makes a Proxy for a server.
@@ -73,47 +52,15 @@ func NewProxy(tb testing.TB, server *Server) *Proxy {
 // NewProxyAt is NewProxy at an address of this machine.
 func NewProxyAt(tb testing.TB, addr string, server *Server) *Proxy {
 	tb.Helper()
-	var config net.ListenConfig
-	listener, err := config.Listen(tb.Context(), "tcp", addr)
+	relay, err := newRelay(tb.Context(), addr, server.Addr())
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Proxy{tb: tb, server: server.Addr(), listener: listener, ended: make(chan struct{}), connections: map[*connection]bool{}, answers: map[*answer]bool{}}
-	p.running.Go(p.accept)
-	tb.Cleanup(func() {
-		close(p.ended)
-		_ = listener.Close()
-		p.Cut()
-		p.running.Wait()
-	})
+	p := &Proxy{Relay: relay, tb: tb, answers: map[*answer]bool{}}
+	p.Relay.inspect = p.inspect
+	p.serve()
+	tb.Cleanup(p.Close)
 	return p
-}
-
-// Addr is the host:port to connect to in place of the server's.
-func (p *Proxy) Addr() string { return p.listener.Addr().String() }
-
-// Refuse ends all connections and takes no others, until Accept.
-func (p *Proxy) Refuse() {
-	p.refuse(true)
-	p.Cut()
-}
-
-// Accept ends Refuse.
-func (p *Proxy) Accept() { p.refuse(false) }
-
-func (p *Proxy) refuse(refusing bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.refusing = refusing
-}
-
-// Cut ends all connections. Clients may come back.
-func (p *Proxy) Cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for l := range p.connections {
-		l.close()
-	}
 }
 
 // Expire makes the server end the session of the last client that connected, as it
@@ -122,8 +69,8 @@ func (p *Proxy) Cut() {
 func (p *Proxy) Expire() {
 	p.tb.Helper()
 	// Else the client would take its session back at once.
-	p.expiring.Lock()
-	defer p.expiring.Unlock()
+	p.entry.Lock()
+	defer p.entry.Unlock()
 	p.mu.Lock()
 	answer := p.session
 	p.mu.Unlock()
@@ -152,12 +99,6 @@ type Caught struct {
 	verdict chan verdict
 }
 
-// verdict is what becomes of something that was caught.
-type verdict struct {
-	passes bool
-	code   int32 // the server's answer in its place, if not 0
-}
-
 // Wait waits until something is caught.
 func (c *Caught) Wait() {
 	c.proxy.tb.Helper()
@@ -183,88 +124,58 @@ func (c *Caught) Lose() { c.verdict <- verdict{} }
 // does not see the request.
 func (c *Caught) Refuse(code int32) { c.verdict <- verdict{code: code} }
 
-func (p *Proxy) accept() {
-	for {
-		client, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		l := &connection{client: client, asked: map[int32]Packet{}, closed: make(chan struct{})}
-		p.expiring.RLock() // waits, as a client that is refused would rest for a second
-		p.mu.Lock()
-		refusing := p.refusing
-		if !refusing {
-			if l.server, err = net.DialTimeout("tcp", p.server, fourLetterTimeout); err == nil {
-				p.connections[l] = true
-			}
-		}
-		p.mu.Unlock()
-		p.expiring.RUnlock()
-		if refusing || err != nil {
-			_ = client.Close()
-			continue
-		}
-		p.running.Go(func() { p.pass(l, Request) })
-		p.running.Go(func() { p.pass(l, Reply) })
+// Disarm ends the waiting for something to catch, and tells whether it was caught before.
+func (c *Caught) Disarm() (hit bool) {
+	c.proxy.mu.Lock()
+	defer c.proxy.mu.Unlock()
+	i := slices.Index(c.proxy.traps, c)
+	if i >= 0 {
+		c.proxy.traps = slices.Delete(c.proxy.traps, i, i+1)
 	}
+	return i < 0
 }
 
-// pass passes the packets of one side on until either end hangs up.
-func (p *Proxy) pass(l *connection, side Side) {
-	defer func() {
-		l.close()
+// answer is given in place of the server's.
+type answer struct {
+	match func(Packet) bool
+	code  int32
+	given int
+}
+
+// Answer answers every request for which match is true by an error of the server's
+// (KeeperException.Code), which does not see the request, until stop is called. stop
+// returns how many there were.
+func (p *Proxy) Answer(code int32, match func(Packet) bool) (stop func() int) {
+	a := &answer{match: match, code: code}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answers[a] = true
+	return func() int {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		delete(p.connections, l)
-	}()
-	from, to := l.client, l.server
-	if side == Reply {
-		from, to = to, from
-	}
-	for first := true; ; first = false {
-		to := to
-		packet, err := readPacket(from)
-		if err != nil {
-			return
-		}
-		if first && side == Reply {
-			p.mu.Lock()
-			p.session = packet
-			p.mu.Unlock()
-		}
-		c, code := p.trapped(l, side, first, packet)
-		if code != 0 {
-			to, packet = l.client, refusal(packet, code)
-		}
-		if c != nil {
-			close(c.hit)
-			select {
-			case verdict := <-c.verdict:
-				if verdict.code != 0 {
-					to, packet = l.client, refusal(packet, verdict.code)
-				} else if !verdict.passes {
-					return
-				}
-			case <-p.ended:
-				return
-			}
-		}
-		if !p.gates[side].pass(p.gates[side].due(), l.closed) {
-			return
-		}
-		if err := l.write(to, packet); err != nil {
-			return
-		}
+		delete(p.answers, a)
+		return a.given
 	}
 }
 
-// trapped takes the trap that catches the packet, if there is one, or else the code that
-// is its answer.
-func (p *Proxy) trapped(l *connection, side Side, handshake bool, packet []byte) (*Caught, int32) {
-	if handshake || len(packet) < 8 {
-		return nil, 0
+// inspect says what becomes of a request or the reply to it, which what is caught waits for.
+func (p *Proxy) inspect(side Side, request Packet) verdict {
+	c, code := p.trapped(side, request)
+	if c == nil {
+		return verdict{passes: true, code: code}
 	}
-	request := l.know(side, packet)
+	close(c.hit)
+	select {
+	case v := <-c.verdict:
+		return v
+	case <-p.closed:
+		return verdict{}
+	}
+}
+
+// trapped takes the trap that catches the request, if there is one, or else the code that
+// is its answer.
+func (p *Proxy) trapped(side Side, request Packet) (*Caught, int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, c := range p.traps {
@@ -273,8 +184,14 @@ func (p *Proxy) trapped(l *connection, side Side, handshake bool, packet []byte)
 			return c, 0
 		}
 	}
-	if side == Request {
-		return nil, p.answerTo(request)
+	if side == Reply {
+		return nil, 0
+	}
+	for a := range p.answers {
+		if a.match(request) {
+			a.given++
+			return nil, a.code
+		}
 	}
 	return nil, 0
 }

@@ -28,8 +28,7 @@ const sessionTimeout = 6 * time.Second
 type Space struct {
 	tb      testing.TB
 	servers []*Server
-	chroot  string
-	session *session
+	client  *Client
 
 	leaveTime time.Duration
 
@@ -54,18 +53,17 @@ func NewSpace(tb testing.TB) *Space {
 // is resumed; where too few are running then to serve, nothing is looked for.
 func NewSpaceOn(tb testing.TB, servers ...*Server) *Space {
 	tb.Helper()
-	s := &Space{
-		tb:        tb,
-		servers:   servers,
-		chroot:    "/clocker-test-" + strings.ToLower(rand.Text()),
-		leaveTime: leaveTime,
-		allowed:   map[string]bool{"/_zklocking": true, "/_zksemaphore": true},
-	}
-	session, err := dialSession(addrs(servers), sessionTimeout)
+	client, err := Dial(addrs(servers), "/clocker-test-"+strings.ToLower(rand.Text()), sessionTimeout)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s.session = session
+	s := &Space{
+		tb:        tb,
+		servers:   servers,
+		client:    client,
+		leaveTime: leaveTime,
+		allowed:   map[string]bool{"/_zklocking": true, "/_zksemaphore": true},
+	}
 	tb.Cleanup(s.cleanUp)
 	s.do("authenticate for", "", func() error {
 		return s.Conn().AddAuth("digest", []byte(superUser+":"+superPassword))
@@ -76,24 +74,24 @@ func NewSpaceOn(tb testing.TB, servers ...*Server) *Space {
 
 // ConnectString is host:port[,host:port...]/chroot.
 func (s *Space) ConnectString() string {
-	return strings.Join(addrs(s.servers), ",") + s.chroot
+	return strings.Join(addrs(s.servers), ",") + s.client.root
 }
 
 // Addr is host:port of the (first) server.
 func (s *Space) Addr() string { return s.servers[0].Addr() }
 
 // Chroot is the absolute path of the Space.
-func (s *Space) Chroot() string { return s.chroot }
+func (s *Space) Chroot() string { return s.client.root }
 
 // Server is the (first) server, never nil. It is shared with other tests unless the
 // Space was made by NewSpaceOn: ask it, but do not stop it.
 func (s *Space) Server() *Server { return s.servers[0] }
 
 // Conn is the Space's own session. It knows no chroot: see Path.
-func (s *Space) Conn() *zk.Conn { return s.session.conn }
+func (s *Space) Conn() *zk.Conn { return s.client.Conn() }
 
 // Path turns a path below the chroot into an absolute one.
-func (s *Space) Path(path string) string { return s.chroot + strings.TrimSuffix(path, "/") }
+func (s *Space) Path(path string) string { return s.client.Path(path) }
 
 // NewSession opens a further session, to play another client: what it creates goes
 // when it is closed, by the test or at the test's end.
@@ -119,7 +117,7 @@ func (s *Space) AllowEmpty(paths ...string) {
 
 func (s *Space) cleanUp() {
 	s.tb.Helper()
-	defer s.session.close()
+	defer s.client.Close()
 	if !s.serving() {
 		return
 	}
@@ -129,10 +127,12 @@ func (s *Space) cleanUp() {
 		return
 	}
 	if len(left) > 0 {
-		s.tb.Errorf("the test left these znodes below %s:\n  %s", s.chroot, strings.Join(left, "\n  "))
+		s.tb.Errorf("the test left these znodes below %s:\n  %s", s.client.root, strings.Join(left, "\n  "))
 	}
-	if err := s.deleteAll(); err != nil {
-		s.tb.Errorf("delete %s: %v", s.chroot, err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.client.DeleteAll(ctx); err != nil {
+		s.tb.Errorf("delete %s: %v", s.client.root, err)
 	}
 }
 
@@ -153,7 +153,7 @@ func (s *Space) awaitEmpty() (left []string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.leaveTime)
 	defer cancel()
 	err = await(ctx, func() (done bool, changed <-chan zk.Event, err error) {
-		tree, err := s.tree()
+		tree, err := s.client.tree()
 		if err != nil {
 			return false, nil, err
 		}
@@ -176,21 +176,4 @@ func (s *Space) awaitEmpty() (left []string, err error) {
 		return left, nil
 	}
 	return nil, err
-}
-
-func (s *Space) deleteAll() error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	return await(ctx, func() (done bool, changed <-chan zk.Event, err error) {
-		tree, err := s.tree()
-		if err != nil {
-			return false, nil, err
-		}
-		for _, path := range slices.Backward(append([]string{""}, tree...)) {
-			if err := s.Conn().Delete(s.Path(path), -1); err != nil && !isNoNode(err) {
-				return false, nil, err
-			}
-		}
-		return true, nil, nil
-	})
 }

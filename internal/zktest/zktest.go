@@ -6,14 +6,21 @@
 // Servers are child processes from an installed distribution, see
 // FindDistribution. There is no fake.
 //
-// It is for tests and for scripts that demonstrate; it imports no other package of
-// this module, so that the tests of each of them can use it.
+// Scripts use what is below that and returns errors: StartServer, StartEnsemble, Client,
+// Relay and Running.
+//
+// This package imports no other of this module, so that the tests of each of them can use
+// it.
 package zktest
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -45,7 +52,7 @@ func Main(m *testing.M, options ...goleak.Option) { os.Exit(Run(m, options...)) 
 // options do not name, or a process, behind. Goroutines and processes on their way
 // out are given time.
 func Run(m *testing.M, options ...goleak.Option) int {
-	if err := markProcesses(); err != nil {
+	if err := errors.Join(markProcesses(), setParallel()); err != nil {
 		fmt.Fprintln(os.Stderr, "zktest:", err)
 		return 1
 	}
@@ -69,12 +76,36 @@ func Run(m *testing.M, options ...goleak.Option) int {
 	return code
 }
 
+// setParallel lets twice as many tests run at a time as there are processors, unless a flag
+// says how many: they mostly wait for servers and other processes.
+func setParallel() error {
+	const name = "test.parallel"
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == name })
+	if asked {
+		return nil
+	}
+	return flag.Set(name, strconv.Itoa(2*runtime.GOMAXPROCS(0)))
+}
+
+// SkipInShort is for TestMain: with -short, the tests with these names (a regular expression)
+// are skipped, because they take long.
+func SkipInShort(names string) {
+	const name = "test.skip"
+	flag.Parse()
+	if skip := flag.Lookup(name); testing.Short() && skip.Value.String() == "" {
+		_ = skip.Value.Set("^(" + names + ")$") // any text is one
+	}
+}
+
 // Own starts a server for this test alone, which it may pause, kill and restart.
 // It is stopped at the end of the test; if that failed, the server's last words
 // are logged. Where only an external server is to be had the test is skipped, as
-// that one is not ours to stop.
+// that one is not ours to stop. With -short it is skipped, too.
 func Own(tb testing.TB, options Options) *Server {
 	tb.Helper()
+	skipInShort(tb)
 	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
 	skipWithoutDistribution(tb)
@@ -86,9 +117,10 @@ func Own(tb testing.TB, options Options) *Server {
 	return s
 }
 
-// OwnEnsemble is Own for an ensemble of n servers.
+// OwnEnsemble is Own for an ensemble of n servers. With -short the test is skipped.
 func OwnEnsemble(tb testing.TB, n int, options Options) *Ensemble {
 	tb.Helper()
+	skipInShort(tb)
 	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
 	skipWithoutDistribution(tb)
@@ -101,6 +133,13 @@ func OwnEnsemble(tb testing.TB, n int, options Options) *Ensemble {
 		cleanUp(tb, s)
 	}
 	return e
+}
+
+func skipInShort(tb testing.TB) {
+	tb.Helper()
+	if testing.Short() {
+		tb.Skip("servers of its own take too long for -short")
+	}
 }
 
 func cleanUp(tb testing.TB, s *Server) {

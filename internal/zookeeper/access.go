@@ -10,11 +10,11 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// changing are the permissions of those who can take, break or stall a lock in a znode.
+// changing are the permissions by which a user can take, break or stall a lock.
 const changing = zk.PermCreate | zk.PermDelete | zk.PermWrite | zk.PermAdmin
 
-// The schemes of ACLs that this package treats in a way of their own. An ACL that a
-// server keeps never has "auth": the server puts the user's identities in its place.
+// Schemes of ACLs. An ACL that a server keeps never has "auth": the server puts the
+// user's identities in its place.
 const (
 	schemeWorld  = "world"
 	schemeAuth   = "auth"
@@ -43,9 +43,9 @@ func (s *Session) Access(ctx context.Context, path string) (Access, error) {
 	return Access{Ours: s.gives(acl), Stat: stat, acl: acl}, nil
 }
 
-// Others names those who may change a znode, its ACL, or what stands below it, though
-// they may not change own, which is a znode that this session has created. own tells who
-// we are: the server knows, and a session can have several identities.
+// Others names the users who may change a znode, its ACL, or the znodes below it, but may
+// not change own, a znode that this session has created. The ACL of own has our
+// identities, of which a session can have several.
 func (s *Session) Others(ctx context.Context, path, own string) ([]string, error) {
 	var (
 		theirs, ours       Access
@@ -61,8 +61,8 @@ func (s *Session) Others(ctx context.Context, path, own string) ([]string, error
 	return others(theirs.acl, ours.acl), nil
 }
 
-// others names who may change what has the ACL, beside those who may change what has
-// the ACL own.
+// others names the users who may change a znode with an ACL, without those who may change
+// a znode with the ACL own.
 func others(acl, own []zk.ACL) []string {
 	var names []string
 	for _, entry := range acl {
@@ -73,13 +73,13 @@ func others(acl, own []zk.ACL) []string {
 	return names
 }
 
-// isOurs tells whether own has the user of an entry.
+// isOurs returns whether the user of an entry is in own.
 //
-// A server shows the digest of a password only to those who may change the ACL, and "x"
-// in its place to others. There, anybody of our name can be meant. But somebody who let
-// us in, so that we are here to ask, has to know our digest, which nobody shows him. Of
-// what is no secret, such as the name in a certificate, that is not so: who has an
-// identity of that kind as well takes nothing for granted.
+// A server shows the digest of a password only to users who may change the ACL. To others
+// it shows "x" instead, so that the entry may be another user's with the same name. But
+// whoever has given us permission to be here knows our digest, which the server shows to
+// nobody else. That does not hold for an identity without a secret, such as the name in a
+// certificate: if we have one, "x" counts as another user.
 func isOurs(entry zk.ACL, own []zk.ACL) bool {
 	secret := !slices.ContainsFunc(own, func(o zk.ACL) bool { return o.Perms&changing != 0 && o.Scheme != schemeDigest })
 	return slices.ContainsFunc(own, func(o zk.ACL) bool {
@@ -90,15 +90,15 @@ func isOurs(entry zk.ACL, own []zk.ACL) bool {
 	})
 }
 
-// redacted is an id of the digest scheme as it is shown to those who may not change the
-// ACL that it is in.
+// redacted is an id of the digest scheme as the server shows it to users who may not
+// change the ACL.
 func redacted(id string) string {
 	user, _, _ := strings.Cut(id, ":")
 	return user + ":x"
 }
 
-// nameOf is an entry of an ACL for people: the scheme and the id, without the digest of
-// a password, and the permissions as zkCli writes them.
+// nameOf is an entry of an ACL for a message: scheme and id, without the digest of a
+// password, and the permissions as zkCli writes them.
 func nameOf(entry zk.ACL) string {
 	id := entry.ID
 	if entry.Scheme == schemeDigest {
@@ -113,8 +113,8 @@ func nameOf(entry zk.ACL) string {
 	return Shown(entry.Scheme+":"+id) + " (" + permissions + ")"
 }
 
-// gives tells whether an ACL is the one of what this session creates. In place of
-// "auth" the server writes the user's identities.
+// gives returns whether an ACL is that of the znodes that this session creates. The server
+// writes the user's identities in place of "auth".
 func (s *Session) gives(acl []zk.ACL) bool {
 	rest := slices.Clone(s.acl)
 	users := 0
@@ -127,6 +127,6 @@ func (s *Session) gives(acl []zk.ACL) bool {
 			return false
 		}
 	}
-	// What is left over is the entry for our own identities.
+	// The entry for our own identities is left.
 	return s.creator && users > 0 && len(rest) == 1 && rest[0].Scheme == schemeAuth || users == 0 && len(rest) == 0
 }

@@ -1,14 +1,18 @@
 package zookeeper
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+)
 
-// authenticator says who we are on a new connection, after the server has accepted
-// the session and before any request. exchange sends one packet, without its length,
-// and returns the server's answer. It is called on each connection, in the client
-// library's goroutine, and fails when the time for the attempt is over.
+// authenticator tells the server who we are, on each new connection, after the server
+// has accepted the session and before any request. exchange sends one packet, without
+// its length, and returns the server's answer. It fails when the time for the attempt
+// is over.
 //
-// The client library's own AddAuth is not used: it deadlocks if a connection breaks
-// while it sends the credentials again.
+// The client library's AddAuth is not used: it deadlocks if a connection breaks while
+// it sends the credentials again (go-zookeeper/zk pull request 163, open). It knows no
+// SASL (issue 40, open).
 type authenticator func(exchange func(packet []byte) (answer []byte, err error)) error
 
 // Codes of KeeperException.Code with which a server answers to authentication.
@@ -47,3 +51,7 @@ func digest(user Digest) authenticator {
 		}
 	}
 }
+
+// identify prepares the authentication with a server, before a connection to it is made: a KDC may be
+// slow, and a server does not wait long for a client that has connected.
+type identify func(ctx context.Context, server string) (authenticator, error)

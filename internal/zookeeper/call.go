@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// sort is what the answer to a request proves.
+// sort says what the answer to a request proves.
 type sort int
 
 const (
@@ -22,8 +22,8 @@ const (
 	maxPause   = time.Second
 )
 
-// repeated sends a request, which does no harm when it is carried out twice, until it
-// is answered, the session is over or ctx ends.
+// repeated sends a request until it is answered, the session is over or ctx ends. To
+// carry out the request twice does no harm.
 func repeated[T any](ctx context.Context, s *Session, sort sort, op, path string, request func() (T, error)) (T, error) {
 	var last error
 	for {
@@ -33,7 +33,7 @@ func repeated[T any](ctx context.Context, s *Session, sort sort, op, path string
 		}
 		if ctx.Err() != nil {
 			if cause := context.Cause(ctx); !errors.Is(err, cause) {
-				// It came between the answer and the next request.
+				// ctx ended between the answer and the next request.
 				last, err = err, fmt.Errorf("zookeeper: %s %s: %w", op, Shown(path), cause)
 			}
 			if last != nil {
@@ -45,33 +45,33 @@ func repeated[T any](ctx context.Context, s *Session, sort sort, op, path string
 	}
 }
 
-// once sends a request and takes its answer. The server's word that it has not carried
-// it out, and that it should be sent again, is no answer.
+// once sends a request and returns its answer. It sends the request again if the server
+// was too busy to carry it out.
 func once[T any](ctx context.Context, s *Session, sort sort, op, path string, request func() (T, error)) (T, error) {
 	for {
 		timeout := s.Timeout()
-		basis := s.transport.belief.basis(Now(), timeout)
+		basis := s.transport.lease.basis(Now(), timeout)
 		value, err := call(ctx, s, op, path, request)
 		switch {
 		case err == nil || Answered(err):
 			s.unknown.Store(0)
-			if sort == write && !errors.Is(err, ErrAuthRequired) { // which a server says by itself
-				s.transport.belief.answered(basis, timeout)
+			if sort == write && !errors.Is(err, ErrAuthRequired) { // a server says that without a quorum
+				s.transport.lease.answered(basis, timeout)
 			}
 			return value, err
 		case errors.Is(err, ErrThrottled):
 			s.pause(ctx)
 		default:
 			if !Disconnected(err) && ctx.Err() == nil && s.Err() == nil {
-				s.pause(ctx) // whoever asked may ask again
+				s.pause(ctx) // the caller may ask again
 			}
 			return value, err
 		}
 	}
 }
 
-// pause waits after an answer that says nothing, longer after each that follows. It
-// does not wait for a session that is over.
+// pause waits after an answer that does not say whether the request was carried out. It
+// waits longer after each such answer in a row, and not for a session that is over.
 func (s *Session) pause(ctx context.Context) {
 	n := s.unknown.Add(1)
 	pause := min(firstPause<<min(n-1, 10), maxPause, max(firstPause, s.Timeout()/8))
@@ -84,9 +84,9 @@ func (s *Session) pause(ctx context.Context) {
 	}
 }
 
-// call runs one request of the library, which takes no context, and gives up
-// waiting for its answer when ctx or the session ends. The result comes along
-// with a refusal, and is zero when there was no answer.
+// call sends one request and waits for its answer until ctx or the session ends: the
+// library's requests take no context (go-zookeeper/zk issue 12, open). The value is zero
+// if there was no answer; it can come with a refusal.
 func call[T any](ctx context.Context, s *Session, op, path string, request func() (T, error)) (T, error) {
 	var none T
 	if err := s.Ready(ctx); err != nil {
@@ -111,7 +111,7 @@ func call[T any](ctx context.Context, s *Session, op, path string, request func(
 	}
 	if a.err != nil && !Answered(a.err) {
 		if errors.Is(a.err, ErrSessionExpired) {
-			// Said in an answer, on a connection that still stands.
+			// An answer says so while the connection stands.
 			s.expire(s.howExpired())
 		}
 		a.value = none

@@ -6,8 +6,7 @@ import (
 	"fmt"
 )
 
-// errPacket says that a server, or somebody between it and us, sent what no ZooKeeper
-// sends.
+// errPacket says that a packet came that no ZooKeeper sends.
 var errPacket = errors.New("the server sent an invalid packet")
 
 // Headers of packets, and their kinds: zookeeper.jute, and ZooDefs.OpCode.
@@ -31,8 +30,8 @@ const (
 	listMinElement = 4 // bytes: each element begins with a number or a length
 )
 
-// shapes are the answers to requests, by their kind, as far as the client library reads them: newer
-// servers may add to them.
+// shapes are the answers to requests, by their kind, as far as the client library reads
+// them: newer servers may add to them.
 var shapes = map[int32]string{
 	1:   "s",            // create
 	2:   "",             // delete
@@ -55,8 +54,9 @@ var results = map[int32]string{1: "s", 2: "", 5: stat, 13: "", -1: "i"}
 
 const eventShape = "iis" // kind, state and path
 
-// checker knows which requests wait for an answer. The client library trusts what
-// servers send: a wrong length makes it panic, a wrong count makes it allocate 34 GB.
+// checker knows which requests wait for an answer, so that it can check the answers.
+// The client library does not: decodePacketValue of go-zookeeper/zk v1.0.4 panics at a
+// wrong length and allocates up to 34 GB for a wrong count. No issue there says so.
 type checker struct{ kinds map[int32]int32 } // by xid
 
 // sent takes note of a request.
@@ -75,7 +75,7 @@ func (c *checker) sent(packet []byte) {
 	c.kinds[xid] = kind
 }
 
-// check says what is wrong with a packet that has come.
+// check returns what is wrong with a packet from the server, or nil.
 func (c *checker) check(packet []byte) error {
 	if len(packet) < replyHeader {
 		return fmt.Errorf("%w: %d bytes are too few", errPacket, len(packet))
@@ -107,8 +107,8 @@ func (c *checker) check(packet []byte) error {
 	return err
 }
 
-// checkMulti says what is wrong with the answer to a multi: results, each behind its
-// kind, a byte that is 0 and an error, until one whose byte is not 0.
+// checkMulti returns what is wrong with the answer to a multi, or nil. That is a list of
+// results, each after its kind, a byte and an error. The byte is 0, but for the last one.
 func checkMulti(body []byte) error {
 	const header = 4 + 1 + 4
 	for {
@@ -131,7 +131,7 @@ func checkMulti(body []byte) error {
 	}
 }
 
-// skip returns what stands behind the fields of a shape.
+// skip returns what follows the fields of a shape.
 func skip(body []byte, shape string) ([]byte, error) {
 	for i := 0; i < len(shape); i++ {
 		size := 4
@@ -178,4 +178,9 @@ func skip(body []byte, shape string) ([]byte, error) {
 // number is a signed number at the beginning of b.
 func number(b []byte) int32 {
 	return int32(binary.BigEndian.Uint32(b)) //nolint:gosec // the wire format is a signed number
+}
+
+// withNumber appends a number of four bytes, such as a length.
+func withNumber(b []byte, n int) []byte {
+	return binary.BigEndian.AppendUint32(b, uint32(n)) //nolint:gosec // the wire format is a signed number
 }

@@ -1,15 +1,12 @@
 package zookeeper
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
-// Instant is a point in time on a clock that never goes back, in nanoseconds since
-// some fixed point. A session's end is judged by it: the servers' clocks go on while
-// this machine sleeps, so this one must, too. It does on Linux (CLOCK_BOOTTIME), macOS
-// (CLOCK_MONOTONIC) and Windows (the time since boot, in steps of about 16 ms). On
-// FreeBSD it stands still during sleep.
+// Instant is a point in time on a clock that never goes back, in nanoseconds since some
+// fixed point. Leases are measured by it. The servers' clocks go on while this machine
+// sleeps, so this one must, too. It does on Linux (CLOCK_BOOTTIME), macOS (CLOCK_MONOTONIC)
+// and Windows (the time since boot, in steps of about 16 ms). On FreeBSD it stops during
+// sleep.
 type Instant int64
 
 // Add returns the instant d later.
@@ -20,21 +17,3 @@ func (i Instant) Sub(j Instant) time.Duration { return time.Duration(i - j) }
 
 // Now returns the present instant.
 func Now() Instant { return Instant(sinceBoot()) }
-
-// withInstant is ctx until at, when it ends with the given cause. On Linux it ends as
-// soon as the machine wakes if it has slept past at. Elsewhere the timer stands still
-// during sleep, and whoever was waiting has to compare clocks.
-func withInstant(ctx context.Context, at Instant, cause error) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	wake := wakeAt(at, func() { cancel(cause) })
-	return ctx, func() {
-		wake()
-		cancel(nil)
-	}
-}
-
-// wakeAfter calls f by Go's own timer.
-func wakeAfter(at Instant, f func()) (stop func()) {
-	timer := time.AfterFunc(at.Sub(Now()), f)
-	return func() { timer.Stop() }
-}

@@ -8,7 +8,8 @@ import (
 )
 
 // closing bounds how long [Session.Close] waits for the client library to end, after
-// at most three seconds for the server's answer. Reached only by a bug of the library.
+// at most three seconds for the server's answer. Only a bug of the library makes it wait
+// so long (such as go-zookeeper/zk issue 13, closed).
 const closing = 5 * time.Second
 
 // errLibrary says that the library did not end.
@@ -30,7 +31,7 @@ func (s *Session) Close() error {
 		s.mu.Unlock()
 		s.transport.stop()
 		if !connected {
-			// Nobody would answer the library's farewell.
+			// Nobody would answer the library's request to close the session.
 			s.transport.hangUp()
 		}
 		s.conn.Close()
@@ -40,7 +41,7 @@ func (s *Session) Close() error {
 	return awaitEnd(s.events, closing)
 }
 
-// awaitEnd waits until events is closed. Those before its end, onEvent was told of.
+// awaitEnd waits until events is closed. It drops events, because onEvent got them.
 func awaitEnd(events <-chan zk.Event, patience time.Duration) error {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"unicode"
@@ -27,8 +28,7 @@ var ErrConnectString = errors.New("not a ZooKeeper connect string")
 // host[:port][,host[:port]...][/chroot], as the ZooKeeper Programmer's Guide
 // (section "ZooKeeper Sessions") defines it.
 type ConnectString struct {
-	// Servers are host:port pairs in the order given; an IPv6 address stands
-	// in brackets.
+	// Servers are host:port pairs in the order given, IPv6 addresses in brackets.
 	Servers []string
 	// Chroot is "" or an absolute path without a trailing slash.
 	Chroot string
@@ -39,16 +39,16 @@ func (c ConnectString) String() string {
 	return strings.Join(c.Servers, ",") + c.Chroot
 }
 
-// ParseConnectString parses s. White space around a server is ignored, a port
-// that is not given is 2181, and an IPv6 address needs brackets. An error wraps
-// [ErrConnectString] and says which part is at fault.
+// ParseConnectString parses s. White space around a server is ignored, the default
+// port is 2181, and an IPv6 address needs brackets. An error wraps
+// [ErrConnectString] and says which part is wrong.
 func ParseConnectString(s string) (ConnectString, error) {
 	c, err := parseConnectString(s)
 	switch at := strings.LastIndexByte(s, '@'); {
 	case err == nil:
 		return c, nil
 	case at >= 0:
-		// Nor is err shown, which quotes parts.
+		// err is not shown either, because it quotes parts.
 		return ConnectString{}, fmt.Errorf("%s is %w: %w", Quote("…"+s[at:]), ErrConnectString, errCredentials)
 	case LooksSecret(s):
 		return ConnectString{}, fmt.Errorf("the value, which is not shown because it looks like a key, is %w", ErrConnectString)
@@ -57,8 +57,8 @@ func ParseConnectString(s string) (ConnectString, error) {
 	}
 }
 
-// errCredentials is what is wrong with a connect string that seems to have a password.
-var errCredentials = errors.New(`what stands before "@" is not shown, as it may be a password; leave it out, and give a user as username and password`)
+// errCredentials says that a connect string seems to have a password.
+var errCredentials = errors.New(`the part before "@" is not shown, because it may be a password; leave it out, and set username and password instead`)
 
 func parseConnectString(s string) (ConnectString, error) {
 	var c ConnectString
@@ -66,7 +66,7 @@ func parseConnectString(s string) (ConnectString, error) {
 		return c, errors.New("it names no server")
 	}
 	if scheme, _, ok := strings.Cut(s, "://"); ok {
-		return c, fmt.Errorf("it is no URL, leave out %s", Quote(scheme+"://"))
+		return c, fmt.Errorf("it is a URL: leave out %s", Quote(scheme+"://"))
 	}
 	hosts := s
 	if i := strings.IndexByte(s, '/'); i >= 0 {
@@ -99,37 +99,21 @@ func parseConnectString(s string) (ConnectString, error) {
 	return c, nil
 }
 
+// parseServer returns a server as host:port.
 func parseServer(s string) (string, error) {
 	if s == "" {
 		return "", errors.New("a server is empty")
 	}
-	host, port := s, ""
-	switch {
-	case strings.HasPrefix(s, "["):
-		var rest string
-		var ok bool
-		host, rest, ok = strings.Cut(s[1:], "]")
-		if !ok {
-			return "", fmt.Errorf("server %s lacks the closing bracket", Quote(s))
-		}
-		address, _, _ := strings.Cut(host, "%")
-		if ip := net.ParseIP(address); ip == nil || !strings.Contains(address, ":") {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil { // it may lack only the port
+		host, port, err = net.SplitHostPort(s + ":" + strconv.Itoa(DefaultPort))
+	}
+	if err != nil {
+		return "", fmt.Errorf("server %s is not host:port; put an IPv6 address in brackets", Quote(s))
+	}
+	if strings.HasPrefix(s, "[") {
+		if ip, err := netip.ParseAddr(host); err != nil || !ip.Is6() {
 			return "", fmt.Errorf("server %s has no IPv6 address in its brackets", Quote(s))
-		}
-		if rest != "" && rest[0] != ':' {
-			return "", fmt.Errorf("server %s has %s behind its bracket", Quote(s), Quote(rest))
-		}
-		if rest == ":" {
-			return "", fmt.Errorf("server %s has no port behind its colon", Quote(s))
-		}
-		port = strings.TrimPrefix(rest, ":")
-	case strings.Count(s, ":") > 1:
-		return "", fmt.Errorf("server %s has several colons; write an IPv6 address in brackets", Quote(s))
-	default:
-		var colon bool
-		host, port, colon = strings.Cut(s, ":")
-		if colon && port == "" {
-			return "", fmt.Errorf("server %s has no port behind its colon", Quote(s))
 		}
 	}
 	if host == "" {
@@ -142,25 +126,20 @@ func parseServer(s string) (string, error) {
 	if len(host) > maxHost {
 		return "", fmt.Errorf("host %s is %d bytes long, more than %d", Quote(host), len(host), maxHost)
 	}
-	number := DefaultPort
-	if port != "" {
-		var err error
-		number, err = strconv.Atoi(port)
-		if err != nil || number < 1 || number > 65535 || port[0] == '+' {
-			return "", fmt.Errorf("port %s of server %s is not a number from 1 to 65535", Quote(port), Quote(s))
-		}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || number == 0 {
+		return "", fmt.Errorf("port %s of server %s is not a number from 1 to 65535", Quote(port), Quote(s))
 	}
-	return net.JoinHostPort(host, strconv.Itoa(number)), nil
+	return net.JoinHostPort(host, strconv.FormatUint(number, 10)), nil
 }
 
-// notInHost tells what can stand neither in a name nor in an address: what is
-// left is for the resolver to judge.
+// notInHost are characters that neither a name nor an address has. The resolver
+// judges the rest.
 func notInHost(r rune) bool {
 	return !unicode.IsPrint(r) || unicode.IsSpace(r) || r == utf8.RuneError || strings.ContainsRune(`@?#\"'<>|;=[]{}`, r)
 }
 
-// ValidatePath says what is wrong with an absolute znode path; nil if it can be
-// one. The rules are the server's (org.apache.zookeeper.common.PathUtils).
+// ValidatePath returns what is wrong with an absolute znode path, or nil. The rules are the server's (org.apache.zookeeper.common.PathUtils).
 func ValidatePath(path string) error {
 	if path == "" || path[0] != '/' {
 		return fmt.Errorf("path %s does not begin with a slash", Quote(path))
@@ -179,9 +158,9 @@ func ValidatePath(path string) error {
 	return nil
 }
 
-// ValidateName says what is wrong with one component of a znode path; nil if it
-// can be one. The server looks at UTF-16 units, of which it allows no surrogates:
-// so no character beyond U+FFEF can stand there.
+// ValidateName returns what is wrong with one component of a znode path, or nil. The
+// server looks at UTF-16 units and allows no surrogates, so no character beyond U+FFEF
+// is allowed.
 func ValidateName(name string) error {
 	switch {
 	case name == "":

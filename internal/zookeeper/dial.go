@@ -7,30 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"time"
 )
 
-// What an attempt to connect is at, which is the cause if it gets no further. A
-// server that takes the connection and then says nothing is a stopped one.
-var (
-	errIdentifying = errors.New("the KDC did not answer in time")
-	errResolving   = errors.New("its name was not resolved in time")
-	errDialing     = errors.New("it did not accept the connection in time")
-	errSecuring    = errors.New("it accepted the connection but did not answer to the TLS handshake")
-	errHandshake   = errors.New("the server accepted the connection but did not answer")
-)
-
-// late tells whether an attempt failed because its time was over.
-func late(err error) bool {
-	return slices.ContainsFunc([]error{errResolving, errDialing, errSecuring, errHandshake}, func(stage error) bool { return errors.Is(err, stage) })
-}
-
-// errTLS marks what ended a TLS handshake.
-var errTLS = errors.New("TLS handshake")
-
-// addressDelay is how long one address of a server is waited for before the next
-// is tried beside it, as in RFC 8305.
+// addressDelay is how long to wait for an address of a server before the next one is
+// tried beside it, as in RFC 8305.
 const addressDelay = 300 * time.Millisecond
 
 // dial connects to a server for the client library.
@@ -47,10 +28,10 @@ func (t *transport) dial(network, server string, _ time.Duration) (net.Conn, err
 	return conn, nil
 }
 
-// connect makes a connection on which the server has to answer soon. A name can
-// have several addresses, which share the time of the attempt. Each attempt
-// begins with another one, so that an address where connections are accepted and
-// then nothing is said does not keep us from the others.
+// connect makes a connection on which the server has to answer soon. A name can have
+// several addresses, which share the time of the attempt. Each attempt begins with
+// another one, so that a stopped server, which accepts connections and does not answer,
+// does not keep us from the others. net.Dialer would begin with the same one each time.
 func (t *transport) connect(network, server string) (net.Conn, error) {
 	config, err := t.tlsConfig()
 	if err != nil {
@@ -58,8 +39,7 @@ func (t *transport) connect(network, server string) (net.Conn, error) {
 	}
 	attempt := t.attempt
 	if _, timeout := t.negotiated(); timeout > 0 {
-		// A server that is just starting may take the connection and never answer,
-		// while the session runs out.
+		// A server that is just starting may accept the connection and never answer.
 		attempt = min(attempt, max(timeout/3, time.Second))
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, attempt)
@@ -102,7 +82,7 @@ func (t *transport) connect(network, server string) (net.Conn, error) {
 	}}, nil
 }
 
-// instead is better where err says no more than that time is up.
+// instead returns better if err says only that the time is over.
 func instead(err, better error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return better
@@ -110,8 +90,8 @@ func instead(err, better error) error {
 	return err
 }
 
-// resolve returns the addresses that a server has now, host:port, in another
-// order each time.
+// resolve returns the present addresses of a server as host:port, in another order each
+// time.
 func (t *transport) resolve(ctx context.Context, server string) ([]string, error) {
 	host, port, err := net.SplitHostPort(server)
 	if err != nil {
@@ -129,8 +109,8 @@ func (t *transport) resolve(ctx context.Context, server string) ([]string, error
 	return addresses, nil
 }
 
-// race connects to whichever address takes the connection first. Each has a start
-// over the next, which is tried at once where one has failed.
+// race returns a connection to the address that accepts it first. It tries the next
+// address when one fails, or after addressDelay.
 func race(ctx context.Context, network string, addresses []string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	type result struct {
@@ -169,9 +149,9 @@ func race(ctx context.Context, network string, addresses []string) (net.Conn, er
 	return last.conn, last.err
 }
 
-// secure makes a TLS connection to a server, whose certificate must name the
-// server's host unless the configuration says another name. Without a
-// configuration it returns the plain connection.
+// secure makes a TLS connection to a server. The server's certificate must name its
+// host, or the ServerName of the configuration. Without a configuration secure returns
+// the plain connection.
 func secure(ctx context.Context, conn net.Conn, config *tls.Config, server string) (net.Conn, error) {
 	if config == nil {
 		return conn, nil

@@ -4,34 +4,33 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 	"slices"
 	"strings"
 	"time"
 )
 
-// alertHandshakeFailure is a server's word for "nothing in common".
+// alertHandshakeFailure says that server and client have no cipher suite in common.
 const alertHandshakeFailure tls.AlertError = 40
 
 // Alerts (RFC 8446, section 6.2) by which a server says that it wants a client
 // certificate, or another one.
 var certificateAlerts = []tls.AlertError{
-	42,  // bad certificate, which is Java's word for none
+	42,  // bad certificate; Java sends it if there is none
 	43,  // unsupported
 	44,  // revoked
 	45,  // expired
-	46,  // unknown, which is Java's word for one that is not signed by a known CA
+	46,  // unknown; Java sends it if no known CA has signed it
 	48,  // unknown certificate authority
 	49,  // access denied
 	116, // required
 }
 
-// refusal is why a server hangs up on a client that has done nothing wrong.
+// refusal is why a server closes the connection of a client that did nothing wrong.
 const refusal = "its ensemble has no majority, or it accepts no more connections from this machine (maxClientCnxns)."
 
-// hint says what the cause of a failed connection usually means, in a sentence
-// or two, and what to do. config is how the connection was to be encrypted.
+// hint says in a sentence or two what the cause of a failed connection usually means, and
+// what to do. config is the TLS configuration, nil for plain text.
 func hint(err error, config *TLS) string {
 	var (
 		dns   *net.DNSError
@@ -47,7 +46,7 @@ func hint(err error, config *TLS) string {
 	case errors.As(err, &dns):
 		return "The host's name cannot be resolved."
 	case errors.Is(err, ErrAuthFailed):
-		return "The servers refuse authentication with username and password: the digest scheme is off (DigestAuthenticationProvider.enabled), as it is where SASL or certificates are used instead. " +
+		return "The servers refuse authentication with username and password: the digest scheme is off (DigestAuthenticationProvider.enabled), as with servers that use SASL or certificates instead. " +
 			"Leave out username and password, and set a client certificate in tls, the kerberos block or the digest_md5 block, whichever the servers require."
 	case errors.As(err, &part) && !errors.Is(err, errTLS):
 		return "The file or text given as " + part.Part + "_file cannot be used."
@@ -80,7 +79,7 @@ func tlsHint(err error, config *TLS) string {
 		return "The server's certificate has its name in the Common Name only, which TLS clients no longer accept: " +
 			"have it issued again with that name as a subject alternative name. Another server_name does not help."
 	case errors.As(err, &hostname):
-		return "The server's certificate is for another name: connect to a name that it has, or set server_name to one."
+		return "The server's certificate is for another name: connect to a name that it has, or set server_name to such a name."
 	case errors.As(err, &record), inHandshake && closed(err):
 		return "That port does not speak TLS, or no version of it that is supported here: connect to the servers' secureClientPort, or leave out tls."
 	case inHandshake && alerted(err, alertHandshakeFailure):
@@ -100,8 +99,8 @@ func tlsHint(err error, config *TLS) string {
 	return ""
 }
 
-// certificateFault says why a server does not accept our certificate, which is nil if
-// it cannot be read.
+// certificateFault says why a server does not accept our certificate. cert is nil if it
+// cannot be read.
 func certificateFault(cert *x509.Certificate, now time.Time) string {
 	const dates = time.DateOnly
 	switch {
@@ -117,14 +116,8 @@ func certificateFault(cert *x509.Certificate, now time.Time) string {
 	}
 }
 
-// closed tells whether the other side ended the connection without a word.
-func closed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		slices.ContainsFunc(resets, func(reset error) bool { return errors.Is(err, reset) })
-}
-
-// alerted tells whether err is one of these alerts. The type that crypto/tls has for
-// alerts of the other side cannot be named; its texts are those of the type that can.
+// alerted returns whether err is one of these alerts of the other side. crypto/tls does
+// not export their type, so their texts are compared: tls.AlertError has the same.
 func alerted(err error, alerts ...tls.AlertError) bool {
 	var network *net.OpError
 	return errors.As(err, &network) && network.Op == "remote error" &&

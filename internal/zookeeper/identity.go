@@ -1,10 +1,8 @@
 package zookeeper
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
@@ -88,9 +86,6 @@ func CheckPrincipal(text string) error { return kerberos.CheckPrincipal(text) }
 // CheckKeytab says what is wrong with the content of a keytab.
 func CheckKeytab(content string) error { return kerberos.CheckKeytab(content) }
 
-// maxIdentity is the most bytes of a name, a path or a password.
-const maxIdentity = 4096
-
 // validate says why k cannot be what a provider has made.
 func (k Kerberos) validate() error {
 	sources := 0
@@ -125,25 +120,4 @@ func (k Kerberos) validate() error {
 		return errors.New("zookeeper: the Kerberos service has no name")
 	}
 	return nil
-}
-
-// gatherTickets gets the tickets for all servers, so that the session can move to each of them
-// while no KDC answers.
-func (s *Session) gatherTickets(cfg Config) {
-	if cfg.tickets == nil {
-		return
-	}
-	s.transport.background.Go(func() {
-		for _, server := range cfg.Servers {
-			ctx, cancel := context.WithTimeout(s.transport.ctx, cfg.ConnectTimeout)
-			host, _, err := net.SplitHostPort(server)
-			if err == nil {
-				_, _, err = cfg.tickets.Get(ctx, host)
-			}
-			cancel()
-			if err != nil {
-				s.note(slog.LevelWarn, "no Kerberos ticket for a server yet", "server", server, "cause", err)
-			}
-		}
-	})
 }

@@ -5,41 +5,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 )
 
-// ErrSilence says that no server has answered a write for so long that the ensemble may
-// have ended the session.
-var ErrSilence = errors.New("no quorum of the servers has answered for too long")
-
 const (
 	// checksInTimeout is how many times in a session timeout a quorum is asked for the
-	// znodes that are kept. With so many, the session can be believed in for three
-	// quarters of the timeout after the last answer: see belief.
+	// znodes that are kept. With so many, the lease lasts for three quarters of the
+	// timeout after the last answer: see lease.
 	checksInTimeout = 4
 	// checked is how many znodes are asked for in one transaction, whose size is limited.
 	checked = 1000
-	// unwatched is how long a znode can be kept before it is watched. One that is
-	// deleted again at once is not worth the request.
+	// unwatched is how long a znode is kept before it is watched. If it is deleted soon,
+	// that saves a request.
 	unwatched = 10 * time.Millisecond
 )
 
-// Kept is an ephemeral znode of a session that the session looks after.
-type Kept struct {
-	path    string
-	session *Session
-	life    context.Context // ends when the znode is lost, by the reason
-	lose    context.CancelCauseFunc
-	ctx     context.Context // of the watch
-	end     context.CancelFunc
-	done    sync.Once // by Stop or by the loss, whichever comes first
-}
-
-// Keep looks after an ephemeral znode of this session. It is lost when the server says
-// that it is gone or belongs to another session, when the session is over, or when a
-// quorum has not answered for so long that the session may be over ([ErrSilence]). watch
-// is a watch over it that has not fired yet; nil if there is none.
+// Keep looks after an ephemeral znode of this session. The znode is lost when the server
+// says that it is gone or belongs to another session, when the session has ended, or when
+// the lease is over ([ErrSilence]). watch is a watch over the znode that has not fired yet;
+// nil if there is none.
 func (s *Session) Keep(path string, watch *Watch) *Kept {
 	k := &Kept{path: path, session: s}
 	k.life, k.lose = context.WithCancelCause(context.Background())
@@ -49,11 +33,11 @@ func (s *Session) Keep(path string, watch *Watch) *Kept {
 	return k
 }
 
-// Lost is closed when the znode may be gone though [Kept.Stop] was not called.
+// Lost is closed when the znode may be gone, unless [Kept.Stop] was called before.
 func (k *Kept) Lost() <-chan struct{} { return k.life.Done() }
 
-// OnLost has f called, in a goroutine of its own, when Lost is closed. stop keeps
-// it from being called and is false if that has happened already, or stop has.
+// OnLost calls f, in its own goroutine, when Lost is closed. stop prevents that. It returns
+// false if f was called already, or stop was.
 func (k *Kept) OnLost(f func()) (stop func() bool) { return context.AfterFunc(k.life, f) }
 
 // Err is nil before Lost is closed, and then the reason: [ErrNoNode], [ErrSilence] or the
@@ -97,7 +81,7 @@ func (k *Kept) watch(watch *Watch) {
 				k.over()
 				return
 			case err != nil:
-				return // the checks go on, which learn of a loss later
+				return // the checks go on, and find a loss later
 			}
 			watch = &fresh
 		}
@@ -111,18 +95,11 @@ func (k *Kept) watch(watch *Watch) {
 	}
 }
 
-// over tells the session's end from that of the looking after.
+// over is called when ctx has ended: the znode is lost if the session has ended.
 func (k *Kept) over() {
 	if err := k.session.Err(); err != nil {
 		k.isLost(err)
 	}
-}
-
-// keeper asks a quorum for all the znodes that a session keeps.
-type keeper struct {
-	mu      sync.Mutex
-	all     map[*Kept]struct{}
-	running bool
 }
 
 func (k *keeper) add(s *Session, kept *Kept) {
@@ -144,7 +121,7 @@ func (k *keeper) remove(kept *Kept) {
 	delete(k.all, kept)
 }
 
-// present is what is kept now. Where that is nothing the keeper stops running.
+// present is what is kept now. If that is nothing, the keeper stops.
 func (k *keeper) present() []*Kept {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -160,7 +137,7 @@ func (k *keeper) present() []*Kept {
 func (k *keeper) run(s *Session) {
 	next := Now().Add(s.Timeout() / checksInTimeout)
 	for {
-		// Not later than belief ends, which an earlier session may have left short.
+		// Not later than the lease ends, which may be soon.
 		wait, cancel := withInstant(s.life, min(next, s.AliveUntil()), nil)
 		<-wait.Done()
 		cancel()
@@ -177,8 +154,8 @@ func (k *keeper) run(s *Session) {
 	}
 }
 
-// check asks for znodes in one transaction, and loses those that are gone. It loses them
-// all when the session may be over before an answer comes.
+// check asks for znodes in one transaction. Those that are gone are lost. All are lost if
+// the lease ends before an answer comes.
 func (k *keeper) check(s *Session, all []*Kept) {
 	for len(all) > 0 {
 		ctx, cancel := withInstant(s.life, s.AliveUntil(), ErrSilence)
@@ -202,7 +179,19 @@ func (k *keeper) check(s *Session, all []*Kept) {
 			all[at].isLost(ErrNoNode)
 			all = append(all[:at:at], all[at+1:]...)
 		default:
-			return // whatever else the answer was, it came from a quorum
+			return // any other answer came from a quorum, too
 		}
+	}
+}
+
+// withInstant returns a context that ends at an instant, with the given cause. On Linux it
+// ends as soon as the machine wakes if it has slept past the instant. Elsewhere the timer
+// stops during sleep, and the caller has to look at the clock.
+func withInstant(ctx context.Context, at Instant, cause error) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	wake := wakeAt(at, func() { cancel(cause) })
+	return ctx, func() {
+		wake()
+		cancel(nil)
 	}
 }

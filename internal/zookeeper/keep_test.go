@@ -20,8 +20,8 @@ func (k *Kept) awaitLoss(t *testing.T, cause error) {
 	}
 }
 
-// A deletion is learned from the watch: no check is answered, and the session is believed
-// in for longer than the test waits.
+// The watch tells of a deletion: no check is answered, and the lease is longer than the
+// test.
 func TestKeepLearnsOfADeletion(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
@@ -101,7 +101,7 @@ func TestStoppedKeepIsNotLost(t *testing.T) {
 	}
 }
 
-// Without answers to writes there is no belief in the session.
+// Without answers to writes the lease ends.
 func TestKeepEndsWithSilence(t *testing.T) {
 	t.Parallel()
 	server := zktest.Own(t, zktest.Options{})
@@ -116,7 +116,7 @@ func TestKeepEndsWithSilence(t *testing.T) {
 	proxy.Refuse()
 	kept.awaitLoss(t, ErrSilence)
 	if Now() < s.AliveUntil() {
-		t.Error("it was lost before the belief in the session ended")
+		t.Error("it was lost before the lease ended")
 	}
 }
 

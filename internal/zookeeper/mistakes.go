@@ -5,15 +5,15 @@ import (
 	"errors"
 )
 
-// mistakes are what the servers have certainly said against our way to connect, before
-// there is a session. If all of them say the same, no further attempt can mend it.
+// mistakes are certain errors in our settings, of which the servers told before there is a
+// session. If all servers tell of the same one, every further attempt would fail.
 type mistakes struct {
 	servers   []string
 	addresses map[string]int // how many addresses a server's name has
 	said      map[string]verdict
 }
 
-// verdict is how often in a row a server has shown the same mistake.
+// verdict is how often in a row a server has told of the same mistake.
 type verdict struct {
 	mistake string
 	times   int
@@ -23,12 +23,12 @@ func newMistakes(servers []string) *mistakes {
 	return &mistakes{servers: servers, addresses: make(map[string]int), said: make(map[string]verdict)}
 }
 
-// resolved takes note of how many addresses a server has. Each of them can be another
-// machine, and each attempt begins with another one.
+// resolved takes note of how many addresses a server has. Each can be another machine, and
+// each attempt begins with another one.
 func (m *mistakes) resolved(server string, addresses int) { m.addresses[server] = addresses }
 
-// unanimous takes note of why a connection to server failed, and tells whether all
-// addresses of all servers agree on that.
+// unanimous takes note of why a connection to a server failed, and returns whether all
+// addresses of all servers told of the same mistake.
 func (m *mistakes) unanimous(server string, err error, config *TLS) bool {
 	now := mistake(err, config)
 	if now == "" {
@@ -49,8 +49,8 @@ func (m *mistakes) unanimous(server string, err error, config *TLS) bool {
 	return true
 }
 
-// mistake names what is wrong on our side, or with a server's certificate, if that does
-// not change by itself. It is empty where the next attempt may succeed.
+// mistake names what is wrong with our settings or a server's certificate. It is empty if
+// the next attempt may succeed.
 func mistake(err error, config *TLS) string {
 	var (
 		unknown  x509.UnknownAuthorityError

@@ -3,25 +3,12 @@ package zookeeper
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/go-zookeeper/zk"
-)
-
-// errNotZooKeeper is the cause when something else listens there.
-var errNotZooKeeper = errors.New("what answers there is not ZooKeeper")
-
-// Reasons why a connection ends.
-var (
-	errSilent = errors.New("the server stopped answering")
-	errHungUp = errors.New("the server closed the connection")
 )
 
 const (
@@ -29,15 +16,14 @@ const (
 	maxPacket    = 64 << 20
 )
 
-// packetConn hands whole packets to the client library, which are a length and as
-// many bytes. It learns the session from the first one, then authenticates before it
-// hands that one on. Where the connection breaks it puts packets behind the last one
-// that end all watches.
+// packetConn gives whole packets to the client library: a length and as many bytes. It
+// reads the session from the first packet, and authenticates before it passes that
+// packet on. When the connection breaks it adds packets that end all watches.
 //
-// The library would set its watches again on the next connection, and to do so
-// reads the zxid that the first answers there already change: a data race. It
-// would also miss a znode that was deleted and made again meanwhile. Whoever
-// watches must look again after a break anyway.
+// Without them the library sets its watches again on the next connection. It then reads
+// the last zxid while the first answers change it: a data race (go-zookeeper/zk pull
+// request 35, open). It also misses a znode that was deleted and created again meanwhile
+// (see also issue 83, open). A caller with a watch has to look again after a break anyway.
 type packetConn struct {
 	net.Conn
 	transport    *transport
@@ -67,12 +53,12 @@ func (c *packetConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Write never fails: a connection that does not take a packet is closed, and the
-// reader learns why. The library would answer a request twice that it could not
-// write, and hang on the second answer.
+// Write never fails: it closes a connection that does not take a packet, and Read
+// returns why. The library would answer a request that it could not write twice, and
+// hang at the second answer (go-zookeeper/zk pull request 163, open).
 func (c *packetConn) Write(p []byte) (int, error) {
 	_, timeout := c.transport.negotiated()
-	c.transport.belief.note(Now(), timeout)
+	c.transport.lease.note(Now(), timeout)
 	if c.greeted {
 		c.mu.Lock()
 		c.asked.sent(p)
@@ -89,7 +75,7 @@ func (c *packetConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// next returns the bytes of the next packet, or why there is none.
+// next returns the bytes of the next packet, or the error by which there is none.
 func (c *packetConn) next() ([]byte, error) {
 	if !c.greeted {
 		response, err := c.greet()
@@ -140,8 +126,8 @@ func (c *packetConn) greet() ([]byte, error) {
 	return response, nil
 }
 
-// exchange sends a packet and returns the next one that comes. It is for the time
-// before the library sends requests.
+// exchange sends a packet and returns the next one from the server. It is used before
+// the library sends requests.
 func (c *packetConn) exchange(packet []byte) ([]byte, error) {
 	if _, err := c.Conn.Write(append(withNumber(nil, len(packet)), packet...)); err != nil {
 		return nil, ended(err)
@@ -167,7 +153,7 @@ func (c *packetConn) fill(limit uint32) error {
 	return c.why(err)
 }
 
-// why is the reason why nothing more can be read: a write that failed comes first.
+// why returns the cause of a failed read: an earlier failed write, if there is one.
 func (c *packetConn) why(err error) error {
 	if err == nil {
 		return nil
@@ -178,17 +164,6 @@ func (c *packetConn) why(err error) error {
 		err = c.writeErr
 	}
 	return ended(err)
-}
-
-// ended says in words how a connection ended.
-func ended(err error) error {
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("%w: %w", errSilent, err)
-	case closed(err):
-		return fmt.Errorf("%w: %w", errHungUp, err)
-	}
-	return err
 }
 
 func (c *packetConn) Close() error {
@@ -211,92 +186,4 @@ func parseConnectResponse(packet []byte) (session int64, timeout time.Duration, 
 		return 0, 0, fmt.Errorf("%w: it grants a session timeout of %v", errNotZooKeeper, timeout)
 	}
 	return session, timeout, nil
-}
-
-// watches are the paths that may have a watch in the client library. The event that
-// ends the watches of a path can pass the request for the next one, so a path stays
-// while one is being asked for.
-type watches struct {
-	mu    sync.Mutex
-	paths map[string]*watched
-}
-
-type watched struct {
-	asking int  // requests without an answer yet
-	set    bool // by an earlier one
-}
-
-// begin is called before a watch is asked for.
-func (w *watches) begin(path string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.paths == nil {
-		w.paths = make(map[string]*watched)
-	}
-	if w.paths[path] == nil {
-		w.paths[path] = &watched{}
-	}
-	w.paths[path].asking++
-}
-
-// end is called once that is answered, with whether the watch was set. One whose
-// event came first is taken for set until another event or the connection's end,
-// which does no harm.
-func (w *watches) end(path string, set bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	watch := w.paths[path]
-	watch.asking--
-	watch.set = watch.set || set
-	w.forget(path)
-}
-
-// forget drops a path that nobody watches.
-func (w *watches) forget(path string) {
-	if watch := w.paths[path]; watch.asking == 0 && !watch.set {
-		delete(w.paths, path)
-	}
-}
-
-// see takes note of what the server tells (WatcherEvent in zookeeper.jute): an event
-// of a znode ends all watches of it.
-func (w *watches) see(packet []byte) {
-	const path0 = replyHeader + 12 // behind the event's kind and state and the path's length
-	if len(packet) < path0 || number(packet) != xidEvent {
-		return
-	}
-	path, event := packet[path0:], zk.EventType(number(packet[replyHeader:]))
-	if int(number(packet[path0-4:])) != len(path) || event == zk.EventNodeChildrenChanged {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if watch := w.paths[string(path)]; watch != nil {
-		watch.set = false
-		w.forget(string(path))
-	}
-}
-
-// lastEvents are the packets by which a server would end all watches: that the
-// watched znodes were deleted.
-func (w *watches) lastEvents() []byte {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var packets []byte
-	for path, watch := range w.paths {
-		event := withNumber(nil, xidEvent)
-		event = append(event, make([]byte, 12)...) // zxid and error
-		event = binary.BigEndian.AppendUint32(event, uint32(zk.EventNodeDeleted))
-		event = binary.BigEndian.AppendUint32(event, uint32(zk.StateSyncConnected))
-		event = append(withNumber(event, len(path)), path...)
-		packets = append(withNumber(packets, len(event)), event...)
-		watch.set = false
-		w.forget(path)
-	}
-	return packets
-}
-
-// withNumber appends a number of four bytes, such as a length.
-func withNumber(b []byte, n int) []byte {
-	return binary.BigEndian.AppendUint32(b, uint32(n)) //nolint:gosec // the wire format is a signed number
 }

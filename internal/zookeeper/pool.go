@@ -13,22 +13,22 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper/kerberos"
 )
 
-// Pool shares one session among all who connect alike. The zero value is ready
-// for use; its methods are safe for concurrent use.
+// Pool shares one session among callers with the same configuration. The zero value is
+// ready for use, and its methods are safe for concurrent use.
 type Pool struct {
-	// Log, if not nil, is told when a session connects, loses its connection, and
+	// Log, if not nil, gets a line when a session connects, loses its connection, or
 	// expires. It is set before the first use.
 	Log *slog.Logger
 
 	mu       sync.Mutex
 	closed   bool
 	sessions map[poolKey]*pooled
-	retired  []*pooled // still used by some
+	retired  []*pooled // that are still in use
 	tickets  map[Kerberos]*kerberos.Tickets
 	closing  sync.WaitGroup
 }
 
-// poolKey is all that makes one session different from another.
+// poolKey is the part of a configuration in which sessions differ.
 type poolKey struct {
 	servers                        string
 	sessionTimeout, connectTimeout time.Duration
@@ -68,9 +68,9 @@ type pooled struct {
 	err     error
 }
 
-// Session returns the living session for cfg, and opens one when there is none
-// yet or the last one was lost. Callers that come while it is being opened wait
-// for the same one. A failure is not kept: the next call tries again.
+// Session returns the session for cfg. It opens one if there is none, or the last one was
+// lost. Callers that come meanwhile wait for the same session. After a failure the next
+// call tries again.
 func (p *Pool) Session(ctx context.Context, cfg Config) (*Session, error) {
 	entry, err := p.entry(cfg) //nolint:contextcheck // others may wait for the same session
 	if err != nil {
@@ -117,8 +117,8 @@ func (p *Pool) entry(cfg Config) (*pooled, error) {
 	return fresh, nil
 }
 
-// ticketsOf are those of a Kerberos user, which outlive a session: the next one may begin while no KDC
-// answers.
+// ticketsOf are the tickets of a Kerberos user. They outlive a session, because the next
+// one may begin while no KDC answers.
 func (p *Pool) ticketsOf(user Kerberos) *kerberos.Tickets {
 	if p.tickets == nil {
 		p.tickets = make(map[Kerberos]*kerberos.Tickets)
@@ -129,7 +129,7 @@ func (p *Pool) ticketsOf(user Kerberos) *kerberos.Tickets {
 	return p.tickets[user]
 }
 
-// useless tells whether the session could not be opened, has ended or will.
+// useless returns whether the session could not be opened, has ended, or is to be closed.
 func (e *pooled) useless() bool {
 	select {
 	case <-e.opened:
@@ -139,7 +139,7 @@ func (e *pooled) useless() bool {
 	}
 }
 
-// living tells whether a session was opened that has not ended.
+// living returns whether the session was opened and has not ended.
 func (e *pooled) living() bool { return e.err == nil && e.session.Err() == nil }
 
 func (e *pooled) close() {

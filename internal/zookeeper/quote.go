@@ -17,18 +17,18 @@ const (
 	maxText = 8 << 10
 )
 
-// Quote is s for a message: in quotes, with escapes for what is no text or would garble
-// a terminal, and only its beginning where it is long.
+// Quote is s for a message: in quotes, with escapes for characters that cannot be printed,
+// and only its beginning if it is long.
 func Quote(s string) string {
 	beginning, rest := cut(s, maxQuoted)
 	return strconv.Quote(beginning) + rest
 }
 
-// longestPlain is how long a word without punctuation can be that is no key.
+// longestPlain is the length of the longest word without punctuation that is not a key.
 const longestPlain = 40
 
-// LooksSecret tells whether a value may be a key, in whatever form, that was given in
-// place of something else: it is not shown then.
+// LooksSecret returns whether a value may be a key that was given by mistake. Such a value
+// is not shown.
 func LooksSecret(s string) bool {
 	if strings.Contains(s, "BEGIN ") || strings.Contains(s, "PRIVATE KEY") {
 		return true
@@ -49,9 +49,9 @@ func isBase64(r rune) bool {
 	return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("+/=_-", r))
 }
 
-// Shown is a path or a name for a message: as it is, or in quotes and with escapes if it
-// has what would garble a terminal, as names that others chose can have. What is longer
-// than any path of ours lacks its middle.
+// Shown is a path or a name for a message: as it is, or like [Quote] if it has characters
+// that cannot be printed, as names of others can have. If it is longer than any path of
+// ours, its middle is left out.
 func Shown(s string) string {
 	if len(s) > maxShown {
 		beginning, rest := cut(s, maxShown-maxQuoted)
@@ -67,9 +67,9 @@ func Shown(s string) string {
 	return strconv.Quote(s)
 }
 
-// Clean is a message with escapes for all that would garble a terminal, and only its
-// beginning where nobody would read on. What servers and other clients say can be part
-// of a message, such as the names in a certificate.
+// Clean is a message with escapes for characters that cannot be printed, and only its
+// beginning if it is very long. Messages can have text of servers and other clients in
+// them, such as the names in a certificate.
 func Clean(text string) string {
 	beginning, rest := cut(strings.ToValidUTF8(text, string(utf8.RuneError)), maxText)
 	var b strings.Builder
@@ -83,7 +83,7 @@ func Clean(text string) string {
 	return b.String() + rest
 }
 
-// cut is the beginning of s, of at most n bytes, and "…" if that is not all.
+// cut returns the beginning of s, of at most n bytes, and "…" if that is not all.
 func cut(s string, n int) (beginning, rest string) {
 	if len(s) <= n {
 		return s, ""

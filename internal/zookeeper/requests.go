@@ -29,48 +29,48 @@ const anyVersion int32 = -1
 // Op is one operation of [Session.Multi].
 type Op struct{ request any }
 
-// Create makes a znode of the given kind; the result's Path is its name. The
-// session that sends it adds its ACL.
+// Create creates a znode of the given kind; the result's Path is its name. The session
+// adds its ACL.
 func Create(path string, data []byte, kind int32) Op {
 	return Op{&zk.CreateRequest{Path: path, Data: data, Flags: kind}}
 }
 
-// Delete removes a znode of whatever version.
+// Delete deletes a znode of any version.
 func Delete(path string) Op { return DeleteUnchanged(path, anyVersion) }
 
-// DeleteUnchanged removes a znode whose data have the given version.
+// DeleteUnchanged deletes a znode whose data have the given version.
 func DeleteUnchanged(path string, version int32) Op {
 	return Op{&zk.DeleteRequest{Path: path, Version: version}}
 }
 
-// Set replaces the data of a znode that has the given version; the result's
-// Stat is the znode's own after the whole transaction.
+// Set replaces the data of a znode that has the given version; the result's Stat is the
+// znode's after the transaction.
 func Set(path string, data []byte, version int32) Op {
 	return Op{&zk.SetDataRequest{Path: path, Data: data, Version: version}}
 }
 
-// Check changes nothing and is refused with [ErrNoNode] where there is no such znode. It
-// takes a quorum like every write.
+// Check changes nothing, and is refused with [ErrNoNode] if there is no such znode. Like
+// every write it needs a quorum.
 func Check(path string) Op { return Op{&zk.CheckVersionRequest{Path: path, Version: anyVersion}} }
 
-// Result is what one operation of [Session.Multi] gave.
+// Result is the result of one operation of [Session.Multi].
 type Result struct {
 	Path string // of a created znode
 	Stat *Stat  // of a Set
-	Err  error  // this operation's refusal, if it is the one that failed
+	Err  error  // the refusal of this operation; nil if another one failed
 }
 
-// Create makes a znode and returns its path, which for a sequential one has the
-// server's number at its end. After an error that is not [Answered] it may exist.
+// Create creates a znode and returns its path. The path of a sequential znode ends in the
+// server's number. After an error that is not [Answered] the znode may exist.
 func (s *Session) Create(ctx context.Context, path string, data []byte, kind int32) (string, error) {
 	return once(ctx, s, write, "create", path, func() (string, error) {
 		return s.conn.Create(path, data, kind, s.acl)
 	})
 }
 
-// CreateShared makes a persistent znode below which everyone may create and delete,
-// because other users' locks stand there, too. With [Config.Creator] nobody else may
-// change the znode itself.
+// CreateShared creates a persistent znode below which everyone may create and delete,
+// because there are locks of other users, too. With [Config.Creator] nobody else may change
+// the znode itself.
 func (s *Session) CreateShared(ctx context.Context, path string) error {
 	acl := openACL
 	if s.creator {
@@ -82,14 +82,14 @@ func (s *Session) CreateShared(ctx context.Context, path string) error {
 	return err
 }
 
-// Delete removes a znode of whatever version. Where it had to be sent again,
-// [ErrNoNode] can mean that it was carried out the first time.
+// Delete deletes a znode of any version. If the request was sent twice, [ErrNoNode] can
+// mean that it was carried out the first time.
 func (s *Session) Delete(ctx context.Context, path string) error {
 	return s.DeleteUnchanged(ctx, path, anyVersion)
 }
 
-// DeleteUnchanged removes a znode whose data have the given version; [ErrBadVersion]
-// if they have another. [ErrNoNode] is as with Delete.
+// DeleteUnchanged deletes a znode whose data have the given version; [ErrBadVersion] if
+// they have another. [ErrNoNode] is as with Delete.
 func (s *Session) DeleteUnchanged(ctx context.Context, path string, version int32) error {
 	_, err := repeated(ctx, s, write, "delete", path, func() (struct{}, error) {
 		return struct{}{}, s.conn.Delete(path, version)
@@ -97,7 +97,7 @@ func (s *Session) DeleteUnchanged(ctx context.Context, path string, version int3
 	return err
 }
 
-// Listing is a znode's children, in no order, and its own Stat.
+// Listing is the children of a znode, in no order, and its own Stat.
 type Listing struct {
 	Names []string
 	Stat  *Stat
@@ -119,7 +119,7 @@ type Node struct {
 	Unreadable bool
 }
 
-// Get reads a znode, or only its Stat where this user may not read its data.
+// Get reads a znode, or only its Stat if this user may not read its data.
 func (s *Session) Get(ctx context.Context, path string) (Node, error) {
 	node, err := repeated(ctx, s, read, "get", path, func() (Node, error) {
 		data, stat, err := s.conn.Get(path)
@@ -133,7 +133,7 @@ func (s *Session) Get(ctx context.Context, path string) (Node, error) {
 	return node, err
 }
 
-// Stat looks a znode up; [ErrNoNode] if there is none.
+// Stat returns the Stat of a znode; [ErrNoNode] if there is no such znode.
 func (s *Session) Stat(ctx context.Context, path string) (*Stat, error) {
 	return repeated(ctx, s, read, "stat", path, func() (*Stat, error) {
 		ok, stat, err := s.conn.Exists(path)
@@ -144,23 +144,23 @@ func (s *Session) Stat(ctx context.Context, path string) (*Stat, error) {
 	})
 }
 
-// Set replaces the data of a znode that has the given version; [ErrBadVersion]
-// if it has another. After an error that is not [Answered] it may be done.
+// Set replaces the data of a znode that has the given version; [ErrBadVersion] if it has
+// another. After an error that is not [Answered] the data may be replaced.
 func (s *Session) Set(ctx context.Context, path string, data []byte, version int32) error {
 	_, err := once(ctx, s, write, "set", path, func() (*Stat, error) { return s.conn.Set(path, data, version) })
 	return err
 }
 
-// Overwrite replaces the data of a znode, whatever its version; [ErrNoNode] if there is
-// none.
+// Overwrite replaces the data of a znode of any version; [ErrNoNode] if there is no such
+// znode.
 func (s *Session) Overwrite(ctx context.Context, path string, data []byte) error {
 	_, err := repeated(ctx, s, write, "set", path, func() (*Stat, error) { return s.conn.Set(path, data, anyVersion) })
 	return err
 }
 
-// Barrier waits until a quorum has answered a write that changes nothing. Reads after it
-// see all that was committed before it, whatever server answers them. A sync is not
-// enough: a leader that was deposed answers it before it has noticed.
+// Barrier waits until a quorum has answered a write that changes nothing. Later reads see
+// all that was committed before, from every server. A sync is not enough: a server that was
+// the leader, and does not know that another one is, answers it.
 func (s *Session) Barrier(ctx context.Context) error {
 	err := s.Check(ctx, "/")
 	if Answered(err) { // also by a refusal
@@ -169,14 +169,14 @@ func (s *Session) Barrier(ctx context.Context) error {
 	return err
 }
 
-// Check asks a quorum whether znodes are there, all in one transaction; [ErrNoNode] if
-// one of them is not.
+// Check asks a quorum, in one transaction, whether znodes exist; [ErrNoNode] if one of them
+// does not.
 func (s *Session) Check(ctx context.Context, paths ...string) error {
 	_, err := s.check(ctx, paths)
 	return err
 }
 
-// check is Check that tells which of the paths the error is about; -1 if none.
+// check is Check, and returns the index of the path that the error is about, or -1.
 func (s *Session) check(ctx context.Context, paths []string) (at int, err error) {
 	ops := make([]Op, len(paths))
 	for i, path := range paths {
@@ -186,10 +186,9 @@ func (s *Session) check(ctx context.Context, paths []string) (at int, err error)
 	return slices.IndexFunc(results, func(r Result) bool { return r.Err != nil }), err
 }
 
-// Multi carries out all operations or none (the multi transaction of the
-// ZooKeeper API). The results stand in the operations' order; on a refusal the
-// error is that of the operation at fault. After an error that is not [Answered] the
-// transaction may have been carried out.
+// Multi carries out all operations or none (a multi transaction of ZooKeeper). The results
+// are in the order of the operations. If the server refuses one of them, the error is its
+// refusal. After an error that is not [Answered] the transaction may have been carried out.
 func (s *Session) Multi(ctx context.Context, ops ...Op) ([]Result, error) {
 	return once(ctx, s, write, "multi", opPath(ops), func() ([]Result, error) { return s.multi(ops) })
 }

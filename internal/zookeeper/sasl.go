@@ -11,10 +11,6 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper/sasl"
 )
 
-// identify prepares the authentication with a server, before a connection to it is made: a KDC may be
-// slow, and a server does not wait long for a client that has connected.
-type identify func(ctx context.Context, server string) (authenticator, error)
-
 // identifying is how a client of this configuration says who it is. tickets are those of its Kerberos
 // user, nil for another.
 func identifying(cfg Config, tickets *kerberos.Tickets) identify {
@@ -58,11 +54,6 @@ func (r *refusals) judge(server string, final bool, err error) error {
 	}
 	return err
 }
-
-// transient is an error that the next attempt may not meet.
-type transient struct{ error }
-
-func (t transient) Unwrap() error { return t.error }
 
 // byTicket has the KDC say who we are.
 func byTicket(ctx context.Context, tickets *kerberos.Tickets, server string, against *refusals) (authenticator, error) {
@@ -114,16 +105,6 @@ const (
 	adviceNoSASL = "The server has no JAAS configuration for SASL (java.security.auth.login.config, section Server), so it cannot prove who it is. Set one there, or leave out the %s block."
 	adviceFalse  = "What answers there has not the key of ZooKeeper's server, or does not know the password. Check the connect string."
 )
-
-// refusedError is a failed authentication with what to do about it.
-type refusedError struct {
-	err    error
-	advice string
-}
-
-func (e *refusedError) Error() string  { return e.err.Error() }
-func (e *refusedError) Unwrap() error  { return e.err }
-func (e *refusedError) Remedy() string { return e.advice }
 
 // refused says what to do about a failed authentication. One whose connection broke is tried again.
 func refused(err error, advice string) error {

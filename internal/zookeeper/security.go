@@ -8,10 +8,10 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// Secret is text that no formatting shows, not even of a struct that has it in an
-// unexported field, where fmt prints what it finds instead of asking. It goes to
-// the server, and by gob over the pipe to the holder, and nowhere else. Secrets
-// with the same text are equal; the zero value is the empty text.
+// Secret is text that fmt does not show, not even in an unexported field of a struct,
+// where fmt calls no method. It goes to the server, and by gob over the socket to the
+// holder process, and nowhere else. Secrets with the same text are equal; the zero value
+// is the empty text.
 type Secret struct{ handle unique.Handle[string] } // a pointer, to fmt
 
 const hidden = "(secret)"
@@ -34,7 +34,7 @@ func (s Secret) reveal() string {
 // Format hides the text from all verbs of fmt.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
 
-// MarshalText hides the text from encodings that are for people to read.
+// MarshalText hides the text from encodings for people, such as JSON.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // GobEncode gives the text.
@@ -55,8 +55,8 @@ type Digest struct {
 // ACLs of what a session creates.
 var (
 	openACL = zk.WorldACL(zk.PermAll)
-	// creatorACL lets whoever created a znode do all, and everyone read.
+	// creatorACL lets the creator of a znode do all, and everyone read.
 	creatorACL = append(zk.AuthACL(zk.PermAll), zk.WorldACL(zk.PermRead)...)
-	// sharedACL lets everyone read, and have children of their own.
+	// sharedACL is creatorACL, but lets everyone create and delete children.
 	sharedACL = append(zk.AuthACL(zk.PermAll), zk.WorldACL(zk.PermRead|zk.PermCreate|zk.PermDelete)...)
 )

@@ -5,37 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-zookeeper/zk"
-
-	"github.com/clocker/terraform-provider-clocker/internal/zookeeper/kerberos"
 )
-
-// Config says where to connect and how long to wait.
-type Config struct {
-	// Servers is the ensemble: the servers of a [ConnectString]. Paths given to
-	// a session are absolute; a chroot is the caller's to put in front.
-	Servers []string
-	// SessionTimeout is how long the server keeps the session without hearing
-	// of it. The server may grant another: see [Session.Timeout].
-	SessionTimeout time.Duration
-	// ConnectTimeout bounds [Open], over all servers.
-	ConnectTimeout time.Duration
-	// Auth, SASL and Kerberos are who we are, of which one is set at most.
-	Auth     Digest
-	SASL     SASLUser
-	Kerberos *Kerberos
-	// TLS encrypts the connections; nil does not.
-	TLS *TLS
-	// Creator makes what the session creates ours alone to change, for everyone to
-	// read. It takes one of them, or a certificate that the servers take for a user.
-	Creator bool
-
-	tickets *kerberos.Tickets // of Kerberos, if there are some already
-}
 
 // Session is one ZooKeeper session. It survives broken connections and ends
 // when the server expires it or it is closed; it never becomes another session.
@@ -46,13 +22,13 @@ type Session struct {
 	creator   bool
 	transport *transport
 	log       *slog.Logger
-	events    <-chan zk.Event // of which none is waited for but the end: the library's loops are gone then
-	life      context.Context // ends when the session is lost, by the reason
+	events    <-chan zk.Event // closed when the library's goroutines have ended
+	life      context.Context // ends when the session is lost; the cause says why
 	lose      context.CancelCauseFunc
 	closeOnce sync.Once
 	said      atomic.Bool // the log says that there is a connection
 
-	unknown atomic.Int32 // answers in a row that say nothing
+	unknown atomic.Int32 // answers in a row that do not say whether a request was carried out
 	kept    keeper
 
 	mu      sync.Mutex
@@ -63,44 +39,25 @@ type Session struct {
 	retired chan struct{} // closed by Retire
 }
 
-// Open waits for a session with any of the servers, at most
-// cfg.ConnectTimeout. It returns a [*ConnectError] when there is none, and the
-// context's error when ctx ends first.
-func Open(ctx context.Context, cfg Config) (*Session, error) {
-	return openLogged(ctx, cfg, nil)
+// Kept is an ephemeral znode of a session that the session looks after.
+type Kept struct {
+	path    string
+	session *Session
+	life    context.Context // ends when the znode is lost; the cause says why
+	lose    context.CancelCauseFunc
+	ctx     context.Context // of the watch
+	end     context.CancelFunc
+	done    sync.Once // by Stop or by the loss, whichever comes first
 }
 
-func openLogged(ctx context.Context, cfg Config, log *slog.Logger) (*Session, error) {
-	bounded, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
-	defer cancel()
-	bounded, refuse := context.WithCancelCause(bounded)
-	defer refuse(nil)
-	if cfg.Kerberos != nil && cfg.tickets == nil {
-		cfg.tickets = cfg.Kerberos.tickets()
-	}
-	s, err := start(cfg, log, refuse)
-	if err != nil {
-		return nil, &ConnectError{Servers: cfg.Servers, Cause: err}
-	}
-	if err := s.Ready(bounded); err != nil {
-		cause := s.transport.cause()
-		_ = s.Close()
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("zookeeper: connect: %w", context.Cause(ctx))
-		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			if cause != nil {
-				err = cause
-			}
-			err = fmt.Errorf("after %v: %w", cfg.ConnectTimeout, err)
-		}
-		return nil, &ConnectError{Servers: cfg.Servers, Cause: err, Hint: hint(err, cfg.TLS)}
-	}
-	s.gatherTickets(cfg) //nolint:contextcheck // it outlives the opening
-	return s, nil
+// keeper asks a quorum for all the znodes that a session keeps.
+type keeper struct {
+	mu      sync.Mutex
+	all     map[*Kept]struct{}
+	running bool
 }
 
-// start begins to connect. refused is told of an error that no further attempt can mend.
+// start begins to connect. refused is called with an error that every attempt would meet.
 func start(cfg Config, log *slog.Logger, refused func(error)) (*Session, error) {
 	t := newTransport(attemptTime(cfg), cfg.Servers...)
 	t.tls, t.identify = cfg.TLS, identifying(cfg, cfg.tickets)
@@ -120,8 +77,8 @@ func start(cfg Config, log *slog.Logger, refused func(error)) (*Session, error) 
 	if cfg.Creator {
 		s.acl, s.creator = creatorACL, true
 	}
-	// The callback runs on the library's own goroutine before it acts on the
-	// event, which may be before Connect has returned.
+	// The library calls onEvent before it acts on the event itself, maybe before
+	// Connect has returned.
 	conn, events, err := zk.Connect(cfg.Servers, cfg.SessionTimeout,
 		zk.WithDialer(t.dial), zk.WithHostProvider(&servers{}), zk.WithLogger(t), zk.WithLogInfo(false),
 		zk.WithMaxBufferSize(maxPacket), zk.WithEventCallback(s.onEvent))
@@ -150,34 +107,34 @@ func (s *Session) onEvent(ev zk.Event) {
 	}
 }
 
-// onProof says once for each connection that there is one. Of connections that break
-// before they are of use, only the first is told.
+// onProof logs each connection. Of several that break before the server answers a request,
+// it logs the first only.
 func (s *Session) onProof(server string) {
 	if !s.said.Swap(true) {
 		s.note(slog.LevelInfo, "connected to ZooKeeper", "server", server)
 	}
 }
 
-// onFailure says why a reconnect failed: at the first attempt, the second, the fourth
-// and so on.
+// onFailure logs why a reconnect failed: at the first attempt, the second, the fourth and
+// so on.
 func (s *Session) onFailure(attempts int, cause error) {
 	if s.ID() != 0 && attempts&(attempts-1) == 0 {
 		s.note(slog.LevelWarn, "reconnect failed", "attempts", attempts, "cause", cause)
 	}
 }
 
-// Cause is why the connection broke, or why the latest attempt to connect again
-// failed. It is nil while there is a connection.
+// Cause is why the connection broke, or why the latest attempt to connect failed. It is
+// nil while there is a connection.
 func (s *Session) Cause() error { return s.transport.reason() }
 
-// note writes to the log of a session that has not been closed.
+// note writes to the log, unless the session was closed.
 func (s *Session) note(level slog.Level, message string, fields ...any) {
 	if !errors.Is(s.Err(), ErrClosed) {
 		s.log.Log(s.life, level, message, append(fields, "session", fmt.Sprintf("%#x", s.ID()))...)
 	}
 }
 
-// howExpired tells a session that has timed out from one that the servers would have kept.
+// howExpired is the cause of the end of a session: its lease says whether it has timed out.
 func (s *Session) howExpired() error {
 	if Now() < s.AliveUntil() {
 		return errClosedByOther
@@ -185,8 +142,8 @@ func (s *Session) howExpired() error {
 	return ErrSessionExpired
 }
 
-// expire ends the session, which is over at the server, and keeps the library from
-// opening another one behind our back.
+// expire ends the session, which has ended at the server, and keeps the library from
+// opening another one.
 func (s *Session) expire(cause error) {
 	news := s.Err() == nil
 	s.transport.stop()
@@ -196,9 +153,9 @@ func (s *Session) expire(cause error) {
 	}
 }
 
-// setReady tells whether that is a change. A connection that does not come back in time
-// ends the session: a server whose data were lost, or replaced by older ones, refuses a
-// client that has seen newer ones before it says anything about the client's session.
+// setReady returns whether ready is new. If the connection does not come back in time, the
+// session ends: a server whose data were lost, or replaced by older data, refuses a client
+// that has seen newer data, without saying that the client's session is gone.
 func (s *Session) setReady(ready bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -216,7 +173,7 @@ func (s *Session) setReady(ready bool) bool {
 	return true
 }
 
-// giveUp ends a session that has had no connection for so long.
+// giveUp ends the session if it has no connection.
 func (s *Session) giveUp(after time.Duration) {
 	s.mu.Lock()
 	ready := s.ready
@@ -229,13 +186,13 @@ func (s *Session) giveUp(after time.Duration) {
 		err = fmt.Errorf("%w (%w)", err, cause)
 	}
 	s.expire(err)
-	s.transport.hangUp() // a connection that is just being made
+	s.transport.hangUp() // of a connection that is just being made
 }
 
 // Lost is closed when the session has ended; [Session.Err] tells why.
 func (s *Session) Lost() <-chan struct{} { return s.life.Done() }
 
-// Err is nil while the session lives, [ErrSessionExpired] or [ErrClosed] after.
+// Err is nil while the session lives, and then [ErrSessionExpired] or [ErrClosed].
 func (s *Session) Err() error { return context.Cause(s.life) }
 
 // ID is the session's id at the server: the ephemeralOwner of its znodes.
@@ -250,16 +207,14 @@ func (s *Session) Timeout() time.Duration {
 	return timeout
 }
 
-// Creator tells whether what the session creates is its user's alone to change.
+// Creator returns [Config.Creator].
 func (s *Session) Creator() bool { return s.creator }
 
-// AliveUntil is the instant until which the ensemble surely keeps the session, by the
-// last write that it has answered. It assumes that the servers' minSessionTimeout is
-// not less than two ticks, which is its default.
-func (s *Session) AliveUntil() Instant { return s.transport.belief.aliveUntil() }
+// AliveUntil is the end of the lease: until then the ensemble surely keeps the session. It
+// assumes that the servers' minSessionTimeout is not less than two ticks, its default.
+func (s *Session) AliveUntil() Instant { return s.transport.lease.aliveUntil() }
 
-// Alive is nil while the ensemble surely keeps the session, and else [ErrSilence] or the
-// session's end.
+// Alive is nil until the end of the lease, and then [ErrSilence] or the session's end.
 func (s *Session) Alive() error {
 	if err := s.Err(); err != nil {
 		return err
@@ -270,17 +225,16 @@ func (s *Session) Alive() error {
 	return nil
 }
 
-// Changed returns a channel that is closed at the next loss or return of the
-// connection. Whoever waits for a watch must look again then: an event that came
-// while the connection was down is lost.
+// Changed returns a channel that is closed when the connection is lost or comes back. A
+// caller that waits for a watch must look again then, because events are lost.
 func (s *Session) Changed() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.changed
 }
 
-// Ready waits until the session is connected. It returns the session's end or
-// the context's cause otherwise.
+// Ready waits until the session is connected. Otherwise it returns the session's end or
+// the context's cause.
 func (s *Session) Ready(ctx context.Context) error {
 	for {
 		s.mu.Lock()
@@ -302,4 +256,25 @@ func (s *Session) Ready(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// gatherTickets gets the tickets for all servers, so that the session can move to each of them
+// while no KDC answers.
+func (s *Session) gatherTickets(cfg Config) {
+	if cfg.tickets == nil {
+		return
+	}
+	s.transport.background.Go(func() {
+		for _, server := range cfg.Servers {
+			ctx, cancel := context.WithTimeout(s.transport.ctx, cfg.ConnectTimeout)
+			host, _, err := net.SplitHostPort(server)
+			if err == nil {
+				_, _, err = cfg.tickets.Get(ctx, host)
+			}
+			cancel()
+			if err != nil {
+				s.note(slog.LevelWarn, "no Kerberos ticket for a server yet", "server", server, "cause", err)
+			}
+		}
+	})
 }

@@ -17,7 +17,7 @@ import (
 // given as a PEM text or as the absolute path of a PEM file, or not at all. Files are
 // read again at each connection, so that a renewed certificate is used.
 type TLS struct {
-	CA, CAFile         string // who signs the servers' certificates; the system's CAs if neither is set
+	CA, CAFile         string // the CAs of the servers' certificates; the system's CAs if neither is set
 	Cert, CertFile     string // our certificate, for mutual TLS
 	Key                Secret // and its key
 	KeyFile            string
@@ -25,7 +25,7 @@ type TLS struct {
 	InsecureSkipVerify bool
 }
 
-// HasCertificate tells whether the client shows a certificate of its own.
+// HasCertificate returns whether the client has a certificate.
 func (t TLS) HasCertificate() bool { return t.Cert != "" || t.CertFile != "" }
 
 // TLSError says which part of a [TLS] is unusable: "ca", "cert" or "key".
@@ -89,7 +89,7 @@ func (t TLS) Config() (*tls.Config, error) {
 	return config, nil
 }
 
-// validate says why t cannot be what a provider has made.
+// validate returns why t cannot come from a provider, or nil.
 func (t TLS) validate() error {
 	for _, part := range []struct{ text, file string }{{t.CA, t.CAFile}, {t.Cert, t.CertFile}, {t.Key.reveal(), t.KeyFile}} {
 		switch {
@@ -124,7 +124,7 @@ func leaf(text string) (*x509.Certificate, error) {
 	return nil, errNoCertificate
 }
 
-// What a part holds: the type of its PEM blocks, or the end of it.
+// The types of PEM blocks, or the end of the type.
 const (
 	certificates = "CERTIFICATE"
 	privateKeys  = "PRIVATE KEY"
@@ -137,8 +137,8 @@ var (
 	errOneLine       = errors.New(`it has the two characters \n where its lines should end: turn them into line breaks, in Terraform with replace(..., "\\n", "\n")`)
 )
 
-// readPart returns the PEM text of a part, which is given as such or in a file, and
-// holds what is wanted.
+// readPart returns the PEM text of a part, which is given as a text or as a file. wanted is
+// the type of its blocks.
 func readPart(part, text, file, wanted string) (string, error) {
 	var err error
 	if file != "" {
@@ -160,7 +160,7 @@ func readPart(part, text, file, wanted string) (string, error) {
 	return text, nil
 }
 
-// holds says why a text does not hold what is wanted.
+// holds returns why a text has no block of the type wanted, or nil.
 func holds(text, wanted string) error {
 	if strings.Contains(text, `\n`) {
 		return errOneLine
@@ -204,7 +204,7 @@ func ReadPEM(path string) (string, error) {
 	return string(content), err
 }
 
-// readAtMost reads a file of at most so many bytes; a device may have no end.
+// readAtMost reads a file that must not be longer than limit: a device may have no end.
 func readAtMost(path string, limit int64) ([]byte, error) {
 	file, err := os.Open(path) //nolint:gosec // the user names the file
 	if err != nil {

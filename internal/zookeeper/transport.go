@@ -15,10 +15,13 @@ import (
 )
 
 // transport makes the connections of one session. It gives what the client library
-// lacks: an end to a handshake that hangs (the library waits ten times the receive
-// timeout), authentication on each connection, the negotiated timeout, the cause
-// of a failure, no second session under the same handle, and connections that are
-// really closed.
+// lacks, in go-zookeeper/zk v1.0.4:
+//   - an end to a handshake that hangs: the library waits ten times the receive timeout
+//     (see issue 79, open);
+//   - no second session: the library opens one when the first has expired (issue 159, open),
+//     and does not close the connection of the first (loop in conn.go);
+//   - authentication on each connection: see authenticator;
+//   - the negotiated timeout, and the cause of a failure.
 type transport struct {
 	attempt    time.Duration // for the whole of one attempt to connect
 	tls        *TLS          // nil for plain text
@@ -26,7 +29,7 @@ type transport struct {
 	told       told
 	sleep      func(context.Context, time.Duration)
 	watches    watches
-	belief     belief
+	lease      lease
 	ctx        context.Context
 	stop       context.CancelFunc // refuses every further connection
 	background sync.WaitGroup     // what goes on beside the connection
@@ -47,7 +50,7 @@ type transport struct {
 	breaks   int            // connections that broke since one was last of use
 }
 
-// told is who is told what happens. The functions must not block.
+// told are functions that are called when something happens. They must not block.
 type told struct {
 	refused func(error)                 // no further attempt can mend this
 	failed  func(attempts int, _ error) // an attempt failed
@@ -59,25 +62,11 @@ func newTransport(attempt time.Duration, servers ...string) *transport {
 	return &transport{
 		attempt: attempt, ctx: ctx, stop: stop, sleep: sleep, turns: make(map[string]int), mistakes: newMistakes(servers),
 		told:     told{refused: func(error) {}, failed: func(int, error) {}, useful: func(string) {}},
-		identify: identifying(Config{}, nil),
+		identify: func(context.Context, string) (authenticator, error) { return nil, nil }, //nolint:nilnil // we are nobody
 	}
 }
 
-// attemptTime is how long one attempt to connect may take: short enough that each server
-// gets one within the time to connect, and that one name gets several, since it may
-// lead to many servers.
-func attemptTime(cfg Config) time.Duration {
-	const several = 3
-	attempts := len(cfg.Servers)
-	if attempts <= 1 {
-		attempts = several
-	}
-	share := min(cfg.ConnectTimeout, cfg.SessionTimeout) / time.Duration(attempts)
-	return max(share, min(time.Second, cfg.ConnectTimeout/several))
-}
-
-// open registers conn as the present connection; the library forgets to close
-// the one before when its session has expired.
+// open makes conn the present connection, and closes the one before.
 func (t *transport) open(conn net.Conn) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -107,7 +96,7 @@ func (t *transport) begin(server string) {
 	t.server = server
 }
 
-// turn counts the attempts to connect to a server, which has so many addresses now.
+// turn counts the attempts to connect to a server. addresses is how many it has now.
 func (t *transport) turn(server string, addresses int) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -117,14 +106,14 @@ func (t *transport) turn(server string, addresses int) int {
 	return turn
 }
 
-// reach says what the attempt is at.
+// reach notes which stage the attempt has reached.
 func (t *transport) reach(stage error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stage = fmt.Errorf("%s: %w", t.server, stage)
 }
 
-// fail keeps why an attempt failed. A connection that we closed is no cause.
+// fail notes why an attempt failed. A connection that we closed is not a failure.
 func (t *transport) fail(err error) {
 	t.mu.Lock()
 	if t.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
@@ -149,9 +138,9 @@ func (t *transport) fail(err error) {
 	t.told.failed(failures, err)
 }
 
-// tlsConfig is nil for plain text. It reads the files that the TLS settings name. A file that is missing, half
-// written, or does not fit to the others may be all right in a moment: until then the
-// connections are made with the files as they were before.
+// tlsConfig reads the files that the TLS settings name; nil for plain text. A file that
+// is missing, half written, or does not match the others may be right in a moment: until
+// then connections are made with the files as they were before.
 func (t *transport) tlsConfig() (*tls.Config, error) {
 	if t.tls == nil {
 		return nil, nil //nolint:nilnil // plain text needs none
@@ -169,7 +158,7 @@ func (t *transport) tlsConfig() (*tls.Config, error) {
 	return t.lastTLS.Clone(), nil
 }
 
-// permanent tells whether the next attempt would fail by the same error.
+// permanent returns whether the next attempt would fail by the same error.
 func permanent(err error) bool {
 	var (
 		part    *TLSError
@@ -194,7 +183,7 @@ func (t *transport) greet(session int64, timeout time.Duration) {
 	defer t.mu.Unlock()
 	if t.session == 0 {
 		// A quorum has agreed to the session's creation.
-		t.belief.answered(t.belief.basis(Now(), timeout), timeout)
+		t.lease.answered(t.lease.basis(Now(), timeout), timeout)
 	}
 	t.session, t.timeout = session, timeout
 	t.lastErr = nil
@@ -219,7 +208,7 @@ func (t *transport) broke(err error) {
 	}
 }
 
-// flapping tells whether connections break before they are of use.
+// flapping returns whether connections break before the server answers a request.
 func (t *transport) flapping() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -227,8 +216,8 @@ func (t *transport) flapping() bool {
 }
 
 // pause is how long to wait before the next attempt: not at all after a connection
-// that was of use, then longer and longer, but never so long that the session
-// could end meanwhile.
+// that was useful, then longer and longer, but never so long that the session could
+// end meanwhile.
 func (t *transport) pause() time.Duration {
 	const first, doublings = 20 * time.Millisecond, 10
 	t.mu.Lock()
@@ -249,17 +238,17 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// reason is why the connection broke or the latest attempt to connect failed; nil
-// while there is a connection.
+// reason is why the connection broke, or why the latest attempt to connect failed. It is
+// nil while there is a connection.
 func (t *transport) reason() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.lastErr
 }
 
-// cause is [transport.reason], or else what the first attempt is still at: the caller
-// may give up before it ends. An attempt that was only too slow says less than one before
-// it that failed.
+// cause is [transport.reason], or else the stage of the first attempt, because the caller
+// may give up before that attempt ends. If the latest attempt was only too slow, an earlier
+// failure says more.
 func (t *transport) cause() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -267,7 +256,7 @@ func (t *transport) cause() error {
 	case t.lastErr == nil:
 		return t.stage
 	case t.clear != nil && late(t.lastErr):
-		return fmt.Errorf("%w; an attempt before that failed by: %w", t.lastErr, t.clear)
+		return fmt.Errorf("%w; an attempt before that failed: %w", t.lastErr, t.clear)
 	default:
 		return t.lastErr
 	}
@@ -279,12 +268,12 @@ func (t *transport) negotiated() (session int64, timeout time.Duration) {
 	return t.session, t.timeout
 }
 
-// Printf takes the library's log, and drops it: packetConn notes all that goes wrong
-// with a connection, and why.
+// Printf drops the library's log: packetConn notes all failures of a connection.
 func (*transport) Printf(string, ...any) {}
 
-// servers is the library's host provider over names that are resolved again at
-// every dial, so that an address that changed is found.
+// servers gives the names of the servers to the client library. dial resolves them each
+// time, so that a changed address is found. The library's DNSHostProvider resolves names
+// once (go-zookeeper/zk pull request 156, open).
 type servers struct {
 	mu     sync.Mutex
 	list   []string
@@ -303,8 +292,8 @@ func (s *servers) Init(list []string) error {
 // Len is the number of servers.
 func (s *servers) Len() int { return len(s.list) }
 
-// Next says which server to try; the library rests for a second when
-// retryStart says that all have been tried in vain.
+// Next returns the server to try. retryStart says that all have failed: the library
+// waits for a second then.
 func (s *servers) Next() (server string, retryStart bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

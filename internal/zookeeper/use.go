@@ -2,7 +2,7 @@ package zookeeper
 
 import "sync"
 
-// Use counts a user of the session in, until done is called: see [Session.Retire].
+// Use counts a user of the session until done is called: see [Session.Retire].
 func (s *Session) Use() (done func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -18,9 +18,8 @@ func (s *Session) Use() (done func()) {
 	})
 }
 
-// Retire has the session closed once nobody uses it any more, because it has a znode
-// that cannot be deleted and goes only with the session. A [Pool] gives it to nobody from
-// then on.
+// Retire closes the session when nobody uses it any more, because it has a znode that
+// cannot be deleted, and ends only with the session. A [Pool] does not return it again.
 func (s *Session) Retire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -29,7 +28,7 @@ func (s *Session) Retire() {
 	}
 }
 
-// Retired is closed when [Session.Retire] was called. Whoever can do with another session
+// Retired is closed when [Session.Retire] was called. A user that can use another session
 // should leave this one then.
 func (s *Session) Retired() <-chan struct{} { return s.retired }
 

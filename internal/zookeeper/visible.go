@@ -7,15 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// invisible are characters that nobody sees, or that change how others are shown: of zero
-// width, marks of direction, the byte order mark, and what has no glyph.
+// invisible are characters that nobody sees, or that change how others are shown: those of
+// zero width, marks of direction, the byte order mark, and others without a glyph.
 var invisible = []*unicode.RangeTable{
 	unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
 }
 
-// ValidateVisible says which character of a name or a path keeps people from telling it
-// from others; nil if there is none. Those are what is not seen, and white space: any but
-// an ordinary space, and that where a name begins or ends. ZooKeeper allows them.
+// ValidateVisible returns which character makes a name or a path look like another one, or
+// nil. Such are invisible characters, white space other than a space, and a space at the
+// beginning or end of a name. ZooKeeper allows them.
 func ValidateVisible(s string) error {
 	for i, r := range s {
 		switch {

@@ -6,18 +6,17 @@ import (
 	"strings"
 )
 
-// Watch is a znode's content and its next event: the deletion or a change of
-// its data. The channel also yields when the connection is lost, whatever event it
-// tells then.
+// Watch is a znode's content and its next event: its deletion or a change of its data. The
+// channel also has an event when the connection is lost, of any type.
 type Watch struct {
 	Node
 	Event <-chan Event
 }
 
 // Watch reads a znode and watches it; [ErrNoNode] if there is no such znode. It needs no
-// permission on the znode. A server tells nobody what becomes of a znode that they may
-// not read (since 3.8.4 and 3.9.2, CVE-2024-23944), so of such a one the parent's children
-// are watched, and the event can be about any of them.
+// permission on the znode. Since 3.8.4 and 3.9.2 (CVE-2024-23944) a server tells a user
+// nothing about a znode that the user may not read. Then Watch watches the children of the
+// parent, and the event can be about any of them.
 func (s *Session) Watch(ctx context.Context, path string) (Watch, error) {
 	watch, err := repeated(ctx, s, read, "watch", path, func() (Watch, error) {
 		s.transport.watches.begin(path)
@@ -42,8 +41,8 @@ func (s *Session) Watch(ctx context.Context, path string) (Watch, error) {
 	return Watch{Node{Stat: stat, Unreadable: true}, event}, err
 }
 
-// WatchedListing is a znode's children and its next event: that one of them was created or
-// deleted, or that the znode itself was deleted. The channel also yields when the
+// WatchedListing is the children of a znode and its next event: one of them was created or
+// deleted, or the znode itself was deleted. The channel also has an event when the
 // connection is lost.
 type WatchedListing struct {
 	Listing
@@ -60,8 +59,8 @@ func (s *Session) WatchChildren(ctx context.Context, path string) (WatchedListin
 	})
 }
 
-// WatchStat looks a znode up and watches it, whether it is there or not: without it the
-// Stat is nil. The event is its creation, its deletion or a change of its data.
+// WatchStat watches a znode that may not exist: then the Stat is nil. The event is its
+// creation, its deletion or a change of its data.
 func (s *Session) WatchStat(ctx context.Context, path string) (Watch, error) {
 	return repeated(ctx, s, read, "watch", path, func() (Watch, error) {
 		s.transport.watches.begin(path)

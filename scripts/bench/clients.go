@@ -115,7 +115,7 @@ func openProcess(_ context.Context, server string) (client, error) {
 	if err != nil {
 		return nil, err
 	}
-	process := holder.NewProcess(self)
+	process := holder.NewRemote(self)
 	return &holderClient{process, server, func() { _ = process.Close() }}, nil
 }
 

@@ -65,7 +65,7 @@ func demo(ctx context.Context, file string) (err error) {
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
 
-	fmt.Printf("%s, ZooKeeper at %s. Each run applies this, in a directory of its own:\n\n", st.cli.version, st.server)
+	fmt.Printf("%s, ZooKeeper at %s. Each run applies this, in a directory of its own:\n\n", st.cli.Version, st.server)
 	fmt.Println(indent(configuration))
 
 	acts, err := play(ctx, st)
@@ -90,7 +90,7 @@ func demo(ctx context.Context, file string) (err error) {
 	fmt.Printf("overlaps: %d\n", overlaps)
 
 	if file != "" {
-		err = writeRecord(file, Record{CLI: st.cli.version, Acts: acts, Overlaps: overlaps})
+		err = writeRecord(file, Record{CLI: st.cli.Version, Acts: acts, Overlaps: overlaps})
 	}
 	if overlaps > 0 {
 		err = errors.Join(err, errors.New("guarded work overlapped"))

@@ -7,17 +7,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/shirou/gopsutil/v4/process"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
 const (
-	lockRoot = "/_zklocking"
-	lockID   = "demo"
+	lockRoot       = "/_zklocking"
+	lockID         = "demo"
+	sessionTimeout = 10 * time.Second
+	connectTimeout = 15 * time.Second
 
 	// leaveTime is given to a holder process to end after its Terraform.
 	leaveTime = 5 * time.Second
@@ -32,10 +33,10 @@ type stage struct {
 	root     string // znode that all is below
 	cli      *cli
 	record   *recorder
+	client   *zktest.Client // below root
 	observer *observer
 	ear      *ear
 	own      *zktest.Server // nil if the server is not ours
-	deleted  bool           // root
 }
 
 // newStage leaves nothing behind where it fails.
@@ -58,24 +59,36 @@ func newStage(ctx context.Context) (_ *stage, err error) {
 		}
 		s.server = s.own.Addr()
 	}
-	root := "/clocker-demo-" + strings.ToLower(rand.Text())
-	if err := makeRoot(ctx, s.server, root); err != nil {
+	s.root = "/clocker-demo-" + strings.ToLower(rand.Text())
+	if err := s.makeRoot(ctx); err != nil {
 		return nil, err
 	}
-	s.root = root
-	if s.observer, err = observe(s.server, s.root+lockRoot+"/"+lockID, s.record); err != nil {
-		return nil, err
-	}
+	s.observer = observe(s.client, lockRoot+"/"+lockID, s.record)
 	if s.ear, err = listen(s.record); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
+func (s *stage) makeRoot(ctx context.Context) error {
+	client, err := zktest.Dial([]string{s.server}, s.root, sessionTimeout)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if _, err := client.Create(ctx, "", nil, zktest.Persistent); err != nil {
+		client.Close()
+		return err
+	}
+	s.client = client
+	return nil
+}
+
 // leftover is what the runs should not have left.
 type leftover struct {
-	znodes, processes []string
-	failed            error // to look
+	znodes []string
+	failed error // to look, or to end
 }
 
 func (l leftover) String() string {
@@ -86,66 +99,21 @@ func (l leftover) String() string {
 }
 
 func (l leftover) err() error {
-	err := l.failed
-	if len(l.znodes) > 0 {
-		err = errors.Join(err, fmt.Errorf("znodes %v", l.znodes))
+	if len(l.znodes) == 0 {
+		return l.failed
 	}
-	if len(l.processes) > 0 {
-		err = errors.Join(err, fmt.Errorf("processes %v", l.processes))
-	}
-	return err
+	return errors.Join(l.failed, fmt.Errorf("znodes %v", l.znodes))
 }
 
 // leftovers looks for what is left once all runs have ended, time to leave granted
-// to processes, and deletes the znodes.
+// to processes.
 func (s *stage) leftovers(ctx context.Context) leftover {
-	processes, err := s.awaitNoProcesses(ctx)
-	left, errDelete := s.deleteRoot()
-	return leftover{znodes: left, processes: processes, failed: errors.Join(err, errDelete)}
-}
-
-func (s *stage) deleteRoot() ([]string, error) {
-	if s.root == "" || s.deleted {
-		return nil, nil
-	}
-	s.deleted = true
-	return deleteRoot(s.server, s.root)
-}
-
-// awaitNoProcesses returns those that are still there after a while. A process is
-// one of the demo's if it runs the provider that was built for it, or this program.
-func (s *stage) awaitNoProcesses(ctx context.Context) (left []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, leaveTime)
 	defer cancel()
-	for {
-		if left, err = s.processes(); err != nil || len(left) == 0 {
-			return left, err
-		}
-		select {
-		case <-ctx.Done():
-			return left, nil
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-func (s *stage) processes() ([]string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	all, err := process.Processes()
-	if err != nil {
-		return nil, fmt.Errorf("list processes: %w", err)
-	}
-	var ours []string
-	for _, p := range all {
-		exe := zktest.Executable(p.Pid)
-		if int(p.Pid) != os.Getpid() && (exe == self || strings.HasPrefix(exe, s.dir+string(filepath.Separator))) {
-			ours = append(ours, fmt.Sprintf("%d %s", p.Pid, filepath.Base(exe)))
-		}
-	}
-	return ours, nil
+	processes := zktest.AwaitNoneRunning(ctx, s.dir)
+	znodes, err := s.client.Tree(context.WithoutCancel(ctx))
+	znodes = slices.DeleteFunc(znodes, func(path string) bool { return path == lockRoot })
+	return leftover{znodes, errors.Join(processes, err)}
 }
 
 // logs is an error that tells what the runs printed, for when one failed.
@@ -168,11 +136,14 @@ func (s *stage) close() error {
 	if s.ear != nil {
 		errs = append(errs, s.ear.close())
 	}
+	if s.client != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+		defer cancel()
+		errs = append(errs, s.client.DeleteAll(ctx))
+		s.client.Close()
+	}
 	if s.own != nil {
-		s.own.Stop() // And all data with it.
-	} else {
-		_, err := s.deleteRoot()
-		errs = append(errs, err)
+		s.own.Stop()
 	}
 	if s.dir != "" {
 		errs = append(errs, os.RemoveAll(s.dir))

@@ -4,7 +4,7 @@ terraform {
 
 ephemeral "clocker_lock" "rollout" {
   lockid   = "web-rollout"
-  lockwait = 600                # seconds to queue
+  lockwait = 600                # seconds to wait
   hold     = terraform.applying # not while planning
 }
 

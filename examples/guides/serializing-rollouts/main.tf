@@ -8,7 +8,7 @@ variable "release" {
 
 ephemeral "clocker_lock" "rollout" {
   lockid   = "web-rollout"
-  lockwait = 1800 # seconds to queue
+  lockwait = 1800 # seconds to wait
   hold     = terraform.applying
   info     = "web ${var.release}" # shown to whoever waits
 }

@@ -9,7 +9,7 @@ variable "image" {
 action "clocker_lock" "rollout" {
   config {
     lockid   = "web-rollout"
-    lockwait = 600 # seconds to queue
+    lockwait = 600 # seconds to wait
   }
 }
 

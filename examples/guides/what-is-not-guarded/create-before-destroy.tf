@@ -8,7 +8,7 @@ variable "image" {
 
 ephemeral "clocker_lock" "rollout" {
   lockid   = "web-rollout"
-  lockwait = 600 # seconds to queue
+  lockwait = 600 # seconds to wait
   hold     = terraform.applying
 }
 

@@ -9,7 +9,7 @@ variable "image" {
 # Held from the first apply on, until it is destroyed as the last of all.
 resource "clocker_lock" "rollout" {
   lockid     = "web-rollout"
-  lockwait   = 600 # seconds to queue
+  lockwait   = 600 # seconds to wait
   hold_until = "destroyed"
 }
 

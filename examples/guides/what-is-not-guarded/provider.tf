@@ -9,7 +9,7 @@ variable "image" {
 # Without hold = terraform.applying, which is false in a destroy.
 ephemeral "clocker_lock" "rollout" {
   lockid   = "web-rollout"
-  lockwait = 600 # seconds to queue
+  lockwait = 600 # seconds to wait
 }
 
 # Whatever is done with this provider, Terraform opens the lock before.

@@ -4,7 +4,7 @@ terraform {
 
 resource "clocker_lock" "rollout" {
   lockid   = "web-rollout"
-  lockwait = 600 # seconds to queue
+  lockwait = 600 # seconds to wait
   info     = "release 1.4.2"
 }
 

@@ -1,6 +1,6 @@
 //go:build unix
 
-package gate
+package early
 
 import (
 	"bytes"
@@ -37,7 +37,7 @@ func TestCommandBeginsWhenItIsToldTo(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			cmd := exec.CommandContext(t.Context(), self, Argument, "3", test.path, "sh", "-c", `echo "$GATE_TEST"`)
+			cmd := exec.CommandContext(t.Context(), self, GateCommand, "3", test.path, "sh", "-c", `echo "$GATE_TEST"`)
 			cmd.Env = append(os.Environ(), "GATE_TEST=before")
 			cmd.ExtraFiles, cmd.Stdout = []*os.File{r}, &out
 			err = cmd.Start()

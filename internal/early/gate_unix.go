@@ -1,6 +1,6 @@
 //go:build unix
 
-package gate
+package early
 
 import (
 	"errors"
@@ -13,14 +13,14 @@ import (
 )
 
 func init() {
-	if len(os.Args) > 4 && os.Args[1] == Argument {
-		os.Exit(wait(os.Args[2], os.Args[3], os.Args[4:]))
+	if len(os.Args) > 4 && os.Args[1] == GateCommand {
+		os.Exit(openGate(os.Args[2], os.Args[3], os.Args[4:]))
 	}
 }
 
-// wait waits until the starter writes a line, an assignment for the environment, and then
-// becomes the command. If the starter ends before, so does this process.
-func wait(fd, path string, argv []string) int {
+// openGate waits until the starter writes a line, an assignment for the environment, and
+// then becomes the command. If the starter ends before that, so does this process.
+func openGate(fd, path string, argv []string) int {
 	n, err := strconv.Atoi(fd)
 	if err != nil {
 		return NotOpened

@@ -7,7 +7,7 @@ import (
 
 // The leader is taken to know of a packet only once another one was sent half a tick
 // later, that is a quarter of the timeout, and answered.
-func TestBelief(t *testing.T) {
+func TestLease(t *testing.T) {
 	t.Parallel()
 	const timeout = 1200 * time.Millisecond
 	at := func(ms int) Instant { return Instant(time.Hour).Add(time.Duration(ms) * time.Millisecond) }
@@ -27,7 +27,7 @@ func TestBelief(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var b belief
+			var b lease
 			for _, ms := range test.sent {
 				b.note(at(ms), timeout)
 			}
@@ -43,10 +43,10 @@ func TestBelief(t *testing.T) {
 	}
 }
 
-func TestBeliefNotesFewPackets(t *testing.T) {
+func TestLeaseNotesFewPackets(t *testing.T) {
 	t.Parallel()
 	const timeout = time.Second
-	var b belief
+	var b lease
 	now := Instant(time.Hour)
 	for range 100_000 {
 		now = now.Add(100 * time.Microsecond)
@@ -58,7 +58,7 @@ func TestBeliefNotesFewPackets(t *testing.T) {
 	if basis := b.basis(now, timeout); now.Sub(basis) > timeout/4+timeout/thinning {
 		t.Errorf("the basis lies %v back", now.Sub(basis))
 	}
-	var first belief // before there is a session, and a timeout
+	var first lease // before there is a session, and a timeout
 	for i := range 1000 {
 		first.note(Instant(i), 0)
 	}

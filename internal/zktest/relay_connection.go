@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"sync"
+	"time"
 )
 
 // connection is a client's connection and ours to the server.
@@ -22,6 +23,22 @@ func (l *connection) write(to net.Conn, packet []byte) error {
 	l.writing.Lock() // both sides may write to the client
 	defer l.writing.Unlock()
 	return writePacket(to, packet)
+}
+
+// late is a packet that is due later.
+type late struct {
+	to     net.Conn
+	packet []byte
+	due    time.Time
+}
+
+// writeLate writes what is in the queue when it is due.
+func (l *connection) writeLate(queue <-chan late, g *gate) {
+	for next := range queue {
+		if !g.pass(next.due, l.closed) || l.write(next.to, next.packet) != nil {
+			l.close()
+		}
+	}
 }
 
 // refusal is the answer to a request that is an error code: xid, zxid and code.

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package early
+
+// hideMemory has nothing to do: Windows writes no core, unless an administrator wants it.
+func hideMemory() {}
