@@ -13,7 +13,7 @@ var lockerMutants = map[string]mutant{
 		test: "locker TestAWaiterIsReplacedInTheQueue", finds: "was replaced",
 	},
 	"a waiter holds by a read": {
-		file: "locker/wait.go", from: "return c.confirm(ctx)", to: "return nil",
+		file: "locker/wait.go", from: "return n.confirm(ctx)", to: "return nil",
 		test: "locker TestAWaiterHoldsOnlyByTheWordOfAQuorum", finds: "without the word of a quorum|in vain for a request",
 	},
 	"an answer that comes after the session's end is believed": {
@@ -21,15 +21,15 @@ var lockerMutants = map[string]mutant{
 		test: "locker TestALateAnswerIsNoLock", finds: "the lock is",
 	},
 	"a durable lock passes a gem that queued just before it": {
-		file: "locker/durable.go", from: "if c.persistent && !gem {", to: "if c.persistent {",
+		file: "locker/durable.go", from: "maybeDurable && !gem {", to: "maybeDurable {",
 		test: "locker TestPromotionGivesWayToGem", finds: "wait for the end of",
 	},
 	"a durable lock behind a gem keeps its old token": {
-		file: "locker/durable.go", from: "c.token, c.Data.HeldSince = 0, time.Time{}", to: "c.Data.HeldSince = time.Time{}",
+		file: "locker/durable.go", from: "n.token, n.data.HeldSince = 0, time.Time{}", to: "n.data.HeldSince = time.Time{}",
 		test: "locker TestPromotionGivesWayToGem", finds: "with token",
 	},
 	"a promotion without an answer is forgotten with its session": {
-		file: "locker/acquire.go", from: "a.former = c //", to: "_ = c //",
+		file: "locker/acquire.go", from: "durable, err := n.rejoin(ctx, s)", to: "if n.prefix != \"\" {\n\t\tw.node = nil\n\t\treturn nil\n\t}\n\tdurable, err := n.rejoin(ctx, s)",
 		test: "locker TestEachRequestIsStruck/take_a_durable_lock/reply_lost_and_session_expired", finds: "the acquire ended with",
 	},
 	"a reader passes a writer": {
@@ -37,7 +37,7 @@ var lockerMutants = map[string]mutant{
 		test: "locker TestReadersDoNotPassAWaitingWriter", finds: "has ended|neither waits nor ends",
 	},
 	"any znode can be released as a durable lock": {
-		file: "locker/durable.go", from: "if entry.Session != 0 || !entry.Durable {", to: "if entry.Session != 0 && entry.Durable {",
+		file: "locker/durable.go", from: "if entry.Session != 0 || !entry.Data.Durable {", to: "if entry.Session != 0 && entry.Data.Durable {",
 		test: "locker TestRemoveDurableIsForDurableLocksOnly", finds: "an ephemeral lock",
 	},
 	"a new description overwrites what was written meanwhile": {
@@ -45,7 +45,7 @@ var lockerMutants = map[string]mutant{
 		test: "locker TestDescribeDurableAfterAnotherOne", finds: "bob|late|Owner",
 	},
 	"a break removes a znode that was changed": {
-		file: "locker/break.go", from: "zookeeper.DeleteUnchanged(b.Znode, node.Stat.Version)", to: "zookeeper.Delete(b.Znode)",
+		file: "locker/break.go", from: "zookeeper.DeleteUnchanged(b.req.Znode, node.Stat.Version)", to: "zookeeper.Delete(b.req.Znode)",
 		test: "locker TestBreakRefusesWhatHasChanged", finds: "changed|ends|was",
 	},
 }

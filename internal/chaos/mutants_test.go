@@ -85,7 +85,7 @@ var mutants = map[string]mutant{
 		test: "zookeeper TestThrottledRequestsAreSentAgain", finds: "code -77",
 	},
 	"a refused delete forgotten": {
-		file: "locker/node.go", from: "return n.stays(err)", to: "return nil",
+		file: "locker/node.go", from: "return n.leave(err)", to: "return nil",
 		test: "locker TestAContenderThatCannotBeDeletedIsNamed", finds: "names the contender",
 	},
 	"a delete that fails once forgotten": {
@@ -93,7 +93,7 @@ var mutants = map[string]mutant{
 		test: "locker TestEachRequestIsStruck/release/request_lost", finds: "the contender is there",
 	},
 	"durable in its place though a gem waits behind": {
-		file: "locker/durable.go", from: "c.move(ctx, gem)", to: "c.move(ctx, false)",
+		file: "locker/durable.go", from: "w.node.move(ctx, gem)", to: "w.node.move(ctx, false)",
 		test: "locker TestPromotionGoesBehindAWaitingGem", finds: "the queue is",
 	},
 	"no look after a wake": {
@@ -109,7 +109,7 @@ var mutants = map[string]mutant{
 		test: "chaos TestChaos", finds: "OVERLAP|LATE",
 	},
 	"a contender left when its acquire is cancelled": {
-		file: "locker/acquire.go", from: "err = errors.Join(err, c.withdraw(ctx))", to: "_ = c.withdraw",
+		file: "locker/acquire.go", from: "err := n.remove(ctx)", to: "err := error(nil)",
 		test: "chaos TestChaos", finds: "STUCK|LEFT",
 	},
 }

@@ -137,7 +137,7 @@ func table(out io.Writer, locks []locker.Listed) {
 			row(name, "(nobody)", "-", waiting, "-", "-")
 		}
 		for _, h := range l.Holders {
-			row(name, holderOf(h), instant(since(h)), waiting, orDash(h.Info), h.ShownZnode())
+			row(name, holderOf(h), instant(since(h)), waiting, orDash(h.Data.Info), h.ShownZnode())
 			name, waiting = "", ""
 		}
 	}
@@ -146,7 +146,7 @@ func table(out io.Writer, locks []locker.Listed) {
 
 // holderOf names a holder in a cell of the table.
 func holderOf(e locker.Entry) string {
-	owner := e.Owner
+	owner := e.Data.Owner
 	switch {
 	case e.Unreadable:
 		owner = "(no permission to read it)"
@@ -162,8 +162,8 @@ func holderOf(e locker.Entry) string {
 // since is when the holder got the lock. Other clients do not say that; then it is when the
 // holder joined the queue.
 func since(e locker.Entry) time.Time {
-	if !e.HeldSince.IsZero() {
-		return e.HeldSince
+	if !e.Data.HeldSince.IsZero() {
+		return e.Data.HeldSince
 	}
 	return e.Joined()
 }
@@ -210,17 +210,17 @@ func (l *lockPrinter) encode(out io.Writer, locks []locker.Listed) error {
 		all[i] = lockJSON{LockID: orNull(lock.LockID()), Name: lock.Name, Directory: lock.Dir, Holders: []holderJSON{}, Waiters: lock.Waiters, Readable: !lock.Unreadable}
 		for _, h := range lock.Holders {
 			one := holderJSON{
-				Znode: h.Znode, Owner: orNull(h.Owner), Info: orNull(h.Info), Run: orNull(h.Run), Mode: string(h.Mode), Client: orNull(h.Client),
-				Durable: h.Session == 0, Host: orNull(h.Host), Since: instant(h.Joined()),
+				Znode: h.Znode, Owner: orNull(h.Data.Owner), Info: orNull(h.Data.Info), Run: orNull(h.Data.Run), Mode: string(h.Contender.Mode), Client: orNull(h.Data.Client),
+				Durable: h.Session == 0, Host: orNull(h.Data.Host), Since: instant(h.Joined()),
 			}
-			if !h.HeldSince.IsZero() {
-				one.HeldSince = orNull(instant(h.HeldSince))
+			if !h.Data.HeldSince.IsZero() {
+				one.HeldSince = orNull(instant(h.Data.HeldSince))
 			}
 			if until := h.Until(); !until.IsZero() {
 				one.Until = orNull(instant(until))
 			}
-			if h.PID != 0 {
-				one.PID = &h.PID
+			if h.Data.PID != 0 {
+				one.PID = &h.Data.PID
 			}
 			all[i].Holders = append(all[i].Holders, one)
 		}

@@ -21,8 +21,8 @@ func someLocks() []locker.Listed {
 		}
 	}
 	alice := holder("alice@build1", "/_zklocking/web-rollout/ex-1", 0x100005c6d220001)
-	alice.HeldSince, alice.MaxHold = at.Add(time.Minute), 3600
-	alice.Info, alice.Run, alice.Host, alice.PID = "release 1.4.2", "136b2cbfac5ff389", "build1", 20490
+	alice.Data.HeldSince, alice.Data.MaxHold = at.Add(time.Minute), 3600
+	alice.Data.Info, alice.Data.Run, alice.Data.Host, alice.Data.PID = "release 1.4.2", "136b2cbfac5ff389", "build1", 20490
 	hidden := holder("", "/_zklocking/hidden/ex-2", 1)
 	hidden.Unreadable = true
 	locks := []locker.Listed{

@@ -125,8 +125,8 @@ func Progress(lockID string, w locker.Waiting, now time.Time) string {
 // inFront says who a contender is, since when it holds the lock, and its info.
 func inFront(e locker.Entry, now time.Time) string {
 	text := " (in the queue since " + clock(e.Joined(), now)
-	if !e.HeldSince.IsZero() {
-		text = " (holds it since " + clock(e.HeldSince, now)
+	if !e.Data.HeldSince.IsZero() {
+		text = " (holds it since " + clock(e.Data.HeldSince, now)
 	}
 	if until := e.Until(); !until.IsZero() {
 		text += ", until " + minute(until, now) + " at the latest"
@@ -134,8 +134,8 @@ func inFront(e locker.Entry, now time.Time) string {
 	if e.Session == 0 {
 		text += ", durable"
 	}
-	if e.Info != "" {
-		text += fmt.Sprintf(", %q", e.Info)
+	if e.Data.Info != "" {
+		text += fmt.Sprintf(", %q", e.Data.Info)
 	}
 	return e.Who() + text + ")"
 }

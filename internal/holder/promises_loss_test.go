@@ -168,7 +168,7 @@ func saysWhyNot(s *subject) {
 		s.t.Fatalf("a busy lock: %v", err)
 	}
 	if h := busy.Holders[0]; busy.LockID != "a" || busy.Place != 1 || busy.Waited != time.Millisecond || busy.Dir != req.Lock.Dir ||
-		h.Znode != theirs.Znode || h.Owner != "tester" || h.Info != "testing a" || h.Host == "" || h.PID == 0 || h.Since.IsZero() || h.Session == 0 {
+		h.Znode != theirs.Znode || h.Data.Owner != "tester" || h.Data.Info != "testing a" || h.Data.Host == "" || h.Data.PID == 0 || h.Data.Since.IsZero() || h.Session == 0 {
 		s.t.Errorf("the busy lock's error is %+v", busy)
 	}
 	nowhere := s.request("nowhere", 0)

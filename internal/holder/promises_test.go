@@ -211,7 +211,7 @@ func tellsTheQueue(s *subject) {
 	looks := make(chan locker.Waiting, 100)
 	req.Lock.Waiting = func(w locker.Waiting) { looks <- w }
 	waiting := begin(s.t, s, req)
-	if w := await(s.t, "how the queue stands", looks); w.Place != 1 || w.Next.Znode != theirs.Znode || w.Next.Info != "testing a" {
+	if w := await(s.t, "how the queue stands", looks); w.Place != 1 || w.Next.Znode != theirs.Znode || w.Next.Data.Info != "testing a" {
 		s.t.Errorf("it waits for %+v", w)
 	}
 	release()

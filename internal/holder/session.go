@@ -242,7 +242,7 @@ func (c *session) tell(id uint64, lockID string, w *wait, over <-chan struct{}) 
 	var last locker.Waiting
 	providerPace.follow(0, w.news, over, func(late bool) bool {
 		now := w.get()
-		if told && !late && now.Place == last.Place && now.Next.Znode == last.Next.Znode && now.Next.HeldSince.Equal(last.Next.HeldSince) {
+		if told && !late && now.Place == last.Place && now.Next.Znode == last.Next.Znode && now.Next.Data.HeldSince.Equal(last.Next.Data.HeldSince) {
 			return false
 		}
 		logWaiting(c.log, lockID, now, start, told)

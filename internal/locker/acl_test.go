@@ -91,7 +91,7 @@ func TestReservedLockIsItsOwnersAlone(t *testing.T) {
 					}
 				}
 				queue, err := Inspect(bounded(t), other.session(), dirOf(space), req.Slots)
-				if err != nil || len(queue.Holders) != 1 || len(queue.Waiters) != 0 || queue.Holders[0].Owner != alice.data.Owner {
+				if err != nil || len(queue.Holders) != 1 || len(queue.Waiters) != 0 || queue.Holders[0].Data.Owner != alice.data.Owner {
 					t.Errorf("%s sees %+v, %v", who, queue, err)
 				}
 			}

@@ -142,15 +142,15 @@ func TestAcquireBusy(t *testing.T) {
 				t.Fatalf("the holders are %v", busy.Holders)
 			}
 			h := busy.Holders[0]
-			if h.Owner != "anna@build" || h.Info != "rolling out" || h.PID != 77 || h.Client != "clocker/test" ||
-				h.Znode != l.Znode() || h.Session != holder.session().ID() || h.Mode != Exclusive {
+			if h.Data.Owner != "anna@build" || h.Data.Info != "rolling out" || h.Data.PID != 77 || h.Data.Client != "clocker/test" ||
+				h.Znode != l.Znode() || h.Session != holder.session().ID() || h.Contender.Mode != Exclusive {
 				t.Errorf("the holder is %+v", h)
 			}
-			if h.Since.Before(before.UTC()) || h.Since.After(time.Now()) || !h.Joined().Equal(h.Since) {
-				t.Errorf("the holder joined at %v, not since %v", h.Since, before)
+			if h.Data.Since.Before(before.UTC()) || h.Data.Since.After(time.Now()) || !h.Joined().Equal(h.Data.Since) {
+				t.Errorf("the holder joined at %v, not since %v", h.Data.Since, before)
 			}
 			text := err.Error()
-			for _, want := range []string{`"deploy/web"`, "anna@build", `"rolling out"`, "process 77", h.Since.Format(time.RFC3339), l.Znode(), "place 2"} {
+			for _, want := range []string{`"deploy/web"`, "anna@build", `"rolling out"`, "process 77", h.Data.Since.Format(time.RFC3339), l.Znode(), "place 2"} {
 				if !strings.Contains(text, want) {
 					t.Errorf("the message lacks %s: %s", want, text)
 				}

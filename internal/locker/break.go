@@ -13,11 +13,12 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// toldTime is how long a break waits for the run that lost its lock to read why.
-const toldTime = 5 * time.Second
-
-// MaxReason is the most bytes of [Breaking.Reason].
-const MaxReason = MaxInfo
+const (
+	// MaxReason is the most bytes of [Breaking.Reason].
+	MaxReason = MaxInfo
+	// toldTime is how long a break waits for the run that lost its lock to read why.
+	toldTime = 5 * time.Second
+)
 
 // Breaking says which holder of a lock to remove, who does it and why.
 type Breaking struct {
@@ -27,59 +28,30 @@ type Breaking struct {
 	Reason string
 }
 
-// Broken is what a break has done.
-type Broken struct {
-	Entry Entry // of the holder that was removed
-	// Told says that the run that held the lock has read who broke it and why. Only
-	// ephemeral holders of this provider are told.
-	Told bool
-	// Unsure says that the znode is gone, but that the reply was lost that says whether
-	// this break removed it.
-	Unsure bool
-}
-
-// String tells a person what was done.
-func (b Broken) String() string {
-	text := "Removed " + b.Entry.String() + "."
-	switch {
-	case b.Unsure:
-		return fmt.Sprintf("The znode of %s is gone. The connection was lost before ZooKeeper said whether this break removed it, or somebody else.", b.Entry)
-	case b.Told:
-		return text + " The run that held the lock was told who did it and why."
-	case b.Entry.Session == 0:
-		return text + " No run watches a durable lock: the next plan of its configuration shows it as to be created again."
-	case b.Entry.Run == "":
-		return text + " It is another client's, which is not told why."
-	default:
-		return text + " It is not known that the run that held the lock has read who did it and why: it may be stopped, cut off, or have ended."
-	}
-}
-
 // Why a holder is not removed.
 var (
 	// ErrNotThere says that there is no such znode: it may have been released.
 	ErrNotThere = errors.New("there is no such znode")
-	// ErrNotHolder says that the znode does not hold the lock: it waits, or is nothing that
-	// could hold it.
+	// ErrNotHolder says that the znode does not hold the lock: it waits.
 	ErrNotHolder = errors.New("the znode does not hold the lock")
 	// ErrChanged says that the znode was changed between the look at it and its removal.
 	ErrChanged = errors.New("the znode was changed meanwhile")
 )
 
-// Break removes a holder, whoever that is, and returns nil once the server has confirmed
-// it. It removes exactly the znode that it has looked at, in one transaction, or nothing:
+// Break removes a holder, whoever it is, and returns nil once the server has confirmed
+// that. It removes exactly the znode that it has looked at, in one transaction, or nothing:
 // the error is [ErrNotThere], [ErrNotHolder], [ErrChanged], [ErrRequest], or what
 // ZooKeeper said, such as [zookeeper.ErrNoAuth].
 //
 // The run that held the lock is told who did it and why, if it is one of this provider's
-// that still watches its lock: the same transaction leaves a note beside the lock's
-// directory, which ends with the session of this break. Break waits a moment for the note
-// to be read. Where the server does not let it leave a note, it does without.
+// that still watches its lock. For that the same transaction leaves a note beside the lock's
+// directory, which ends with the session of this break, and Break waits a moment for the
+// note to be read. If the server does not let it leave a note, there is none.
 func Break(ctx context.Context, sessions Sessions, req Breaking) (Broken, error) {
 	if err := validateZnode(req.Znode); err != nil {
 		return Broken{}, err
 	}
-	b := &breaking{Breaking: req}
+	b := &breaking{req: req}
 	b.dir, b.name = split(req.Znode)
 	if !slices.Contains(req.Dirs, b.dir) {
 		return Broken{}, fmt.Errorf("%w: znode %s is not in %s", ErrRequest, shown(req.Znode), shown(strings.Join(req.Dirs, " or ")))
@@ -94,35 +66,36 @@ func Break(ctx context.Context, sessions Sessions, req Breaking) (Broken, error)
 		case done:
 			return b.finish(ctx, s), nil
 		case err != nil && b.sent:
-			return Broken{}, fmt.Errorf("locker: break %s, which may be done: %w", shown(req.Znode), err)
+			return Broken{}, fmt.Errorf("break %s, which may be done: %w", shown(req.Znode), err)
 		case err != nil:
-			return Broken{}, fmt.Errorf("locker: break %s: %w", shown(req.Znode), err)
+			return Broken{}, fmt.Errorf("break %s: %w", shown(req.Znode), err)
 		}
 	}
 }
 
 // breaking is a Break under way.
 type breaking struct {
-	Breaking
+	req       Breaking
 	dir, name string
 	looked    bool
 	entry     Entry  // as first looked at
 	data      []byte // of its znode
-	mute      bool   // no note can be left
+	noNote    bool   // the server does not let us leave a note
 	sent      bool   // a removal has no answer
 	noted     bool   // the last removal left a note
-	unsure    bool
+	unsure    bool   // see Broken
 }
 
-// try looks at the holder and removes it. Without an error it is worth another try.
+// try looks at the holder and removes it. If it is neither done nor an error, it is worth
+// another try.
 func (b *breaking) try(ctx context.Context, s *zookeeper.Session) (done bool, err error) {
 	node, err := b.look(ctx, s)
 	if errors.Is(err, ErrNotThere) && b.sent {
-		b.judge(ctx, s)
+		b.lookForNote(ctx, s)
 		return true, nil
 	}
 	if err == nil {
-		err = b.pin(ctx, s, &node)
+		err = b.checkVersion(ctx, s, &node)
 	}
 	if err == nil {
 		err = b.remove(ctx, s, node)
@@ -154,7 +127,7 @@ func (b *breaking) look(ctx context.Context, s *zookeeper.Session) (zookeeper.No
 	}
 	var node zookeeper.Node
 	if err == nil {
-		node, err = s.Get(ctx, b.Znode)
+		node, err = s.Get(ctx, b.req.Znode)
 	}
 	switch {
 	case errors.Is(err, zookeeper.ErrNoNode):
@@ -165,11 +138,11 @@ func (b *breaking) look(ctx context.Context, s *zookeeper.Session) (zookeeper.No
 		return none, fmt.Errorf("read it: %w", zookeeper.ErrNoAuth)
 	}
 	queue, _ := Contenders(listing.Names)
-	place := slices.IndexFunc(queue, func(c Contender) bool { return c.Name == b.name })
+	place := placeOf(queue, b.name)
 	switch {
 	case place < 0:
 		return none, errAgain // it was created just now
-	case !holds(queue, place, slotsOfQueue(queue, MaxSlots)): // other clients do not say how many slots there are
+	case !holds(queue, place, slotsOf(queue, MaxSlots)): // other clients do not say how many slots there are
 		return none, ErrNotHolder
 	}
 	entry := entryOf(b.dir, queue[place], node)
@@ -182,17 +155,17 @@ func (b *breaking) look(ctx context.Context, s *zookeeper.Session) (zookeeper.No
 	return node, nil
 }
 
-// unique are names that no other contender ever has: they have a random part.
+// unique are names that no later contender can have, because they have a random part.
 var unique = regexp.MustCompile(`[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// pin makes sure that the znode of a name that can come again, as the zk gem's, stays what
-// it was looked at: it writes the same data again, and the answer tells whose version that
-// is.
-func (b *breaking) pin(ctx context.Context, s *zookeeper.Session, node *zookeeper.Node) error {
+// checkVersion makes sure that node's version is that of the znode that was looked at, and
+// not of a later one with the same name, as the zk gem's can be. It writes the same data
+// again, and the answer tells which znode has the version now.
+func (b *breaking) checkVersion(ctx context.Context, s *zookeeper.Session, node *zookeeper.Node) error {
 	if unique.MatchString(b.name) {
 		return nil
 	}
-	results, err := s.Multi(ctx, zookeeper.Set(b.Znode, b.data, node.Stat.Version))
+	results, err := s.Multi(ctx, zookeeper.Set(b.req.Znode, b.data, node.Stat.Version))
 	switch {
 	case errors.Is(err, zookeeper.ErrNoNode), errors.Is(err, zookeeper.ErrBadVersion):
 		return errAgain
@@ -207,11 +180,11 @@ func (b *breaking) pin(ctx context.Context, s *zookeeper.Session, node *zookeepe
 
 // remove deletes the znode and leaves the note, in one transaction.
 func (b *breaking) remove(ctx context.Context, s *zookeeper.Session, node zookeeper.Node) error {
-	ops := []zookeeper.Op{zookeeper.DeleteUnchanged(b.Znode, node.Stat.Version)}
-	b.noted = !b.mute && b.entry.Session != 0 && b.entry.Run != ""
+	ops := []zookeeper.Op{zookeeper.DeleteUnchanged(b.req.Znode, node.Stat.Version)}
+	b.noted = !b.noNote && b.entry.Session != 0 && b.entry.Data.Run != ""
 	if b.noted {
-		note := Data{Owner: b.By, Info: b.Reason, Since: time.Now()}
-		ops = append(ops, zookeeper.Create(notePath(b.Znode), note.encode(), zookeeper.Ephemeral))
+		note := Data{Owner: b.req.By, Info: b.req.Reason, Since: time.Now()}
+		ops = append(ops, zookeeper.Create(notePath(b.req.Znode), note.encode(), zookeeper.Ephemeral))
 	}
 	results, err := s.Multi(ctx, ops...)
 	switch {
@@ -221,7 +194,7 @@ func (b *breaking) remove(ctx context.Context, s *zookeeper.Session, node zookee
 		b.sent = true
 		return err
 	case len(results) > 1 && results[0].Err == nil:
-		b.mute = true
+		b.noNote = true
 		return errAgain
 	case errors.Is(err, zookeeper.ErrNoNode), errors.Is(err, zookeeper.ErrBadVersion):
 		return errAgain // the next look tells which
@@ -230,19 +203,18 @@ func (b *breaking) remove(ctx context.Context, s *zookeeper.Session, node zookee
 	}
 }
 
-// judge finds out whether a removal without an answer was carried out: then the note is
+// lookForNote finds out whether a removal without an answer was carried out. Then the note is
 // there, and ours, unless it has been read.
-func (b *breaking) judge(ctx context.Context, s *zookeeper.Session) {
-	stat, err := s.Stat(ctx, notePath(b.Znode))
+func (b *breaking) lookForNote(ctx context.Context, s *zookeeper.Session) {
+	stat, err := s.Stat(ctx, notePath(b.req.Znode))
 	b.noted = err == nil && stat.EphemeralOwner == s.ID()
 	b.unsure = !b.noted
 }
 
-// finish waits until the note was read, and clears away what the removal leaves.
+// finish waits until the note was read, and removes what is left.
 func (b *breaking) finish(ctx context.Context, s *zookeeper.Session) Broken {
 	done := Broken{Entry: b.entry, Unsure: b.unsure}
-	n := &node{session: s, dir: b.dir}
-	n.removeDirectory(ctx)
+	removeDirectory(ctx, s, b.dir)
 	if !b.noted {
 		return done
 	}
@@ -252,7 +224,7 @@ func (b *breaking) finish(ctx context.Context, s *zookeeper.Session) Broken {
 	if !done.Told {
 		tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTime)
 		defer cancel()
-		_ = s.Delete(tidy, notePath(b.Znode)) // else it goes with the session
+		_ = s.Delete(tidy, notePath(b.req.Znode)) // otherwise it ends with the session
 	}
 	return done
 }
@@ -260,9 +232,9 @@ func (b *breaking) finish(ctx context.Context, s *zookeeper.Session) Broken {
 // awaitReader tells whether the note was read before ctx ended.
 func (b *breaking) awaitReader(ctx context.Context, s *zookeeper.Session) bool {
 	for {
-		watch, err := s.WatchStat(ctx, notePath(b.Znode))
+		watch, err := s.WatchStat(ctx, notePath(b.req.Znode))
 		if err != nil || watch.Stat == nil {
-			return err == nil && s.Err() == nil // else it has gone with the session
+			return err == nil && s.Err() == nil // otherwise it ended with the session
 		}
 		select {
 		case <-watch.Event:
@@ -272,7 +244,7 @@ func (b *breaking) awaitReader(ctx context.Context, s *zookeeper.Session) bool {
 	}
 }
 
-// notePath is where the note about a holder stands: beside the lock's directory, as some
+// notePath is where the note about a holder is: beside the lock's directory, as some
 // clients take every child of that for a contender.
 func notePath(znode string) string {
 	dir, name := split(znode)
@@ -284,15 +256,15 @@ func notePath(znode string) string {
 const noteEnd = ".broken"
 
 // Note is what a break has left for the run that held the lock: who did it and why. ok is
-// false if the znode was removed in another way. The note is removed, by which whoever
-// broke the lock knows that it was read.
+// false if the znode was removed in another way. The note is removed, which tells whoever
+// broke the lock that it was read.
 func (l *Lock) Note(ctx context.Context) (by, reason string, ok bool) {
 	path := notePath(l.Znode())
-	note, err := l.session.Get(ctx, path)
+	note, err := l.node.session.Get(ctx, path)
 	if err != nil || note.Unreadable {
 		return "", "", false
 	}
-	_ = l.session.Delete(ctx, path)
+	_ = l.node.session.Delete(ctx, path)
 	data := decodeData(note.Data)
 	return data.Owner, data.Info, strings.TrimSpace(data.Info) != ""
 }

@@ -75,7 +75,7 @@ func TestBreakLeavesNothing(t *testing.T) {
 	req := s.newHolder().request(dirOf(s.Space))
 	req.Durable = true
 	l := newClient(t, s.Addr()).acquire(req)
-	if done := s.ours.breaks(s.breaking(l.Znode())); done.Told || !done.Entry.Durable {
+	if done := s.ours.breaks(s.breaking(l.Znode())); done.Told || !done.Entry.Data.Durable {
 		t.Errorf("it was %+v", done)
 	}
 	if tree := s.Tree(); !slices.Equal(tree, []string{DefaultRoot}) {
@@ -92,7 +92,7 @@ func TestBreakOfForeignHolders(t *testing.T) {
 			s := newStage(t)
 			mkdirs(s.Space, testDir)
 			znode := s.Create(testDir+"/"+prefix, []byte("web1 4711"), zktest.EphemeralSequential)
-			if done := s.ours.breaks(s.breaking(s.Path(znode))); done.Told || done.Entry.Owner != "web1 4711" {
+			if done := s.ours.breaks(s.breaking(s.Path(znode))); done.Told || done.Entry.Data.Owner != "web1 4711" {
 				t.Errorf("it was %+v", done)
 			}
 			if s.Exists(testDir) {
@@ -224,7 +224,7 @@ func TestBrokenString(t *testing.T) {
 	t.Parallel()
 	ours := Entry{Data: Data{Owner: "alice", Run: "0123456789abcdef"}, Session: 1, Znode: "/l/ex-1"}
 	durable, foreign := ours, ours
-	durable.Session, foreign.Run = 0, ""
+	durable.Session, foreign.Data.Run = 0, ""
 	for want, done := range map[string]Broken{
 		"was told who did it and why":         {Entry: ours, Told: true},
 		"It is not known that the run":        {Entry: ours},

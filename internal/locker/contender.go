@@ -2,6 +2,9 @@ package locker
 
 import (
 	"cmp"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -22,6 +25,22 @@ const (
 	Semaphore Mode = "semaphore"
 )
 
+// MaxSlots is the most slots that a semaphore can have.
+const MaxSlots = 1000
+
+// Layout is how our contenders are named. All clients that share a lock must recognize
+// each other's names.
+type Layout string
+
+const (
+	// Standard names are read right by the zk gem, Kazoo and go-zookeeper. Curator
+	// does not see them.
+	Standard Layout = "standard"
+	// Curator names are read right by Curator's InterProcessMutex, the zk gem and
+	// go-zookeeper, for exclusive locks. Kazoo does not see them.
+	Curator Layout = "curator"
+)
+
 // Contender is a child of a lock's directory that queues for the lock or holds
 // it, read from nothing but its name.
 type Contender struct {
@@ -36,9 +55,6 @@ type marker struct {
 	text string
 	mode Mode
 }
-
-// semaphoreMark begins the names of the zk gem's semaphores and of ours.
-const semaphoreMark = "sem"
 
 // Markers may follow anything, prefixes must begin the name. Beside this
 // provider's own names they are those of Kazoo (__lock__, __rlock__), Curator
@@ -57,7 +73,7 @@ var (
 	prefixes = []marker{
 		{"ex", Exclusive},
 		{"sh", Shared},
-		{semaphoreMark, Semaphore},
+		{"sem", Semaphore},
 		{"", Exclusive},
 	}
 	// unknownMarker ends in a number as the server appends it ("%010d"): ten
@@ -66,11 +82,63 @@ var (
 	// unnumbered are the children of Kazoo's semaphore, which are UUIDs and may
 	// happen to end in ten digits.
 	unnumbered = regexp.MustCompile(`^[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$`)
+	// gemName is how the zk gem names its contenders.
+	gemName = regexp.MustCompile(`^(?:ex|sh|sem)-?\d{9,10}$`)
 )
 
-// ParseContender recognizes a contender of any known client by its name. A
-// child without a number is none. A number behind an unknown marker is taken
-// for an exclusive contender: waiting for a stranger is safer than passing it.
+// runIDLength is the length of a run's id, in hex digits.
+const runIDLength = 16
+
+// Our own names, as newPrefix makes them: the id of the run, and the number of slots.
+var (
+	ownName      = regexp.MustCompile(`^(?:ex|sh|sem)-([0-9a-fA-F]{16})[0-9a-fA-F]{16}(?:__lock__|__rlock__|-lock-)`)
+	ownSemaphore = regexp.MustCompile(`^sem-[0-9a-fA-F]{16}([0-9a-fA-F]{4})[0-9a-fA-F]{12}__lock__`)
+)
+
+// newPrefix is the name of a new contender without its sequence number. It has
+// 32 hex digits: the first 16 are the run's id, so that a look at the names alone
+// tells who waits for whom; of a semaphore, the next 4 are the number of slots, so that
+// the names alone tell whether all contenders agree; the rest is random, so that the
+// znode can be found when the reply to its creation is lost. A run without a proper id
+// is all random.
+func newPrefix(run string, mode Mode, slots int, layout Layout) string {
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails
+	id := hex.EncodeToString(random[:])
+	if len(run) == runIDLength {
+		id = run + id[runIDLength:]
+	}
+	switch {
+	case layout == Curator:
+		return "ex-" + id + "-lock-"
+	case slots > 0:
+		return fmt.Sprintf("sem-%s%04x%s__lock__", id[:16], slots, id[20:])
+	case mode == Shared:
+		return "sh-" + id + "__rlock__"
+	default:
+		return "ex-" + id + "__lock__"
+	}
+}
+
+// run is the id of the run that a contender of ours belongs to; "" for another client's.
+func (c Contender) run() string {
+	if m := ownName.FindStringSubmatch(c.Name); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// Layout is how a contender of ours is named.
+func (c Contender) Layout() Layout {
+	if strings.Contains(c.Name, "-lock-") {
+		return Curator
+	}
+	return Standard
+}
+
+// ParseContender recognizes a contender of any known client by its name. A child without
+// a number is not a contender. A number behind an unknown marker is taken for an exclusive
+// contender: it is safer to wait for an unknown client than to pass it.
 func ParseContender(name string) (c Contender, ok bool) {
 	digits := len(name)
 	for digits > 0 && '0' <= name[digits-1] && name[digits-1] <= '9' {
@@ -86,8 +154,8 @@ func ParseContender(name string) (c Contender, ok bool) {
 			if !strings.HasSuffix(name[:end], m.text) || insideWord(name, end-len(m.text)) {
 				continue
 			}
-			if strings.HasPrefix(name, semaphoreMark+"-") {
-				return Contender{name, n, Semaphore, slotsOf(name)}, true
+			if strings.HasPrefix(name, "sem-") {
+				return Contender{name, n, Semaphore, parseSlots(name)}, true
 			}
 			return Contender{Name: name, Sequence: n, Mode: m.mode}, true
 		}
@@ -106,7 +174,7 @@ func ParseContender(name string) (c Contender, ok bool) {
 }
 
 // insideWord tells whether the marker at name[i:] is the end of a longer word, as in
-// "thread-": to take a stranger for a reader would be to pass it.
+// "thread-". To take such a client for a reader would be to pass it.
 func insideWord(name string, i int) bool {
 	return i > 0 && strings.HasPrefix(name[i:], "read-") && unicode.IsLetter(rune(name[i-1]))
 }
@@ -116,12 +184,26 @@ func parseSequence(s string) (int32, bool) {
 	return int32(n), err == nil && s[0] != '+'
 }
 
-// lastSequence is where the server's counter stays: znodes that are created after it all
-// get this number, so that their order is not that of their creation any more.
+// parseSlots is the number of slots in the name of a semaphore's contender of ours; 0 for
+// other names.
+func parseSlots(name string) int {
+	m := ownSemaphore.FindStringSubmatch(name)
+	if m == nil {
+		return 0
+	}
+	slots, err := strconv.ParseUint(m[1], 16, 16)
+	if err != nil || slots > MaxSlots {
+		return 0
+	}
+	return int(slots)
+}
+
+// lastSequence is where the server's counter stays. All znodes that are created after it
+// get this number, and so are not in the order of their creation any more.
 const lastSequence = math.MaxInt32
 
 // Contenders picks the contenders among a directory's children and puts them in
-// queue order; the rest, sorted by name, are no contenders.
+// queue order. The rest, sorted by name, are not contenders.
 //
 // The order is that of the sequence numbers. Equal numbers, which different clients'
 // promotions and hand-made znodes can bring about, stand in the order of their
@@ -142,9 +224,15 @@ func Contenders(names []string) (queue []Contender, others []string) {
 	return queue, others
 }
 
+// placeOf is where the contender of this name stands in the queue, from 0; -1 if it is
+// not there.
+func placeOf(queue []Contender, name string) int {
+	return slices.IndexFunc(queue, func(c Contender) bool { return c.Name == name })
+}
+
 // disagreement is the first contender before queue[i] that takes the lock for another
-// kind, or for a semaphore with another number of slots; nil if there is none. What a
-// name does not tell, as those of the zk gem, is not held against it.
+// kind, or for a semaphore with another number of slots; nil if there is none. The zk gem's
+// names have no number of slots, so they agree with any.
 func disagreement(queue []Contender, i, slots int) *Contender {
 	for j := range queue[:i] {
 		other := &queue[j]
@@ -156,13 +244,35 @@ func disagreement(queue []Contender, i, slots int) *Contender {
 	return nil
 }
 
-// gemName is how the zk gem names its contenders.
-var gemName = regexp.MustCompile(`^(?:ex|sh|sem)-?\d{9,10}$`)
+// slotsOf is the number of slots in the first name that has one. If none has, it is
+// believed for a semaphore, and 0 for a plain lock.
+func slotsOf(queue []Contender, believed int) int {
+	slots := 0
+	for _, c := range queue {
+		if c.Mode != Semaphore {
+			continue
+		}
+		if c.Slots > 0 {
+			return c.Slots
+		}
+		slots = believed
+	}
+	return slots
+}
 
 // holds tells whether queue[i] holds the lock. slots is the semaphore's number, 0
 // for a plain lock.
 func holds(queue []Contender, i, slots int) bool {
 	return len(blockers(queue, i, slots)) == 0
+}
+
+// countHolders is how many hold the lock. They are the first in the queue.
+func countHolders(queue []Contender, slots int) int {
+	n := 0
+	for n < len(queue) && holds(queue, n, slots) {
+		n++
+	}
+	return n
 }
 
 // blockers are the contenders of which one must leave before queue[i] can hold

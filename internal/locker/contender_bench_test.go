@@ -11,7 +11,7 @@ func BenchmarkContenders(b *testing.B) {
 		b.Run(fmt.Sprintf("queue=%d", n), func(b *testing.B) {
 			names := make([]string, n)
 			for i := range names {
-				names[i] = fmt.Sprintf("%s%010d", newPrefix(Request{}), i)
+				names[i] = fmt.Sprintf("%s%010d", newPrefix("", Exclusive, 0, Standard), i)
 			}
 			seeded(1, 0).Shuffle(n, func(i, j int) { names[i], names[j] = names[j], names[i] })
 			b.ReportAllocs()

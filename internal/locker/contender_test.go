@@ -187,7 +187,7 @@ func TestNewPrefix(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test.req.Data.Run = run
-			prefix, other := newPrefix(test.req), newPrefix(test.req)
+			prefix, other := prefixOf(test.req), prefixOf(test.req)
 			if prefix == other {
 				t.Error("two contenders have one prefix")
 			}
@@ -204,7 +204,7 @@ func TestNewPrefix(t *testing.T) {
 			}
 			for _, id := range []string{"", "short", run + "0"} {
 				test.req.Data.Run = id
-				if p := newPrefix(test.req); strings.HasPrefix(p, test.begins) || len(p) != len(prefix) {
+				if p := prefixOf(test.req); strings.HasPrefix(p, test.begins) || len(p) != len(prefix) {
 					t.Errorf("a run without a proper id has %s", p)
 				}
 			}

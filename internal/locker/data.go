@@ -16,13 +16,16 @@ const (
 	MaxOwner = 128
 	// MaxInfo is the same for [Data.Info].
 	MaxInfo = 256
+	// MaxWait is the longest that a lock is waited for with an end to the wait, or that it
+	// is held with an end to that.
+	MaxWait = 365 * 24 * time.Hour
 
 	dataVersion = 1
 	maxForeign  = 256
 )
 
 // Data is what a contender says of itself in its znode, for people and for
-// other runs to read. It decides nothing.
+// other runs to read. Anybody can write it, so nothing is decided by it.
 type Data struct {
 	Version int       `json:"v"`
 	Owner   string    `json:"owner,omitempty"`
@@ -85,7 +88,7 @@ func decodeData(b []byte) Data {
 	return Data{Owner: cut(printable(string(b[:min(len(b), maxForeign)])), maxForeign)}
 }
 
-// printable replaces what is no text by U+FFFD.
+// printable replaces what cannot be printed by U+FFFD.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -7,60 +7,59 @@ import (
 
 // claim is a contender as the search for deadlocks sees it.
 type claim struct {
-	Contender
+	entry Entry  // its contender and its path; what its znode says once that was read
 	dir   string // of its lock
 	run   string // the run that it belongs to, by its name, and once it was read by its session, too
-	czxid int64  // of the transaction that created it
 	first bool   // it holds its lock, or is about to
-	entry Entry
 }
 
-// snapshot are the queues of locks, each in its order. Those who are not in it, such as
-// clients that do not say which run they belong to, count as able to leave.
-type snapshot [][]claim
+// claims are the queues of locks, each in its order. A contender that is not in them, such
+// as that of a client that does not say which run it belongs to, counts as able to leave.
+type claims [][]claim
 
 // stuck is what stays of the queues once all runs have ended that can end. A run can end
 // if each of its contenders holds its lock, and then all of them leave.
-func (s snapshot) stuck() snapshot {
+func (s claims) stuck() claims {
 	for {
 		waiting := map[string]bool{}
 		count := 0
 		for _, queue := range s {
 			for i, c := range queue {
-				waiting[c.run] = waiting[c.run] || !holds(contendersOf(queue), i, c.Slots)
+				waiting[c.run] = waiting[c.run] || isWaiting(queue, i)
 				count++
 			}
 		}
 		left := s.only(func(c claim) bool { return waiting[c.run] })
-		if left.len() == count {
+		if len(slices.Concat(left...)) == count {
 			return left
 		}
 		s = left
 	}
 }
 
-// closedBy tells whether a contender closes a deadlock that was not there before it came,
-// and whether it is part of one in any case.
+// closedBy tells whether our contender closes a deadlock that was not there before it came:
+// then it returns the circle. stuck tells whether our run is part of any deadlock.
 //
 // Each deadlock comes about when a contender queues. So the contenders are looked at in
-// the order in which they were created, and who closes a deadlock gives up: that all who
-// look agree about it is why one of them does, and not two or none. Its run is expected to
-// give up all that it waits for, and so to end; should it not, the next look shows that.
-func (s snapshot) closedBy(own claim) (circle []Link, stuck bool) {
+// the order in which they were created, and the one that closes a deadlock gives up. All
+// who look agree about that, so one of them gives up, and not two or none. Its run is
+// expected to give up all that it waits for, and so to end. If it does not, the next look
+// shows that.
+func (s claims) closedBy(own claim) (circle []Link, stuck bool) {
 	s = s.stuck()
 	all := slices.Concat(s...)
 	if !slices.ContainsFunc(all, func(c claim) bool { return c.run == own.run }) {
 		return nil, false
 	}
-	slices.SortFunc(all, func(a, b claim) int { return cmp.Compare(a.czxid, b.czxid) })
+	slices.SortFunc(all, func(a, b claim) int { return cmp.Compare(a.entry.Czxid, b.entry.Czxid) })
 	ends := map[string]bool{} // runs
 	for i, c := range all {
 		now := s.only(func(c claim) bool {
-			return !ends[c.run] && slices.ContainsFunc(all[:i+1], func(there claim) bool { return there.path() == c.path() })
+			return !ends[c.run] && slices.ContainsFunc(all[:i+1], c.is)
 		}).stuck()
 		switch {
-		case ends[c.run], now.len() == 0:
-		case c.path() == own.path():
+		case ends[c.run], len(now) == 0:
+		case c.is(own):
 			return now.circle(own), true
 		default:
 			ends[c.run] = true
@@ -69,9 +68,9 @@ func (s snapshot) closedBy(own claim) (circle []Link, stuck bool) {
 	return nil, true
 }
 
-// circle is a shortest way from a contender that waits, over those that it waits for, back
-// to its own run.
-func (s snapshot) circle(own claim) []Link {
+// circle is a shortest way from our contender, over those that it waits for, and those that
+// their runs wait for, back to our run.
+func (s claims) circle(own claim) []Link {
 	type way struct {
 		run   string
 		links []Link
@@ -81,11 +80,11 @@ func (s snapshot) circle(own claim) []Link {
 		from := ways[0]
 		for _, queue := range s {
 			for i, c := range queue {
-				if c.run != from.run || len(from.links) == 0 && c.path() != own.path() || holds(contendersOf(queue), i, c.Slots) {
+				if c.run != from.run || len(from.links) == 0 && !c.is(own) || !isWaiting(queue, i) {
 					continue
 				}
 				for _, before := range queue[:i] {
-					if seen[before.run] || c.Mode == Shared && before.Mode == Shared {
+					if seen[before.run] || c.entry.Contender.Mode == Shared && before.entry.Contender.Mode == Shared {
 						continue
 					}
 					links := append(slices.Clone(from.links), Link{Dir: c.dir, Before: before.entry, Holds: before.first})
@@ -101,19 +100,21 @@ func (s snapshot) circle(own claim) []Link {
 	return nil
 }
 
-func (c claim) path() string { return c.dir + "/" + c.Name }
+// is tells whether both are the same contender.
+func (c claim) is(other claim) bool { return c.entry.Znode == other.entry.Znode }
 
-func contendersOf(queue []claim) []Contender {
+// isWaiting tells whether queue[i] does not hold its lock.
+func isWaiting(queue []claim, i int) bool {
 	contenders := make([]Contender, len(queue))
 	for i, c := range queue {
-		contenders[i] = c.Contender
+		contenders[i] = c.entry.Contender
 	}
-	return contenders
+	return !holds(contenders, i, queue[i].entry.Contender.Slots)
 }
 
 // only keeps some of the contenders.
-func (s snapshot) only(keep func(claim) bool) snapshot {
-	var left snapshot
+func (s claims) only(keep func(claim) bool) claims {
+	var left claims
 	for _, queue := range s {
 		kept := slices.DeleteFunc(slices.Clone(queue), func(c claim) bool { return !keep(c) })
 		if len(kept) > 0 {
@@ -123,10 +124,6 @@ func (s snapshot) only(keep func(claim) bool) snapshot {
 	return left
 }
 
-func (s snapshot) len() int {
-	n := 0
-	for _, queue := range s {
-		n += len(queue)
-	}
-	return n
+func (s claims) has(own claim) bool {
+	return slices.ContainsFunc(s, func(queue []claim) bool { return slices.ContainsFunc(queue, own.is) })
 }

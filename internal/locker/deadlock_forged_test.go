@@ -31,8 +31,8 @@ func TestForgedContendersCloseNoCircle(t *testing.T) {
 	waiting := alice.queue(req)
 	queue, _ := Contenders(space.Children(DefaultRoot + "/his"))
 	own := queue[len(queue)-1]
-	search := suspicion{session: alice.session(), own: claim{Contender: own, dir: req.Dir, run: own.run()}, others: req.Others}
-	if circle, stuck := search.look(bounded(t)); len(circle) > 0 || stuck {
+	s := search{alice.session(), req, claim{entry: Entry{Contender: own, Znode: req.Dir + "/" + own.Name}, dir: req.Dir, run: own.run()}}
+	if circle, stuck := s.look(bounded(t)); len(circle) > 0 || stuck {
 		t.Errorf("a forged circle is taken for one: %v, %t", circle, stuck)
 	}
 	for _, path := range forged {

@@ -43,21 +43,21 @@ type modelLook struct {
 func (w *world) holding(own claim) bool {
 	before, exclusive := 0, 0
 	for _, c := range w.queues[own.dir] {
-		if c.czxid == own.czxid {
+		if c.entry.Czxid == own.entry.Czxid {
 			break
 		}
 		before++
-		if c.Mode == Exclusive {
+		if c.entry.Contender.Mode == Exclusive {
 			exclusive++
 		}
 	}
-	switch own.Mode {
+	switch own.entry.Contender.Mode {
 	case Exclusive:
 		return before == 0
 	case Shared:
 		return exclusive == 0
 	default:
-		return before < own.Slots
+		return before < own.entry.Contender.Slots
 	}
 }
 
@@ -140,8 +140,8 @@ func (w *world) timeOut(r *modelRun) {
 
 // giveUp removes a contender. Its run goes on with what it has.
 func (w *world) giveUp(own claim) {
-	w.remove(func(c claim) bool { return c.czxid == own.czxid })
-	w.looks = slices.DeleteFunc(w.looks, func(l *modelLook) bool { return l.own.czxid == own.czxid })
+	w.remove(func(c claim) bool { return c.entry.Czxid == own.entry.Czxid })
+	w.looks = slices.DeleteFunc(w.looks, func(l *modelLook) bool { return l.own.entry.Czxid == own.entry.Czxid })
 	for _, r := range w.runs {
 		r.failed = r.failed || r.id == own.run && !r.optional
 	}
@@ -155,10 +155,9 @@ func (w *world) ask(r *modelRun) {
 	want := r.wants[0]
 	r.wants = r.wants[1:]
 	w.zxid++
-	c := claim{
-		Contender: Contender{Name: fmt.Sprintf("%s-%d", r.id, w.zxid), Sequence: int32(w.zxid), Mode: want.mode, Slots: want.slots}, //nolint:gosec // few
-		dir:       "/" + want.lock, run: r.id, czxid: w.zxid,
-	}
+	contender := Contender{Name: fmt.Sprintf("%s-%d", r.id, w.zxid), Sequence: int32(w.zxid), Mode: want.mode, Slots: want.slots} //nolint:gosec // few
+	dir := "/" + want.lock
+	c := claim{entry: Entry{Contender: contender, Znode: dir + "/" + contender.Name, Czxid: w.zxid}, dir: dir, run: r.id}
 	others := len(w.of(r.id))
 	w.queues[c.dir] = append(slices.Clone(w.queues[c.dir]), c)
 	if others > 0 && !w.holding(c) {
@@ -174,12 +173,12 @@ func (w *world) goOn(look *modelLook) *claim {
 			return nil
 		}
 	}
-	var seen snapshot
+	var seen claims
 	for _, lock := range slices.Sorted(maps.Keys(look.listed)) {
 		seen = append(seen, look.listed[lock])
 	}
 	seen = seen.stuck().only(func(c claim) bool {
-		return slices.ContainsFunc(w.queues[c.dir], func(now claim) bool { return now.czxid == c.czxid })
+		return slices.ContainsFunc(w.queues[c.dir], func(now claim) bool { return now.entry.Czxid == c.entry.Czxid })
 	})
 	var circle []Link
 	stuck := false
@@ -253,10 +252,10 @@ func TestDeadlocksOfTheModel(t *testing.T) {
 			}
 			alarms++
 			if n%3 == 0 || !w.hopeless(alarm.run) {
-				t.Fatalf("schedule %d: a false alarm for %s in %v", n, alarm.Name, w.queues)
+				t.Fatalf("schedule %d: a false alarm for %s in %v", n, alarm.entry.Contender.Name, w.queues)
 			}
 			for _, c := range w.of(alarm.run) {
-				if !w.holding(c) && (c.czxid == alarm.czxid || !w.optional(c.run)) {
+				if !w.holding(c) && (c.entry.Czxid == alarm.entry.Czxid || !w.optional(c.run)) {
 					w.giveUp(c)
 				}
 			}

@@ -16,13 +16,12 @@ func queueOf(t *testing.T, dir, text string) (queue []claim) {
 		if _, err := fmt.Sscanf(strings.NewReplacer("x", " x ", "s", " s ", "1of", " 1 ", "2of", " 2 ", "/", "").Replace(word), "%s %s %d", &run, &kind, &zxid); err != nil {
 			t.Fatalf("%q: %v", word, err)
 		}
-		c := claim{Contender: Contender{Name: word, Sequence: int32(i), Mode: Exclusive}, dir: dir, run: run, czxid: zxid}
-		c.entry.Owner = run
+		c := claim{entry: Entry{Contender: Contender{Name: word, Sequence: int32(i), Mode: Exclusive}, Data: Data{Owner: run}, Znode: dir + "/" + word, Czxid: zxid}, dir: dir, run: run}
 		switch kind {
 		case "s":
-			c.Mode = Shared
+			c.entry.Contender.Mode = Shared
 		case "1", "2":
-			c.Mode, c.Slots = Semaphore, int(kind[0]-'0')
+			c.entry.Contender.Mode, c.entry.Contender.Slots = Semaphore, int(kind[0]-'0')
 		}
 		c.first = i == 0
 		queue = append(queue, c)
@@ -55,7 +54,7 @@ func TestWhoClosesADeadlock(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var s snapshot
+			var s claims
 			for lock, text := range test.locks {
 				s = append(s, queueOf(t, "/"+lock, text))
 			}
@@ -66,10 +65,10 @@ func TestWhoClosesADeadlock(t *testing.T) {
 					if len(circle) == 0 {
 						continue
 					}
-					victims = append(victims, c.Name)
+					victims = append(victims, c.entry.Contender.Name)
 					var tells []string
 					for _, link := range circle {
-						tells = append(tells, strings.TrimPrefix(link.Dir, "/")+":"+link.Before.Owner)
+						tells = append(tells, strings.TrimPrefix(link.Dir, "/")+":"+link.Before.Data.Owner)
 					}
 					if got := strings.Join(tells, " "); got != test.tells {
 						t.Errorf("it tells %q, want %q", got, test.tells)
@@ -88,7 +87,7 @@ func TestWhoClosesADeadlock(t *testing.T) {
 func TestDeadlockBehindAnotherOne(t *testing.T) {
 	t.Parallel()
 	last := queueOf(t, "/b", "Ax/2 Cx/7")[1]
-	with := snapshot{queueOf(t, "/a", "Ax/1 Xx/5"), {queueOf(t, "/b", "Ax/2 Cx/7")[0], last}, queueOf(t, "/x", "Xx/3 Cx/4 Ax/6")}
+	with := claims{queueOf(t, "/a", "Ax/1 Xx/5"), {queueOf(t, "/b", "Ax/2 Cx/7")[0], last}, queueOf(t, "/x", "Xx/3 Cx/4 Ax/6")}
 	if circle, stuck := with.closedBy(last); len(circle) > 0 || !stuck {
 		t.Errorf("beside another one: %v, stuck %t", circle, stuck)
 	}

@@ -14,7 +14,7 @@ func TestDescribeDurable(t *testing.T) {
 	lock := s.ours.acquire(s.request())
 	before := decodeData(first(s.Get(testDir + "/" + s.one(true))))
 	for _, info := range []string{"something else", ""} {
-		if err := DescribeDurable(bounded(t), lock.session, lock.Znode(), info); err != nil {
+		if err := DescribeDurable(bounded(t), lock.node.session, lock.Znode(), info); err != nil {
 			t.Fatal(err)
 		}
 		want := before
@@ -33,7 +33,7 @@ func TestDescribeDurableAfterAnotherOne(t *testing.T) {
 	lock := s.ours.acquire(s.request())
 	caught := s.proxy.Catch(zktest.Request, func(p zktest.Packet) bool { return p.Op == zktest.OpSetData })
 	described := make(chan error, 1)
-	go func() { described <- DescribeDurable(bounded(t), lock.session, lock.Znode(), "late") }()
+	go func() { described <- DescribeDurable(bounded(t), lock.node.session, lock.Znode(), "late") }()
 	caught.Wait()
 	other, err := s.other.sessions(bounded(t))
 	if err != nil {
@@ -47,7 +47,7 @@ func TestDescribeDurableAfterAnotherOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	entry, ok, err := Lookup(bounded(t), other, lock.Znode())
-	if err != nil || !ok || entry.Owner != "bob@elsewhere" || entry.Info != "late" {
+	if err != nil || !ok || entry.Data.Owner != "bob@elsewhere" || entry.Data.Info != "late" {
 		t.Errorf("%+v, %v, %v", entry, ok, err)
 	}
 	s.remove(lock)
@@ -65,8 +65,8 @@ func TestDescribeDurableIsForDurableLocksOnly(t *testing.T) {
 			t.Errorf("want ErrNotDurable, got %v", err)
 		}
 	}
-	describe(lock.session, lock.Znode())
-	describe(lock.session, lock.Znode()+"1")
+	describe(lock.node.session, lock.Znode())
+	describe(lock.node.session, lock.Znode()+"1")
 	if d := decodeData(first(s.Get(testDir + "/" + s.one(false)))); d.Info != req.Data.Info {
 		t.Errorf("it says %+v", d)
 	}

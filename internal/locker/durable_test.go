@@ -49,7 +49,7 @@ func TestDurableTokensGrow(t *testing.T) {
 	var last int64
 	for range 3 {
 		lock := s.ours.acquire(s.request())
-		entry, ok, err := Lookup(bounded(t), lock.session, lock.Znode())
+		entry, ok, err := Lookup(bounded(t), lock.node.session, lock.Znode())
 		if err != nil || !ok {
 			t.Fatal(ok, err)
 		}
@@ -69,7 +69,7 @@ func TestDurableHolderIsNamedToThoseWhoWait(t *testing.T) {
 	req.Wait = 0
 	err := s.fails(s.ours.start(req))
 	var busy *BusyError
-	if !errors.As(err, &busy) || len(busy.Holders) != 1 || !busy.Holders[0].Durable || busy.Place != 1 {
+	if !errors.As(err, &busy) || len(busy.Holders) != 1 || !busy.Holders[0].Data.Durable || busy.Place != 1 {
 		t.Fatalf("%+v", err)
 	}
 	for _, part := range []string{"tester@example", "durable", "a test", lock.Znode()} {

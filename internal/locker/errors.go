@@ -11,36 +11,38 @@ import (
 
 var (
 	// ErrBusy says that others hold the lock: see [BusyError].
-	ErrBusy = errors.New("locker: lock is held")
+	ErrBusy = errors.New("the lock is held")
 	// ErrDeadlock says that waiting would never end: see [DeadlockError].
-	ErrDeadlock = errors.New("locker: deadlock")
+	ErrDeadlock = errors.New("deadlock")
 	// ErrDisagree says that another contender takes the lock for another kind: see
 	// [DisagreeError].
-	ErrDisagree = errors.New("locker: contenders disagree about the lock")
+	ErrDisagree = errors.New("the contenders disagree about the lock")
 	// ErrNotReserved says that others can take or break the lock, though it is to be the
 	// user's alone: see [NotReservedError].
-	ErrNotReserved = errors.New("locker: others may change the lock's directory")
-	// ErrNodeGone says that the contender's znode was deleted by someone else.
+	ErrNotReserved = errors.New("others may change the lock's directory")
+	// ErrNodeGone says that somebody else deleted our node.
 	ErrNodeGone = errors.New("somebody deleted its znode")
-	// ErrUsedUp says that the directory's sequence numbers have come to their end, at
-	// 2147483647: the order of the contenders would not be that of their coming any more.
-	ErrUsedUp = errors.New("locker: the directory's sequence numbers are used up")
+	// ErrUsedUp says that the directory has no more sequence numbers. They end at
+	// 2147483647, and later contenders would not queue in the order of their creation.
+	ErrUsedUp = errors.New("the directory's sequence numbers are used up")
+	// ErrNotDurable says that a znode is not a durable lock of this provider.
+	ErrNotDurable = errors.New("not a durable lock")
 )
 
-// BusyError says who kept us from the lock when waiting for it ended.
+// BusyError says who held the lock when our wait for it ended.
 type BusyError struct {
 	LockID  string
 	Dir     string        // the lock's directory
-	Waited  time.Duration // what was waited at most; 0 for a single try
+	Waited  time.Duration // how long at most; 0 for a single try
 	Place   int           // ours in the queue: 1 would be the next to get it
 	Holders []Entry       // the first few
-	More    int           // how many hold it besides
+	More    int           // how many others hold it, too
 }
 
 // Error names the lock, its first few holders and our place in the queue.
 func (e *BusyError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "locker: lock %q is held", e.LockID)
+	fmt.Fprintf(&b, "lock %q is held", e.LockID)
 	for i, h := range e.Holders {
 		b.WriteString([]string{" by ", " and "}[min(i, 1)])
 		b.WriteString(h.String())
@@ -62,27 +64,27 @@ func (e *BusyError) Is(target error) bool { return target == ErrBusy }
 // Dir, behind the contender of the next run.
 type Link struct {
 	Dir    string
-	Before Entry
-	Holds  bool // it holds the lock; else it waits, too, and comes first
+	Before Entry // the next run's contender
+	Holds  bool  // that contender holds the lock; otherwise it waits, too
 }
 
-// Lock is the lock's name, as it is in the path.
+// Lock is the lock's name in the path.
 func (l Link) Lock() string { return nameOf(l.Dir) }
 
 // DeadlockError says that our wait would never end: each run of the circle waits for a lock
-// until the next one lets it go, and the last one is ours. It was our contender that closed
-// the circle, so the others go on when it has left.
+// until the next run releases it, and the last run is ours. Our contender closed the circle,
+// so the others go on when it has left.
 type DeadlockError struct {
 	LockID string
 	Circle []Link // the first is our wait; the last one's Before is ours
 }
 
-// Error tells the circle, lock by lock.
+// Error names the circle, lock by lock.
 func (e *DeadlockError) Error() string {
-	return fmt.Sprintf("locker: lock %q: waiting would never end: %s", e.LockID, strings.Join(e.Tell(), "; "))
+	return fmt.Sprintf("lock %q: waiting would never end: %s", e.LockID, strings.Join(e.Tell(), "; "))
 }
 
-// Tell says of each run of the circle in one line what it waits for, and behind whom.
+// Tell has a line for each run of the circle: which lock it waits for, and behind which run.
 func (e *DeadlockError) Tell() []string {
 	lines := make([]string, 0, len(e.Circle))
 	who := "this run"
@@ -118,10 +120,10 @@ func (e *NotReservedError) Error() string {
 // Is makes a NotReservedError an [ErrNotReserved].
 func (e *NotReservedError) Is(target error) bool { return target == ErrNotReserved }
 
-// LeftError says that a znode of ours may stay in the queue, and hold the lock later.
+// LeftError says that our node may stay in the queue, and hold the lock later.
 type LeftError struct {
 	Znode   string // its path, or the beginning of that, followed by "…"
-	Durable bool   // it stays until somebody deletes it, else until this run's session ends
+	Durable bool   // it stays until somebody deletes it; otherwise until our session ends
 	Err     error
 }
 
@@ -136,8 +138,8 @@ func (e *LeftError) Error() string {
 // Unwrap returns the cause.
 func (e *LeftError) Unwrap() error { return e.Err }
 
-// DisagreeError says which contender takes the lock for another kind than ours,
-// or for a semaphore with another number of slots.
+// DisagreeError says which contender takes the lock for another kind than we do, or for a
+// semaphore with another number of slots.
 type DisagreeError struct {
 	LockID string
 	Slots  int // ours; 0 for a plain lock
@@ -146,16 +148,16 @@ type DisagreeError struct {
 
 // Error names both kinds and the other contender.
 func (e *DisagreeError) Error() string {
-	return fmt.Sprintf("locker: lock %q is %s here and %s for %s", e.LockID, kind(e.Slots), kind(e.OtherSlots()), e.Other)
+	return fmt.Sprintf("lock %q is %s here and %s for %s", e.LockID, kind(e.Slots), kind(e.OtherSlots()), e.Other)
 }
 
 // OtherSlots is what the other contender said; 0 for a plain lock, and -1 for a
 // semaphore of another client, which does not say.
 func (e *DisagreeError) OtherSlots() int {
-	if e.Other.Mode == Semaphore && e.Other.Slots == 0 {
+	if e.Other.Contender.Mode == Semaphore && e.Other.Contender.Slots == 0 {
 		return -1
 	}
-	return e.Other.Slots
+	return e.Other.Contender.Slots
 }
 
 // Is makes a DisagreeError an [ErrDisagree].

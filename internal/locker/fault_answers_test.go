@@ -55,7 +55,7 @@ func TestAWaiterSurvivesAnEnsembleWithoutData(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := waiting.get()
-	if l.session.ID() == held.session.ID() {
+	if l.node.session.ID() == held.node.session.ID() {
 		t.Error("the lock is held by the old session")
 	}
 	await(t, "the loss of the lock that was held before", held.Lost())
@@ -126,7 +126,7 @@ func TestAnUnreadableContenderIsWaitedFor(t *testing.T) {
 	req := s.plain()
 	req.Wait = 0
 	_, err = Acquire(bounded(t), s.ours.sessions, req)
-	if busy := (*BusyError)(nil); !errors.As(err, &busy) || len(busy.Holders) != 1 || !busy.Holders[0].Unreadable || busy.Holders[0].Owner != "" {
+	if busy := (*BusyError)(nil); !errors.As(err, &busy) || len(busy.Holders) != 1 || !busy.Holders[0].Unreadable || busy.Holders[0].Data.Owner != "" {
 		t.Errorf("a single try ends with %v", err)
 	}
 	queue, err := Inspect(bounded(t), s.other.session(), dirOf(s.Space), 0)
@@ -197,11 +197,11 @@ func TestAPromotionThatStaysUndecidedIsNamed(t *testing.T) {
 	durable := s.Path(testDir) + "/" + s.one(true)
 	s.proxy.Refuse()
 	caught.Lose()
-	c := &candidate{node: &node{
+	n := &node{
 		session: s.ours.session(), sessions: s.ours.sessions, done: func() {},
-		dir: dirOf(s.Space), name: nameOf(durable), persistent: true,
-	}}
-	err := c.remove(ended(t), nil)
+		dir: dirOf(s.Space), name: nameOf(durable), maybeDurable: true,
+	}
+	err := n.remove(ended(t))
 	var left *LeftError
 	if !errors.As(err, &left) || left.Znode != durable || !left.Durable || !strings.Contains(err.Error(), durable) || !strings.Contains(err.Error(), "import") {
 		t.Errorf("the error is %v", err)

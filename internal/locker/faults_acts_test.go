@@ -93,12 +93,12 @@ func (s *stage) truly(l *Lock) {
 	s.Sync()
 	name := s.one(l.Durable())
 	data, stat := s.Get(testDir + "/" + name)
-	owner, token := l.session.ID(), stat.Czxid
+	owner, token := l.node.session.ID(), stat.Czxid
 	if l.Durable() {
 		owner, token = 0, decodeData(data).Token
 	}
-	if l.Znode() != s.Path(testDir)+"/"+name || stat.EphemeralOwner != owner || token != l.Token() || l.session.Err() != nil {
-		s.t.Errorf("the lock is %s of session %#x with token %d, %v, and there is %s: %+v", l.Znode(), owner, l.Token(), l.session.Err(), name, stat)
+	if l.Znode() != s.Path(testDir)+"/"+name || stat.EphemeralOwner != owner || token != l.Token() || l.node.session.Err() != nil {
+		s.t.Errorf("the lock is %s of session %#x with token %d, %v, and there is %s: %+v", l.Znode(), owner, l.Token(), l.node.session.Err(), name, stat)
 	}
 }
 
@@ -269,7 +269,7 @@ func keeps(s *stage) (func(context.Context) error, func(struck, error)) {
 		}
 	}()
 	s.held = l
-	do := func(ctx context.Context) error { return l.session.Check(ctx, l.Znode()) }
+	do := func(ctx context.Context) error { return l.node.session.Check(ctx, l.Znode()) }
 	return do, func(k struck, err error) {
 		if k.expires {
 			await(s.t, "the loss of the lock", l.Lost())

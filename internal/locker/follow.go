@@ -28,16 +28,16 @@ func follow(ctx context.Context, s *zookeeper.Session, roots []string, prefix st
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	f := &liveSurvey{survey: newSurvey(s, prefix), cancel: cancel, looking: len(roots), changed: make(chan struct{}, 1)}
-	defer f.running.Wait()
+	f := &treeFollower{lister: newLister(s, prefix), cancel: cancel, pending: len(roots), changed: make(chan struct{}, 1)}
+	defer f.lister.running.Wait()
 	defer cancel(nil)
 	for _, root := range roots {
-		f.running.Go(func() { f.stay(ctx, rootOf(root)) })
+		f.lister.running.Go(func() { f.follow(ctx, rootAt(root)) })
 	}
 	for {
 		select {
 		case <-f.changed:
-			locks, err := f.result()
+			locks, err := f.lister.result()
 			if err != nil {
 				return err
 			}
@@ -50,87 +50,88 @@ func follow(ctx context.Context, s *zookeeper.Session, roots []string, prefix st
 	}
 }
 
-// liveSurvey is a survey that goes on.
-type liveSurvey struct {
-	*survey
+// treeFollower follows all locks.
+type treeFollower struct {
+	lister  *lister
 	cancel  context.CancelCauseFunc
 	changed chan struct{} // something was found since the last result
 
-	// Guarded by survey.mu.
-	looking  int  // sites that have yet to be looked at for the first time
-	complete bool // there were none of those once
+	// Guarded by lister.mu.
+	pending  int  // directories that have yet to be looked at for the first time
+	complete bool // there were once no such directories
 }
 
-// visitor stays at a site.
-type visitor struct {
-	*liveSurvey
-	at      *site
+// directoryFollower follows one directory.
+type directoryFollower struct {
+	all     *treeFollower
+	lister  *lister
+	at      *directory
 	looked  bool
 	below   map[string]context.CancelFunc
 	holders *watches
 }
 
-// stay looks at a site, and again whenever it has changed. It ends with ctx, which is
-// what the site above does when this one is not there any more.
-func (f *liveSurvey) stay(ctx context.Context, at *site) {
-	v := &visitor{liveSurvey: f, at: at, below: make(map[string]context.CancelFunc), holders: newWatches(f.session)}
-	defer v.holders.stop()
+// follow looks at a directory, and again whenever it has changed. It ends with ctx, which
+// the directory above ends when this one is not there any more.
+func (f *treeFollower) follow(ctx context.Context, at *directory) {
+	d := &directoryFollower{all: f, lister: f.lister, at: at, below: make(map[string]context.CancelFunc), holders: newWatches(f.lister.session)}
+	defer d.holders.stop()
 	for ctx.Err() == nil {
 		var listing zookeeper.WatchedListing
-		err := f.ask(func() (err error) {
-			listing, err = f.session.WatchChildren(ctx, at.dir)
+		err := d.lister.ask(func() (err error) {
+			listing, err = d.lister.session.WatchChildren(ctx, at.path)
 			return err
 		})
 		switch {
 		case err == nil:
-			err = v.watch(ctx, listing)
+			err = d.watch(ctx, listing)
 		case errors.Is(err, zookeeper.ErrNoNode):
-			err = v.awaitCreation(ctx)
+			err = d.awaitCreation(ctx)
 		case errors.Is(err, zookeeper.ErrNoAuth) && at.depth > 0:
-			v.shows(ctx, v.unreadable(at))
+			d.put(ctx, d.lister.unreadable(at))
 			<-ctx.Done()
 		}
 		if err != nil && ctx.Err() == nil && !errors.Is(err, zookeeper.ErrNoNode) {
 			f.cancel(err)
 		}
 	}
-	v.descend(ctx, nil)
-	v.arrived()
+	d.descend(ctx, nil)
+	d.report()
 }
 
-// watch follows a site until its children change, or one of its holders has left.
-func (v *visitor) watch(ctx context.Context, listing zookeeper.WatchedListing) error {
-	lock, holding, below := v.dissect(v.at, listing.Listing)
-	v.descend(ctx, below)
+// watch follows a directory until its children change, or one of its holders has left.
+func (d *directoryFollower) watch(ctx context.Context, listing zookeeper.WatchedListing) error {
+	lock, holding, below := d.lister.read(d.at, listing.Listing)
+	d.descend(ctx, below)
 	for {
 		lock.Holders = nil
 		for _, c := range holding {
-			entry, err := v.holders.add(ctx, v.at.dir, []Contender{c})
+			entry, err := d.holders.add(ctx, d.at.path, []Contender{c})
 			if err != nil {
 				return err
 			}
 			lock.Holders = append(lock.Holders, entry)
 		}
-		v.shows(ctx, lock)
+		d.put(ctx, lock)
 		select {
 		case <-listing.Event:
 			return nil
-		case name := <-v.holders.fired:
-			v.holders.drop(name) // it has left, or says something else now
+		case name := <-d.holders.fired:
+			d.holders.drop(name) // it has left, or says something else now
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// awaitCreation waits until a site is there.
-func (v *visitor) awaitCreation(ctx context.Context) error {
-	v.descend(ctx, nil)
-	watch, err := v.session.WatchStat(ctx, v.at.dir)
+// awaitCreation waits until a directory is there.
+func (d *directoryFollower) awaitCreation(ctx context.Context) error {
+	d.descend(ctx, nil)
+	watch, err := d.lister.session.WatchStat(ctx, d.at.path)
 	if err != nil || watch.Stat != nil {
 		return err
 	}
-	v.shows(ctx, Listed{})
+	d.put(ctx, Listed{})
 	select {
 	case <-watch.Event:
 	case <-ctx.Done():
@@ -138,55 +139,54 @@ func (v *visitor) awaitCreation(ctx context.Context) error {
 	return nil
 }
 
-// descend stays at the sites below, and at no others.
-func (v *visitor) descend(ctx context.Context, sites []*site) {
-	there := make(map[string]bool, len(sites))
-	for _, next := range sites {
+// descend follows these directories below, and no others.
+func (d *directoryFollower) descend(ctx context.Context, below []*directory) {
+	there := make(map[string]bool, len(below))
+	for _, next := range below {
 		there[next.name] = true
-		if v.below[next.name] != nil {
+		if d.below[next.name] != nil {
 			continue
 		}
 		sub, cancel := context.WithCancel(ctx)
-		v.below[next.name] = func() {
+		d.below[next.name] = func() {
 			cancel()
-			v.put(next, Listed{})
+			d.lister.put(next, Listed{})
 		}
-		v.mu.Lock()
-		v.looking++
-		v.mu.Unlock()
-		v.running.Go(func() { v.stay(sub, next) })
+		d.lister.mu.Lock()
+		d.all.pending++
+		d.lister.mu.Unlock()
+		d.lister.running.Go(func() { d.all.follow(sub, next) })
 	}
-	for name, leave := range v.below {
+	for name, leave := range d.below {
 		if !there[name] {
 			leave()
-			delete(v.below, name)
+			delete(d.below, name)
 		}
 	}
 }
 
-// shows takes down what is at the site, unless the site above has it no more.
-func (v *visitor) shows(ctx context.Context, lock Listed) {
-	v.mu.Lock()
-	gone := ctx.Err() != nil
-	if !gone {
-		v.set(v.at, lock)
+// put takes note of what is in the directory, unless that is not there any more.
+func (d *directoryFollower) put(ctx context.Context, lock Listed) {
+	d.lister.mu.Lock()
+	if ctx.Err() == nil {
+		d.lister.putLocked(d.at, lock)
 	}
-	v.mu.Unlock()
-	v.arrived()
+	d.lister.mu.Unlock()
+	d.report()
 }
 
-// arrived lets what was found be shown, from the time when all sites were looked at.
-func (v *visitor) arrived() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if !v.looked {
-		v.looked = true
-		v.looking--
+// report has the result shown, once all directories were looked at.
+func (d *directoryFollower) report() {
+	d.lister.mu.Lock()
+	defer d.lister.mu.Unlock()
+	if !d.looked {
+		d.looked = true
+		d.all.pending--
 	}
-	v.complete = v.complete || v.looking == 0
-	if v.complete {
+	d.all.complete = d.all.complete || d.all.pending == 0
+	if d.all.complete {
 		select {
-		case v.changed <- struct{}{}:
+		case d.all.changed <- struct{}{}:
 		default: // what is to be shown next has it, too
 		}
 	}

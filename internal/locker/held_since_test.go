@@ -39,8 +39,8 @@ func TestHeldSinceItCame(t *testing.T) {
 			p := a.player()
 			before := time.Now().Truncate(time.Second)
 			l := p.takes(exclusive)
-			if e := p.entryOfLock(l); e.HeldSince.Before(before) || e.HeldSince.Before(e.Since) || e.HeldSince.After(time.Now()) {
-				t.Errorf("it holds the lock since %v, and came at %v, after %v", e.HeldSince, e.Since, before)
+			if e := p.entryOfLock(l); e.Data.HeldSince.Before(before) || e.Data.HeldSince.Before(e.Data.Since) || e.Data.HeldSince.After(time.Now()) {
+				t.Errorf("it holds the lock since %v, and came at %v, after %v", e.Data.HeldSince, e.Data.Since, before)
 			}
 			a.give(l)
 			if there {
@@ -63,14 +63,14 @@ func TestHeldSinceTheOneBeforeLeft(t *testing.T) {
 			a := newArena(t)
 			first, p := a.player().takes(exclusive), a.player()
 			w := p.waits(want)
-			if e := a.inspect(0).Waiters[0]; !e.HeldSince.IsZero() || e.Since.IsZero() {
+			if e := a.inspect(0).Waiters[0]; !e.Data.HeldSince.IsZero() || e.Data.Since.IsZero() {
 				t.Errorf("while it waits it says %+v", e)
 			}
 			left := nextSecond()
 			a.give(first)
 			l := w.get()
-			if e := p.entryOfLock(l); e.HeldSince.Before(left) || !e.Since.Before(left) || e.HeldSince.After(time.Now()) || e.Durable != want.Durable {
-				t.Errorf("it holds the lock since %v, and came at %v; the one before left at %v: %+v", e.HeldSince, e.Since, left, e)
+			if e := p.entryOfLock(l); e.Data.HeldSince.Before(left) || !e.Data.Since.Before(left) || e.Data.HeldSince.After(time.Now()) || e.Data.Durable != want.Durable {
+				t.Errorf("it holds the lock since %v, and came at %v; the one before left at %v: %+v", e.Data.HeldSince, e.Data.Since, left, e)
 			}
 			a.give(l)
 		})
@@ -92,8 +92,8 @@ func TestHeldSinceTheGemLeft(t *testing.T) {
 	left := nextSecond()
 	s.leave(gem)
 	l := acquiring.get()
-	if e := s.ours.entryOfLock(l); e.HeldSince.Before(left) || !e.Durable || e.FencingToken() != l.Token() {
-		t.Errorf("it holds the lock since %v, the gem left at %v: %+v", e.HeldSince, left, e)
+	if e := s.ours.entryOfLock(l); e.Data.HeldSince.Before(left) || !e.Data.Durable || e.FencingToken() != l.Token() {
+		t.Errorf("it holds the lock since %v, the gem left at %v: %+v", e.Data.HeldSince, left, e)
 	}
 	s.remove(l)
 }
@@ -104,13 +104,13 @@ func TestHeldThoughTheZnodeCannotSaySo(t *testing.T) {
 	a := newArena(t)
 	first, p := a.player().takes(exclusive), a.player()
 	w := p.waits(exclusive)
-	name := a.inspect(0).Waiters[0].Name
+	name := a.inspect(0).Waiters[0].Contender.Name
 	if _, err := a.Conn().SetACL(dirOf(a.Space)+"/"+name, zk.WorldACL(zk.PermAll&^zk.PermWrite), -1); err != nil {
 		t.Fatal(err)
 	}
 	a.give(first)
 	l := w.get()
-	if e := p.entryOfLock(l); !e.HeldSince.IsZero() || e.Name != name {
+	if e := p.entryOfLock(l); !e.Data.HeldSince.IsZero() || e.Contender.Name != name {
 		t.Errorf("its znode says %+v", e)
 	}
 	a.give(l)

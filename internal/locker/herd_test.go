@@ -114,7 +114,7 @@ func TestHandOverWakesOneOfTheHerd(t *testing.T) {
 				// woken, and its question to a quorum.
 				want := map[zktest.Op]int{zktest.OpDelete: 1, zktest.OpGetACL: 1, zktest.OpChildren: 1, zktest.OpSetData: 1}
 				if behind := queue[i+2:]; len(behind) > 0 {
-					if w := behind[0].looks(); w.Place != 1 || w.Next.HeldSince.IsZero() {
+					if w := behind[0].looks(); w.Place != 1 || w.Next.Data.HeldSince.IsZero() {
 						t.Errorf("the next one is at place %d behind %+v", w.Place, w.Next)
 					}
 					want[zktest.OpChildren]++

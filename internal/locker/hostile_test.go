@@ -82,7 +82,7 @@ func TestHostileContenders(t *testing.T) {
 			}
 			q := c.inspect(dirOf(space), 0)
 			// How many slots a semaphore has, its contenders may say.
-			if len(q.Holders) == 0 || len(q.Holders)+len(q.Waiters) != 2 || !strings.HasPrefix(q.Holders[0].Owner, test.owner) {
+			if len(q.Holders) == 0 || len(q.Holders)+len(q.Waiters) != 2 || !strings.HasPrefix(q.Holders[0].Data.Owner, test.owner) {
 				t.Errorf("there is %.1000s", fmt.Sprintf("%+v", q))
 			}
 			for _, e := range append(q.Holders, q.Waiters...) {

@@ -62,8 +62,8 @@ func TestInspect(t *testing.T) {
 		t.Fatalf("there is %+v", q)
 	}
 	h := q.Holders[0]
-	if h.Owner != "anna@build" || h.Info != "web" || h.Run != "0123456789abcdef" || h.Host != "build" || h.PID != 7 || h.Client != "clocker/1" ||
-		h.Mode != Exclusive || h.Znode != l.Znode() || h.Session != anna.session().ID() || h.FencingToken() != l.Token() || h.Durable {
+	if h.Data.Owner != "anna@build" || h.Data.Info != "web" || h.Data.Run != "0123456789abcdef" || h.Data.Host != "build" || h.Data.PID != 7 || h.Data.Client != "clocker/1" ||
+		h.Contender.Mode != Exclusive || h.Znode != l.Znode() || h.Session != anna.session().ID() || h.FencingToken() != l.Token() || h.Data.Durable {
 		t.Errorf("the holder is %+v", h)
 	}
 	if h.Joined().Before(before.Truncate(time.Second)) || h.Created.Before(before) {
@@ -72,7 +72,7 @@ func TestInspect(t *testing.T) {
 	if q.Waiters[0].Session != bob.session().ID() || nameOf(q.Waiters[1].Znode) != nameOf(kazoo) {
 		t.Errorf("the waiters are %q", znodesOf(q.Waiters))
 	}
-	if other := q.Waiters[1]; other.Owner != "carl" || !other.Since.IsZero() || !other.Joined().Equal(other.Created) {
+	if other := q.Waiters[1]; other.Data.Owner != "carl" || !other.Data.Since.IsZero() || !other.Joined().Equal(other.Created) {
 		t.Errorf("another client's contender is %+v", other)
 	}
 	if !slices.Equal(q.Unrecognized, []string{"config", "zoo"}) {
@@ -147,8 +147,8 @@ func TestInspectAHundred(t *testing.T) {
 		t.Fatalf("%d hold it and %d wait", len(q.Holders), len(q.Waiters))
 	}
 	for i, e := range append(q.Holders, q.Waiters...) {
-		if want := fmt.Sprintf("client %d", i); e.Owner != want || int(e.Sequence) != i {
-			t.Errorf("at place %d there is %q with number %d", i, e.Owner, e.Sequence)
+		if want := fmt.Sprintf("client %d", i); e.Data.Owner != want || int(e.Contender.Sequence) != i {
+			t.Errorf("at place %d there is %q with number %d", i, e.Data.Owner, e.Contender.Sequence)
 		}
 	}
 	conn.Close()

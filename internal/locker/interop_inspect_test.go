@@ -63,10 +63,10 @@ func TestInspectTellsTheQueueOfAllClients(t *testing.T) {
 		t.Fatalf("there are %d contenders, want %d", len(all), len(want))
 	}
 	for i, entry := range all {
-		if got := (contender{entry.Name, entry.Owner, entry.Mode}); got != want[i] {
+		if got := (contender{entry.Contender.Name, entry.Data.Owner, entry.Contender.Mode}); got != want[i] {
 			t.Errorf("contender %d is %+v, want %+v", i+1, got, want[i])
 		}
-		if entry.Session == 0 || entry.Created.IsZero() || entry.Joined().IsZero() || entry.Znode != a.Path(testDir+"/"+entry.Name) {
+		if entry.Session == 0 || entry.Created.IsZero() || entry.Joined().IsZero() || entry.Znode != a.Path(testDir+"/"+entry.Contender.Name) {
 			t.Errorf("contender %d is %+v", i+1, entry)
 		}
 	}
@@ -124,8 +124,8 @@ func TestInspectShowsForeignDataSafely(t *testing.T) {
 		t.Fatalf("%d of %d contenders hold the lock, want 1 of %d", len(queue.Holders), len(all), len(texts))
 	}
 	for i, entry := range all {
-		if entry.Name != names[i] {
-			t.Errorf("contender %d is %s, want %s", i, entry.Name, names[i])
+		if entry.Contender.Name != names[i] {
+			t.Errorf("contender %d is %s, want %s", i, entry.Contender.Name, names[i])
 		}
 		checkPrintable(t, entry.Data)
 		checkText(t, entry.String())

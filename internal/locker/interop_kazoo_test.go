@@ -98,7 +98,7 @@ func (p *player) holder(want Request) holder {
 		blocked: taking.blocked,
 		held: func() string {
 			p.tb.Helper()
-			return taking.get().name
+			return taking.get().node.name
 		},
 		release: func() {
 			p.tb.Helper()
@@ -206,7 +206,7 @@ func TestKazooDoesNotSeeTheCuratorLayout(t *testing.T) {
 	a.give(ours)
 	err := a.player().tries(curator)
 	var busy *BusyError
-	if !errors.As(err, &busy) || len(busy.Holders) != 1 || busy.Holders[0].Name != name || busy.Holders[0].Owner != "WriteLock" {
+	if !errors.As(err, &busy) || len(busy.Holders) != 1 || busy.Holders[0].Contender.Name != name || busy.Holders[0].Data.Owner != "WriteLock" {
 		t.Errorf("a try ends with %v, want the holder %s", err, name)
 	}
 	theirs.release()

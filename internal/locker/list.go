@@ -58,156 +58,151 @@ func (l Listed) ShownName() string { return shown(l.Name) }
 // be shown or not.
 func List(ctx context.Context, s *zookeeper.Session, roots []string, prefix string) ([]Listed, error) {
 	if err := s.Barrier(ctx); err != nil {
-		return nil, fmt.Errorf("locker: list: %w", err)
+		return nil, fmt.Errorf("list: %w", err)
 	}
-	v := newSurvey(s, prefix)
+	l := newLister(s, prefix)
 	for _, root := range roots {
-		v.running.Go(func() { v.visit(ctx, rootOf(root)) })
+		l.running.Go(func() { l.visit(ctx, rootAt(root)) })
 	}
-	v.running.Wait()
-	return v.result()
+	l.running.Wait()
+	return l.result()
 }
 
-// survey is a look at all locks.
-type survey struct {
+// directory is a znode below which locks are looked for: a root, a lock's directory, or one
+// that has those below it.
+type directory struct {
+	root, path string
+	name       string // the path below the root; "" for the root
+	depth      int
+}
+
+func rootAt(path string) *directory { return &directory{root: path, path: path} }
+
+func (d *directory) child(name string) *directory {
+	c := &directory{root: d.root, path: strings.TrimSuffix(d.path, "/") + "/" + name, name: name, depth: d.depth + 1}
+	if d.name != "" {
+		c.name = d.name + "/" + name
+	}
+	return c
+}
+
+// lister looks at all locks.
+type lister struct {
 	session  *zookeeper.Session
 	prefix   string // as a directory's name has it
 	requests chan struct{}
 	running  sync.WaitGroup
 
 	mu    sync.Mutex
-	locks map[*site]Listed
+	locks map[*directory]Listed
 	err   error
 }
 
-func newSurvey(s *zookeeper.Session, prefix string) *survey {
-	return &survey{
+func newLister(s *zookeeper.Session, prefix string) *lister {
+	return &lister{
 		session:  s,
-		prefix:   inOurForm(prefix),
+		prefix:   normalized(prefix),
 		requests: make(chan struct{}, listRequests),
-		locks:    make(map[*site]Listed),
+		locks:    make(map[*directory]Listed),
 	}
 }
 
-// site is a directory to look at: a root, or one that is a lock's or has those below it.
-type site struct {
-	root, dir string
-	name      string // below the root; "" for the root
-	depth     int
-}
+// normalized is the name as a directory of ours would have it.
+func normalized(name string) string { return norm.NFC.String(directoryName(name)) }
 
-func rootOf(path string) *site { return &site{root: path, dir: path} }
+// wants tells whether a lock of that name is asked for.
+func (l *lister) wants(name string) bool { return strings.HasPrefix(normalized(name), l.prefix) }
 
-func (p *site) child(name string) *site {
-	c := &site{root: p.root, dir: strings.TrimSuffix(p.dir, "/") + "/" + name, name: name, depth: p.depth + 1}
-	if p.name != "" {
-		c.name = p.name + "/" + name
-	}
-	return c
+// wantsBelow tells whether a lock that is asked for can be there or below.
+func (l *lister) wantsBelow(name string) bool {
+	return l.wants(name) || strings.HasPrefix(l.prefix, normalized(name+"/"))
 }
 
 // result is what was found.
-func (v *survey) result() ([]Listed, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.err != nil {
-		return nil, fmt.Errorf("locker: list: %w", v.err)
+func (l *lister) result() ([]Listed, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return nil, fmt.Errorf("list: %w", l.err)
 	}
-	return slices.SortedFunc(maps.Values(v.locks), func(a, b Listed) int {
+	return slices.SortedFunc(maps.Values(l.locks), func(a, b Listed) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Root, b.Root))
 	}), nil
 }
 
-// visit looks at a site, and at those below it.
-func (v *survey) visit(ctx context.Context, at *site) {
+// visit looks at a directory, and at those below it.
+func (l *lister) visit(ctx context.Context, d *directory) {
 	for tries := 1; ; tries++ {
 		var listing zookeeper.Listing
-		err := v.ask(func() (err error) {
-			listing, err = v.session.Children(ctx, at.dir)
+		err := l.ask(func() (err error) {
+			listing, err = l.session.Children(ctx, d.path)
 			return err
 		})
 		if err != nil {
-			v.refused(at, err)
+			l.failed(d, err)
 			return
 		}
-		lock, holding, below := v.dissect(at, listing)
-		holders, all, err := v.readHolders(ctx, at.dir, holding)
+		lock, holding, below := l.read(d, listing)
+		holders, all, err := l.readHolders(ctx, d.path, holding)
 		if err != nil {
-			v.fail(err)
+			l.fail(err)
 			return
 		}
 		lock.Holders = holders
 		if !all && tries < listTries {
 			continue // someone else holds it now
 		}
-		v.put(at, lock)
+		l.put(d, lock)
 		for _, next := range below {
-			v.running.Go(func() { v.visit(ctx, next) })
+			l.running.Go(func() { l.visit(ctx, next) })
 		}
 		return
 	}
 }
 
 // ask makes a request when not too many are under way.
-func (v *survey) ask(request func() error) error {
-	v.requests <- struct{}{}
-	defer func() { <-v.requests }()
+func (l *lister) ask(request func() error) error {
+	l.requests <- struct{}{}
+	defer func() { <-l.requests }()
 	return request()
 }
 
-// dissect tells what the children of a site say: the lock without its holders, which of
-// them hold it, and where else to look for locks. An ephemeral znode is no site.
-func (v *survey) dissect(at *site, listing zookeeper.Listing) (lock Listed, holding []Contender, below []*site) {
+// read tells what the children of a directory say: the lock without its holders, which of
+// them hold it, and in which of them there may be more locks. In an ephemeral znode there
+// are none.
+func (l *lister) read(d *directory, listing zookeeper.Listing) (lock Listed, holding []Contender, below []*directory) {
 	if listing.Stat.EphemeralOwner != 0 {
 		return Listed{}, nil, nil
 	}
-	lock = Listed{Root: at.root, Name: at.name, Dir: at.dir}
+	lock = Listed{Root: d.root, Name: d.name, Dir: d.path}
 	others := listing.Names
-	if at.depth > 0 {
+	if d.depth > 0 {
 		var queue []Contender
 		queue, others = Contenders(listing.Names)
-		if !v.matches(at.name) {
+		if !l.wants(d.name) {
 			queue = nil
 		}
-		slots := slotsOfQueue(queue, 0)
-		for i, c := range queue {
-			if holds(queue, i, slots) {
-				holding = append(holding, c)
-			}
-		}
+		holding = queue[:countHolders(queue, slotsOf(queue, 0))]
 		lock.Waiters = len(queue) - len(holding)
 	}
 	for _, name := range others {
-		next := at.child(name)
-		if next.depth <= listDepth && v.leads(next.name) && next.dir != ownDir {
+		next := d.child(name)
+		if next.depth <= listDepth && l.wantsBelow(next.name) && next.path != serverRoot {
 			below = append(below, next)
 		}
 	}
 	return lock, holding, below
 }
 
-// matches tells whether a lock of that name is asked for.
-func (v *survey) matches(name string) bool {
-	return strings.HasPrefix(inOurForm(name), v.prefix)
-}
-
-// leads tells whether a lock that is asked for can be there or below.
-func (v *survey) leads(name string) bool {
-	return v.matches(name) || strings.HasPrefix(v.prefix, inOurForm(name+"/"))
-}
-
-// inOurForm is the name as a directory of ours would have it.
-func inOurForm(name string) string { return norm.NFC.String(directoryName(name)) }
-
 // readHolders reads the holders' znodes. all is false if one of them has left.
-func (v *survey) readHolders(ctx context.Context, dir string, holding []Contender) (entries []Entry, all bool, err error) {
+func (l *lister) readHolders(ctx context.Context, dir string, holding []Contender) (entries []Entry, all bool, err error) {
 	read := make([]*Entry, len(holding))
 	errs := make([]error, len(holding))
 	var wg sync.WaitGroup
 	for i, c := range holding {
 		wg.Go(func() {
-			errs[i] = v.ask(func() (err error) {
-				read[i], err = readEntry(ctx, v.session, dir, c)
+			errs[i] = l.ask(func() (err error) {
+				read[i], err = readEntry(ctx, l.session, dir, c)
 				return err
 			})
 		})
@@ -224,45 +219,45 @@ func (v *survey) readHolders(ctx context.Context, dir string, holding []Contende
 	return entries, all, errors.Join(errs...)
 }
 
-// put takes down what was found at a site, which can be nothing.
-func (v *survey) put(at *site, lock Listed) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.set(at, lock)
+// put takes note of what was found in a directory, which can be nothing.
+func (l *lister) put(d *directory, lock Listed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.putLocked(d, lock)
 }
 
-// set is put with v.mu held.
-func (v *survey) set(at *site, lock Listed) {
+// putLocked is put with l.mu held.
+func (l *lister) putLocked(d *directory, lock Listed) {
 	if len(lock.Holders)+lock.Waiters == 0 && !lock.Unreadable {
-		delete(v.locks, at)
+		delete(l.locks, d)
 		return
 	}
-	v.locks[at] = lock
+	l.locks[d] = lock
 }
 
-// unreadable is what is found at a site that this user may not list.
-func (v *survey) unreadable(at *site) Listed {
-	if !v.matches(at.name) {
-		return Listed{}
-	}
-	return Listed{Root: at.root, Name: at.name, Dir: at.dir, Unreadable: true}
-}
-
-// refused takes down why a site could not be listed.
-func (v *survey) refused(at *site, err error) {
+// failed takes note that a directory could not be listed.
+func (l *lister) failed(d *directory, err error) {
 	switch {
 	case errors.Is(err, zookeeper.ErrNoNode):
-		// It has vanished.
-	case errors.Is(err, zookeeper.ErrNoAuth) && at.depth > 0:
-		v.put(at, v.unreadable(at))
+		// It has been deleted.
+	case errors.Is(err, zookeeper.ErrNoAuth) && d.depth > 0:
+		l.put(d, l.unreadable(d))
 	default:
-		v.fail(err)
+		l.fail(err)
 	}
 }
 
-// fail takes down why there is no result.
-func (v *survey) fail(err error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.err = cmp.Or(v.err, err)
+// unreadable is what is found in a directory that this user may not list.
+func (l *lister) unreadable(d *directory) Listed {
+	if !l.wants(d.name) {
+		return Listed{}
+	}
+	return Listed{Root: d.root, Name: d.name, Dir: d.path, Unreadable: true}
+}
+
+// fail takes note that there is no result.
+func (l *lister) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = cmp.Or(l.err, err)
 }

@@ -33,7 +33,7 @@ func tell(locks []Listed) []string {
 	for _, l := range locks {
 		line := l.Name
 		for _, h := range l.Holders {
-			line += " " + h.Owner
+			line += " " + h.Data.Owner
 		}
 		if l.Unreadable {
 			line += " unreadable"

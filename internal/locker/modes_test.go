@@ -17,8 +17,8 @@ func TestReadersShare(t *testing.T) {
 	}
 	a.heldBy(0, readers...)
 	for _, entry := range a.inspect(0).Holders {
-		if entry.Mode != Shared {
-			t.Errorf("%s holds the lock %s, want %s", entry.Name, entry.Mode, Shared)
+		if entry.Contender.Mode != Shared {
+			t.Errorf("%s holds the lock %s, want %s", entry.Contender.Name, entry.Contender.Mode, Shared)
 		}
 	}
 	a.give(readers...)
@@ -183,8 +183,8 @@ func TestPromotionDoesNotGiveWayToFellowHolders(t *testing.T) {
 			}
 			caught.Pass()
 			lock := taking.get()
-			if !slices.Contains(before, lock.name) {
-				t.Errorf("%s holds the lock, which gave way as none of %q", lock.name, before)
+			if !slices.Contains(before, lock.node.name) {
+				t.Errorf("%s holds the lock, which gave way as none of %q", lock.node.name, before)
 			}
 			a.leave(gems...)
 			a.give(lock)

@@ -10,34 +10,30 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-const (
-	// withdrawTime is how long an acquire that has failed stays to see its
-	// contender removed before it leaves that to the background.
-	withdrawTime = 2 * time.Second
-	// persistentWithdrawTime is the same for a contender that no session's end removes.
-	persistentWithdrawTime = time.Minute
-	// removePause is between two tries to find a session for that.
-	removePause = 100 * time.Millisecond
-)
+// sessionPause is between two tries to get a session to remove a durable node with.
+const sessionPause = 100 * time.Millisecond
 
-// node is the znode of a contender of ours.
+// node is the znode of our contender.
 type node struct {
 	session  *zookeeper.Session
-	sessions Sessions // for a persistent one, which outlives its session
-	done     func()   // called when it needs the session no more
-	dir      string
-	prefix   string // of its name, ours alone; "" for one that another process created
-	name     string // "" before it is known
-	refused  bool   // the server has refused to create it
+	sessions Sessions // for a durable node, which outlives its session
+	done     func()   // called when the session is not needed any more
 
-	czxid      int64 // 0 before it is known
-	token      int64 // see Lock.Token; 0 before it is known
-	persistent bool  // or it may be, and we do not know
-	own        *zookeeper.Watch
+	dir     string
+	prefix  string        // of its name, ours alone; "" if another process created it
+	name    string        // "" before it is known
+	data    Data          // what it says
+	created chan struct{} // closed once all about its creation is known; nil for another process's
+	refused bool          // the server has refused to create it
 
-	made    bool  // we made the directory
-	version int32 // of its data then
-	crowded bool  // it had other children when it was looked at last
+	czxid        int64 // 0 before it is known
+	token        int64 // see Lock.Token; 0 before it is known
+	maybeDurable bool  // it is durable, or a reply was lost that would tell
+	watch        *zookeeper.Watch
+
+	madeDir    bool  // we created the directory
+	dirVersion int32 // of the directory's data then
+	crowded    bool  // at the last look the directory had other children
 
 	removing sync.Mutex
 	removal  *removal // the last one, under way or not
@@ -45,7 +41,63 @@ type node struct {
 
 func (n *node) path() string { return n.dir + "/" + n.name }
 
-// find looks for our znode when a reply was lost. It keeps the lowest if there are
+// shownPath is the path for messages. The name may not be known.
+func (n *node) shownPath() string {
+	if n.name == "" {
+		return n.dir + "/" + n.prefix + "…"
+	}
+	return n.path()
+}
+
+// use goes on with another session.
+func (n *node) use(s *zookeeper.Session) {
+	n.done()
+	n.session, n.done = s, s.Use()
+}
+
+// create sends the requests once. It creates the directory where it is missing, in the
+// same transaction. first tells that we hold the lock, because nobody can have come before
+// us to a directory that we created. The node says waiting, or holding if we hold the lock.
+func (n *node) create(ctx context.Context, waiting, holding []byte) (first bool, err error) {
+	for {
+		results, err := n.session.Multi(ctx,
+			zookeeper.Create(n.dir, nil, zookeeper.Persistent),
+			zookeeper.Create(n.dir+"/"+n.prefix, holding, zookeeper.EphemeralSequential),
+			// Changes nothing. Its answer is the only one in a transaction that has the
+			// zxid, which is also the czxid of our node.
+			zookeeper.Set(n.dir, nil, 0))
+		switch {
+		case err == nil:
+			n.name = nameOf(results[1].Path)
+			n.czxid = results[2].Stat.Mzxid
+			n.token = n.czxid
+			n.madeDir, n.dirVersion = true, results[2].Stat.Version
+			return true, nil
+		case errors.Is(err, zookeeper.ErrNodeExists), errors.Is(err, zookeeper.ErrNoAuth):
+			// The server first checks whether we may create the directory, also where it
+			// exists.
+			path, createErr := n.session.Create(ctx, n.dir+"/"+n.prefix, waiting, zookeeper.EphemeralSequential)
+			if createErr == nil {
+				n.name = nameOf(path)
+			}
+			if !errors.Is(createErr, zookeeper.ErrNoNode) {
+				return false, createErr
+			}
+			if errors.Is(err, zookeeper.ErrNoAuth) {
+				return false, missing(n.dir, err)
+			}
+			// Its last contender has just removed the directory.
+		case errors.Is(err, zookeeper.ErrNoNode):
+			if err := makeAbove(ctx, n.session, n.dir, true); err != nil {
+				return false, err
+			}
+		default:
+			return false, err
+		}
+	}
+}
+
+// find looks for our node when a reply was lost. It keeps the lowest if there are
 // several, and removes the others.
 func (n *node) find(ctx context.Context) (bool, error) {
 	// A server that lags behind could hide what another server has created.
@@ -62,12 +114,12 @@ func (n *node) find(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	queue, _ := Contenders(listing.Names)
-	return n.settle(ctx, queue)
+	return n.pick(ctx, queue)
 }
 
-// settle picks our znode, the lowest of ours in the queue, and removes the others, which
+// pick finds our node, the lowest of ours in the queue, and removes the others, which
 // lost replies can leave.
-func (n *node) settle(ctx context.Context, queue []Contender) (bool, error) {
+func (n *node) pick(ctx context.Context, queue []Contender) (bool, error) {
 	n.name = ""
 	for _, contender := range queue {
 		if !strings.HasPrefix(contender.Name, n.prefix) {
@@ -85,57 +137,32 @@ func (n *node) settle(ctx context.Context, queue []Contender) (bool, error) {
 	return n.name != "", nil
 }
 
-// recover finds out, with a new session, what has become of our znode: it is persistent,
-// or else it is removed.
-func (n *node) recover(ctx context.Context) (persistent bool, err error) {
-	n.own, n.czxid = nil, 0
-	found, err := n.find(ctx)
-	if err != nil || !found {
-		return false, err
-	}
-	stat, err := n.session.Stat(ctx, n.path())
-	if err == nil && stat.EphemeralOwner == 0 {
-		n.persistent = true
-		return true, nil
-	}
-	if err == nil {
-		// The server has not ended the session yet. Should it refuse, it will.
-		err = n.session.Delete(ctx, n.path())
-	}
-	if zookeeper.Answered(err) {
-		err = nil
-	}
-	n.persistent = false
-	return false, err
-}
-
-// removal is the deletion of a znode.
+// removal is the deletion of a node.
 type removal struct {
-	left  string // how to call the znode if it may be persistent
-	ended chan struct{}
-	err   error // once it has ended
+	left  string        // the path, for messages, of a node that may be durable
+	ended chan struct{} // closed when err is set
+	err   error
 }
 
-// remove deletes the znode and then, if that leaves it empty, the directory. It returns
-// nil once the server has confirmed it or the session that would keep the znode is over,
-// and a [*LeftError] if it stays. When ctx ends first the deletion goes on, and the
-// error is a LeftError for a znode that may be persistent, else ctx's cause. Calls that
-// come meanwhile wait for the same deletion. known, if not nil, is closed when all about
-// the creation is known.
-func (n *node) remove(ctx context.Context, known <-chan struct{}) error {
+// remove deletes the node and then, if that leaves it empty, the directory. It returns nil
+// once the server has confirmed that, or the session is over that would keep the node, and
+// a [*LeftError] if the node stays. When ctx ends first the deletion goes on, and the error
+// is a LeftError for a node that may be durable, and ctx's cause for others. Calls that
+// come meanwhile wait for the same deletion.
+func (n *node) remove(ctx context.Context) error {
 	n.removing.Lock()
 	r := n.removal
-	if r == nil || r.over() && r.err != nil {
+	if r == nil || received(r.ended) && r.err != nil {
 		r = &removal{ended: make(chan struct{})}
-		if n.persistent { // and so all about its creation is known
+		if n.maybeDurable { // and so all about its creation is known
 			r.left = n.shownPath()
 		}
 		n.removal = r
 		background := context.WithoutCancel(ctx)
 		go func() {
 			defer close(r.ended)
-			if known != nil {
-				<-known
+			if n.created != nil {
+				<-n.created
 			}
 			r.err = n.removeAll(background)
 		}()
@@ -152,9 +179,10 @@ func (n *node) remove(ctx context.Context, known <-chan struct{}) error {
 	return context.Cause(ctx)
 }
 
-func (r *removal) over() bool {
+// received tells whether there was something to receive, or c is closed.
+func received[T any](c <-chan T) bool {
 	select {
-	case <-r.ended:
+	case <-c:
 		return true
 	default:
 		return false
@@ -171,39 +199,39 @@ func (n *node) removeAll(ctx context.Context) error {
 		err := n.removeOnce(ctx)
 		over := n.session.Err() != nil
 		switch {
-		case err == nil, errors.Is(err, zookeeper.ErrNoNode), over && !n.persistent:
+		case err == nil, errors.Is(err, zookeeper.ErrNoNode), over && !n.maybeDurable:
 			return nil
 		case over:
-			if err := n.renew(ctx); err != nil {
+			if err := n.renewSession(ctx); err != nil {
 				return &LeftError{Znode: n.shownPath(), Durable: true, Err: err}
 			}
 		case zookeeper.Answered(err):
-			return n.stays(err)
+			return n.leave(err)
 		}
 	}
 }
 
-// renew gets a session in place of one that is over, for as long as sessions are given.
-func (n *node) renew(ctx context.Context) error {
+// renewSession gets a session in place of one that is over, for as long as sessions are
+// given.
+func (n *node) renewSession(ctx context.Context) error {
 	for {
 		s, err := n.sessions(ctx)
 		if err == nil {
-			n.done()
-			n.session, n.done = s, s.Use()
+			n.use(s)
 			return nil
 		}
 		if errors.Is(err, zookeeper.ErrClosed) {
 			return err
 		}
-		timer := time.NewTimer(removePause)
+		timer := time.NewTimer(sessionPause)
 		<-timer.C
 	}
 }
 
-// stays deals with a server that will not delete our znode: it goes with the session,
-// at once if nobody else needs that.
-func (n *node) stays(err error) error {
-	if n.persistent {
+// leave leaves a node that the server refuses to delete. It ends with its session, which is
+// closed at once if nobody else needs it.
+func (n *node) leave(err error) error {
+	if n.maybeDurable {
 		return &LeftError{Znode: n.shownPath(), Durable: true, Err: err}
 	}
 	n.session.Retire()
@@ -214,14 +242,6 @@ func (n *node) stays(err error) error {
 	return &LeftError{Znode: n.shownPath(), Err: err}
 }
 
-// shownPath is for messages: the name may not be known.
-func (n *node) shownPath() string {
-	if n.name == "" {
-		return n.dir + "/" + n.prefix + "…"
-	}
-	return n.path()
-}
-
 // removeOnce takes one request where nobody else was in the directory.
 func (n *node) removeOnce(ctx context.Context) error {
 	if n.name == "" {
@@ -229,27 +249,16 @@ func (n *node) removeOnce(ctx context.Context) error {
 			return err
 		}
 	}
-	if n.made && !n.crowded {
-		_, err := n.session.Multi(ctx, zookeeper.Delete(n.path()), zookeeper.DeleteUnchanged(n.dir, n.version))
+	if n.madeDir && !n.crowded {
+		_, err := n.session.Multi(ctx, zookeeper.Delete(n.path()), zookeeper.DeleteUnchanged(n.dir, n.dirVersion))
 		if err == nil || !zookeeper.Answered(err) {
 			return err
 		}
-		// Others keep the directory or have written to it, or our znode is gone.
+		// Others are in the directory or have written to it, or our node is gone.
 	}
 	err := n.session.Delete(ctx, n.path())
 	if err == nil || errors.Is(err, zookeeper.ErrNoNode) {
-		n.removeDirectory(ctx)
+		removeDirectory(ctx, n.session, n.dir)
 	}
 	return err
-}
-
-// removeDirectory deletes the directory if all others have left it. If not, the last of
-// them sees to it. One that somebody has written to, or whose ACL somebody has set, is
-// theirs: the next one would be made without that. It looks first, as the next one to
-// hold the lock would wait behind a write that is refused.
-func (n *node) removeDirectory(ctx context.Context) {
-	access, err := n.session.Access(ctx, n.dir)
-	if err == nil && access.Ours && access.Stat.NumChildren == 0 && access.Stat.DataLength == 0 {
-		_ = n.session.DeleteUnchanged(ctx, n.dir, access.Stat.Version) // others may have come
-	}
 }

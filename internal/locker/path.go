@@ -15,25 +15,16 @@ const (
 	DefaultRoot = "/_zklocking"
 	// DefaultSemaphoreRoot is where it keeps its semaphores.
 	DefaultSemaphoreRoot = "/_zksemaphore"
+	// serverRoot is where the server keeps its quotas and its configuration.
+	serverRoot = "/zookeeper"
 )
 
 // MaxLockID is the most bytes of a lock's id.
 const MaxLockID = 255
 
-// ValidateLockID says what is wrong with a lock's id; nil if it can be one. What looks
-// like another id, or like none, cannot.
-func ValidateLockID(id string) error {
-	if id = norm.NFC.String(id); id == "" {
-		return errors.New("it is empty")
-	}
-	if len(id) > MaxLockID {
-		return fmt.Errorf("it is %d bytes long, more than %d", len(id), MaxLockID)
-	}
-	if err := zookeeper.ValidateName(directoryName(id)); err != nil {
-		return err
-	}
-	return zookeeper.ValidateVisible(id)
-}
+// ErrRequest says that a lock, or a znode, was asked for that there cannot be. Nothing was
+// sent to ZooKeeper.
+var ErrRequest = errors.New("not a request for a lock")
 
 // RootPath is the absolute path of a lock root below the chroot, in normalization form C
 // as that of [Directory].
@@ -54,4 +45,70 @@ func Directory(chroot, root, id string) string {
 
 func directoryName(id string) string {
 	return strings.ReplaceAll(id, "/", "__")
+}
+
+// split divides the path of a znode into that of its parent and its name.
+func split(znode string) (dir, name string) {
+	i := strings.LastIndexByte(znode, '/')
+	return znode[:max(i, 0)], znode[i+1:]
+}
+
+func nameOf(znode string) string {
+	_, name := split(znode)
+	return name
+}
+
+// shown is a path for people: in quotes and with escapes where it would garble a terminal.
+func shown(path string) string { return zookeeper.Shown(path) }
+
+// ValidateLockID says what is wrong with a lock's id; nil if it can be one. An id that
+// looks like another one, or like none, cannot.
+func ValidateLockID(id string) error {
+	if id = norm.NFC.String(id); id == "" {
+		return errors.New("it is empty")
+	}
+	if len(id) > MaxLockID {
+		return fmt.Errorf("it is %d bytes long, more than %d", len(id), MaxLockID)
+	}
+	if err := zookeeper.ValidateName(directoryName(id)); err != nil {
+		return err
+	}
+	return zookeeper.ValidateVisible(id)
+}
+
+// ValidateDirectory says what is wrong with a lock's directory; nil if it can be one.
+func ValidateDirectory(dir string) error {
+	if dir == "/" {
+		return errors.New("the directory is the root")
+	}
+	if dir == serverRoot || strings.HasPrefix(dir, serverRoot+"/") {
+		return fmt.Errorf("the directory %s is ZooKeeper's own", zookeeper.Quote(dir))
+	}
+	err := zookeeper.ValidatePath(dir)
+	if err == nil {
+		err = zookeeper.ValidateVisible(dir)
+	}
+	if err == nil && !norm.NFC.IsNormalString(dir) {
+		err = fmt.Errorf("path %s is not in Unicode's normalization form C", zookeeper.Quote(dir))
+	}
+	if err != nil {
+		return fmt.Errorf("the directory: %w", err)
+	}
+	return nil
+}
+
+// validateZnode says what is wrong with the path of a contender.
+func validateZnode(znode string) error {
+	dir, name := split(znode)
+	err := ValidateDirectory(dir)
+	if err == nil {
+		err = zookeeper.ValidateName(name)
+	}
+	if _, ok := ParseContender(name); err == nil && !ok {
+		err = fmt.Errorf("%s is not a contender's name", zookeeper.Quote(name))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: znode %s: %w", ErrRequest, zookeeper.Quote(znode), err)
+	}
+	return nil
 }

@@ -61,8 +61,11 @@ func ours(name string, req Request) peer {
 		}
 		return names, nil
 	}
-	return peer{name: name, mode: cmp.Or(req.Mode, Exclusive), prefix: func() string { return newPrefix(req) }, waitsFor: rule}
+	return peer{name: name, mode: cmp.Or(req.Mode, Exclusive), prefix: func() string { return prefixOf(req) }, waitsFor: rule}
 }
+
+// prefixOf is the name of a new node without its number.
+func prefixOf(req Request) string { return newPrefix(req.Data.Run, req.Mode, req.Slots, req.Layout) }
 
 func fixed(prefix string) func() string { return func() string { return prefix } }
 

@@ -158,7 +158,7 @@ func TestPromotionGoesBehindAWaitingGem(t *testing.T) {
 		t.Errorf("the queue is %+v, want %s first", queue, gem)
 	}
 	caught.Pass()
-	if w := acquiring.looks(); w.Place != 1 || w.Next.Name != gem {
+	if w := acquiring.looks(); w.Place != 1 || w.Next.Contender.Name != gem {
 		t.Errorf("we wait for %+v", w)
 	}
 	s.leave(gem)
@@ -181,7 +181,7 @@ func TestPromotionBehindAGemHasANewToken(t *testing.T) {
 	looks.Wait()
 	s.proxy.Expire()
 	looks.Lose()
-	if w := acquiring.looks(); w.Place != 1 || w.Next.Name != gem {
+	if w := acquiring.looks(); w.Place != 1 || w.Next.Contender.Name != gem {
 		t.Errorf("we wait for %+v", w)
 	}
 	s.leave(gem)

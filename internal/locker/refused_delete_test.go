@@ -53,7 +53,7 @@ func TestAContenderThatCannotBeDeletedIsNamed(t *testing.T) {
 				}
 				// The next lock is taken with another session.
 				next := s.ours.lock(s.Path(DefaultRoot) + "/next")
-				if next.session == other.session {
+				if next.node.session == other.node.session {
 					t.Error("a session that is to be closed is given to others")
 				}
 				release(t, next)

@@ -145,7 +145,7 @@ func TestDisagreement(t *testing.T) {
 					t.Errorf("%d slots here and %d for %s, want %d and %d for %s",
 						differ.Slots, differ.OtherSlots(), differ.Other.Znode, test.comes.Slots, test.otherSlots, there.Znode())
 				}
-				for _, want := range append(test.says, differ.Other.Owner) {
+				for _, want := range append(test.says, differ.Other.Data.Owner) {
 					if !strings.Contains(err.Error(), want) {
 						t.Errorf("%q does not say %q", err, want)
 					}

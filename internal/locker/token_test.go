@@ -33,7 +33,7 @@ func TestTokensGrowAcrossModesAndDeletedDirectories(t *testing.T) {
 }
 
 func (l *Lock) sequence() int32 {
-	c, _ := ParseContender(l.name)
+	c, _ := ParseContender(l.node.name)
 	return c.Sequence
 }
 

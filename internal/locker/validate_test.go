@@ -71,7 +71,7 @@ func FuzzRequest(f *testing.F) {
 		checkText(t, err.Error())
 		if asked > 0 {
 			checkDirectory(t, dir)
-			if c, ok := ParseContender(newPrefix(req) + "0000000007"); !ok || c.Sequence != 7 || (c.Mode == Semaphore) != (slots > 0) {
+			if c, ok := ParseContender(prefixOf(req) + "0000000007"); !ok || c.Sequence != 7 || (c.Mode == Semaphore) != (slots > 0) {
 				t.Errorf("its contender is %+v, %v", c, ok)
 			}
 		}

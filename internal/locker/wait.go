@@ -3,85 +3,97 @@ package locker
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// wait returns nil when our contender holds the lock. Whatever wakes it, it
-// looks at the whole queue again: a woken waiter that does not look is how two
-// clients come to hold one lock.
-func (c *candidate) wait(ctx context.Context) error {
+// errRetired says that our node keeps a session alive which is to be closed because a node
+// of it cannot be deleted. We could wait for a contender that waits for that end.
+var errRetired = errors.New("the session is to be closed")
+
+// waiter is one call of [Acquire].
+type waiter struct {
+	req      Request
+	sessions Sessions
+	deadline time.Time // zero: none
+	node     *node     // in the queue; nil before we have joined it, and when we have left
+}
+
+// wait returns nil when our node holds the lock. Whatever wakes it, it looks at the whole
+// queue again. A waiter that does not look when it is woken is how two clients come to hold
+// one lock.
+func (w *waiter) wait(ctx context.Context) error {
+	n := w.node
 	var timer <-chan time.Time
-	if !c.deadline.IsZero() {
-		t := time.NewTimer(time.Until(c.deadline))
+	if !w.deadline.IsZero() {
+		t := time.NewTimer(time.Until(w.deadline))
 		defer t.Stop()
 		timer = t.C
 	}
 	var retired <-chan struct{}
-	if !c.persistent {
-		retired = c.session.Retired()
+	if !n.maybeDurable {
+		retired = n.session.Retired()
 	}
-	watches := newWatches(c.session)
+	watches := newWatches(n.session)
 	defer watches.stop()
-	if err := c.reserved(ctx); err != nil {
+	if err := n.reserved(ctx); err != nil {
 		return err
 	}
-	var deadlock <-chan error // that we have closed one
+	var deadlock <-chan error
 	waits := false
-	over := !c.deadline.IsZero() && !time.Now().Before(c.deadline)
+	over := !w.deadline.IsZero() && !time.Now().Before(w.deadline)
 	for {
 		// Taken before the look: a connection that breaks after it wakes us.
-		changed := c.session.Changed()
-		queue, place, err := c.look(ctx)
+		changed := n.session.Changed()
+		queue, place, err := n.look(ctx)
 		if err != nil {
 			return err
 		}
-		if other := disagreement(queue, place, c.Slots); other != nil {
-			return c.disagree(ctx, *other)
+		if other := disagreement(queue, place, w.req.Slots); other != nil {
+			return w.disagree(ctx, *other)
 		}
-		before := blockers(queue, place, c.Slots)
+		before := blockers(queue, place, w.req.Slots)
 		if len(before) == 0 {
 			if waits {
-				if err := c.reserved(ctx); err != nil {
+				if err := n.reserved(ctx); err != nil { // the ACL can have changed
 					return err
 				}
 			}
-			// What the look was answered by may have been cut off from its ensemble,
+			// The server that answered the look may have been cut off from its ensemble,
 			// which may have ended our session and given the lock to another.
-			return c.confirm(ctx)
+			return n.confirm(ctx)
 		}
 		if over {
-			if err := c.busy(ctx, queue, place); err != nil {
+			if err := w.busy(ctx, queue, place); err != nil {
 				return err
 			}
 			continue // the holder has just left
 		}
-		next, err := watches.add(ctx, c.dir, before)
+		next, err := watches.add(ctx, n.dir, before)
 		if errors.Is(err, zookeeper.ErrNoNode) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if c.Waiting != nil {
-			c.Waiting(standing(c.path(), queue, place, c.Slots, next))
+		if w.req.Waiting != nil {
+			w.req.Waiting(waitingAt(n.path(), queue, place, w.req.Slots, next))
 		}
 		if !waits {
 			waits = true
 			var stop func()
-			deadlock, stop = c.suspect(ctx)
+			deadlock, stop = searchDeadlock(ctx, n.session, n.path(), w.req)
 			defer stop()
 		}
 		select {
 		case name := <-watches.fired:
 			watches.drop(name)
-		case <-c.own.Event:
-			c.own = nil
+		case <-n.watch.Event:
+			n.watch = nil
 		case <-changed:
-		case <-c.session.Lost():
+		case <-n.session.Lost():
 		case <-retired:
 			return errRetired
 		case err := <-deadlock:
@@ -94,74 +106,97 @@ func (c *candidate) wait(ctx context.Context) error {
 	}
 }
 
-// reserved fails if the lock is to be its user's alone, but its directory lets others in.
-// While our znode is there it cannot be replaced by another directory, whoever may change
-// what is above it. Its ACL can change while we wait.
-func (c *candidate) reserved(ctx context.Context) error {
-	if c.made || !c.session.Creator() {
-		return nil
+// disagree is the error about another contender.
+func (w *waiter) disagree(ctx context.Context, other Contender) error {
+	entry, err := readEntry(ctx, w.node.session, w.node.dir, other)
+	if err != nil {
+		return err
 	}
-	others, err := c.session.Others(ctx, c.dir, c.path())
-	if err == nil && len(others) > 0 {
-		err = &NotReservedError{Dir: c.dir, Others: others}
+	if entry == nil {
+		entry = &Entry{Contender: other, Znode: w.node.dir + "/" + other.Name}
 	}
-	return goneIfNoNode(err)
+	return &DisagreeError{LockID: w.req.LockID, Slots: w.req.Slots, Other: *entry}
 }
 
-// look lists the queue and returns it with our place in it, from 0. Our own znode must
-// be there, and be the one that we created; anything else is ErrNodeGone.
-func (c *candidate) look(ctx context.Context) ([]Contender, int, error) {
+// busy is the error that says who holds the lock; nil if one of them has left since the
+// last look.
+func (w *waiter) busy(ctx context.Context, queue []Contender, place int) error {
+	holding := countHolders(queue, w.req.Slots)
+	named := queue[:min(holding, zookeeper.MaxNamed)]
+	entries, err := readAll(ctx, w.node.session, w.node.dir, named)
+	if err != nil {
+		return err
+	}
+	busy := &BusyError{LockID: w.req.LockID, Dir: w.req.Dir, Waited: w.req.Wait, Place: place - holding + 1, More: holding - len(named)}
+	for _, entry := range entries {
+		if entry == nil {
+			return nil
+		}
+		busy.Holders = append(busy.Holders, *entry)
+	}
+	return busy
+}
+
+// reserved fails if the lock is to be its user's alone, but others may use its directory.
+func (n *node) reserved(ctx context.Context) error {
+	if n.madeDir {
+		return nil
+	}
+	return goneIfNoNode(checkReserved(ctx, n.session, n.path()))
+}
+
+// look lists the queue and returns it with our place in it, from 0. Our own node must be
+// there, and be the one that we created. Anything else is ErrNodeGone.
+func (n *node) look(ctx context.Context) ([]Contender, int, error) {
 	for {
 		var listing zookeeper.Listing
 		var listErr error
 		var both sync.WaitGroup
-		both.Go(func() { listing, listErr = c.session.Children(ctx, c.dir) })
-		err := c.watchOwn(ctx)
+		both.Go(func() { listing, listErr = n.session.Children(ctx, n.dir) })
+		err := n.watchOwn(ctx)
 		both.Wait()
 		if err := errors.Join(listErr, err); err != nil {
 			return nil, 0, goneIfNoNode(err)
 		}
 		queue, _ := Contenders(listing.Names)
-		name := c.name
-		if found, err := c.settle(ctx, queue); err != nil {
+		name := n.name
+		if found, err := n.pick(ctx, queue); err != nil {
 			return nil, 0, err
-		} else if !found || c.name != name {
-			c.name = name
+		} else if !found || n.name != name {
+			n.name = name
 			return nil, 0, ErrNodeGone
 		}
-		select {
-		case <-c.own.Event:
+		if received(n.watch.Event) {
 			// An event comes before the answers that show what it is about: the name in
 			// the list may be another znode's than ours.
-			c.own = nil
+			n.watch = nil
 			continue
-		default:
 		}
-		c.crowded = listing.Stat.NumChildren > 1
-		return queue, slices.IndexFunc(queue, func(q Contender) bool { return q.Name == c.name }), nil
+		n.crowded = listing.Stat.NumChildren > 1
+		return queue, placeOf(queue, n.name), nil
 	}
 }
 
-// watchOwn sees to it that our znode is watched, and that it is ours: the one that we
-// created with this session, or in one transaction persistent.
-func (c *candidate) watchOwn(ctx context.Context) error {
-	if c.own != nil {
+// watchOwn sees to it that our node is watched, and that it is ours: the one that we
+// created with this session, or as a durable one.
+func (n *node) watchOwn(ctx context.Context) error {
+	if n.watch != nil {
 		return nil
 	}
-	own, err := c.session.Watch(ctx, c.path())
+	watch, err := n.session.Watch(ctx, n.path())
 	if err != nil {
 		return err
 	}
-	owner := c.session.ID()
-	if c.persistent {
+	owner := n.session.ID()
+	if n.maybeDurable {
 		owner = 0
 	}
-	if own.Stat.EphemeralOwner != owner || c.czxid != 0 && own.Stat.Czxid != c.czxid {
+	if watch.Stat.EphemeralOwner != owner || n.czxid != 0 && watch.Stat.Czxid != n.czxid {
 		return ErrNodeGone
 	}
-	c.own, c.czxid = &own, own.Stat.Czxid
-	if c.token == 0 {
-		c.token = c.czxid
+	n.watch, n.czxid = &watch, watch.Stat.Czxid
+	if n.token == 0 {
+		n.token = n.czxid
 	}
 	return nil
 }
@@ -173,14 +208,14 @@ func goneIfNoNode(err error) error {
 	return err
 }
 
-// confirm returns nil once a quorum has said that our znode is there, and the session
-// is surely alive.
-func (c *candidate) confirm(ctx context.Context) error {
+// confirm returns nil once a quorum has said that our node is there, and the session is
+// surely alive.
+func (n *node) confirm(ctx context.Context) error {
 	for {
-		if err := c.agree(ctx); err != nil {
+		if err := n.agree(ctx); err != nil {
 			return goneIfNoNode(err)
 		}
-		if c.persistent || c.session.Alive() == nil {
+		if n.maybeDurable || n.session.Alive() == nil {
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -189,72 +224,23 @@ func (c *candidate) confirm(ctx context.Context) error {
 	}
 }
 
-// agree returns nil once a quorum has agreed that our znode is there. The same request
-// has the znode say since when we hold the lock, if it does not say so yet.
-func (c *candidate) agree(ctx context.Context) error {
-	if !c.Data.HeldSince.IsZero() {
-		return c.session.Check(ctx, c.path())
+// agree returns nil once a quorum has agreed that our node is there. The same request
+// writes into the node since when we hold the lock, unless it says so already.
+func (n *node) agree(ctx context.Context) error {
+	if !n.data.HeldSince.IsZero() {
+		return n.session.Check(ctx, n.path())
 	}
-	data := c.Data
-	data.HeldSince, data.Once, data.Durable = time.Now(), false, c.persistent
-	err := c.session.Overwrite(ctx, c.path(), data.encode())
+	data := n.data
+	data.HeldSince, data.Once, data.Durable = time.Now(), false, n.maybeDurable
+	err := n.session.Overwrite(ctx, n.path(), data.encode())
 	switch {
 	case err == nil:
-		c.Data.HeldSince = data.HeldSince
-		c.own = nil // our watch has fired
+		n.data.HeldSince = data.HeldSince
+		n.watch = nil // it has fired
 		return nil
 	case errors.Is(err, zookeeper.ErrNoNode), !zookeeper.Answered(err):
 		return err
-	default: // an ACL or a quota that somebody has set: the lock is ours all the same
-		return c.session.Check(ctx, c.path())
+	default: // somebody has set an ACL or a quota: the lock is ours all the same
+		return n.session.Check(ctx, n.path())
 	}
-}
-
-// rank is the place of queue[place] among those who wait, from 1.
-func rank(queue []Contender, place, slots int) int {
-	rank := 1
-	for i := range place {
-		if !holds(queue, i, slots) {
-			rank++
-		}
-	}
-	return rank
-}
-
-// disagree is the error about another contender.
-func (c *candidate) disagree(ctx context.Context, other Contender) error {
-	entry, err := readEntry(ctx, c.session, c.dir, other)
-	if err != nil {
-		return err
-	}
-	if entry == nil {
-		entry = &Entry{Contender: other, Znode: c.dir + "/" + other.Name}
-	}
-	return &DisagreeError{LockID: c.LockID, Slots: c.Slots, Other: *entry}
-}
-
-// busy is the error that says who holds the lock; nil if they have left since
-// the last look.
-func (c *candidate) busy(ctx context.Context, queue []Contender, place int) error {
-	var holding []Contender
-	for i, q := range queue {
-		if holds(queue, i, c.Slots) {
-			holding = append(holding, q)
-		}
-	}
-	named := holding[:min(len(holding), zookeeper.MaxNamed)]
-	entries, err := readAll(ctx, c.session, c.dir, named)
-	if err != nil {
-		return err
-	}
-	busy := &BusyError{LockID: c.LockID, Dir: c.Dir, Waited: c.Wait, Place: rank(queue, place, c.Slots), More: len(holding) - len(named)}
-	for _, entry := range entries {
-		if entry != nil {
-			busy.Holders = append(busy.Holders, *entry)
-		}
-	}
-	if len(busy.Holders) < len(entries) {
-		return nil
-	}
-	return busy
 }

@@ -133,7 +133,7 @@ func TestOtherClientsBlock(t *testing.T) {
 			other := space.Create(testDir+"/"+prefix, []byte("their data"), zktest.EphemeralSequential)
 			c := newClient(t, space.Addr())
 			w := c.start(c.request(dirOf(space)))
-			if look := w.looks(); look.Next.Znode != space.Path(other) || look.Next.Owner != "their data" {
+			if look := w.looks(); look.Next.Znode != space.Path(other) || look.Next.Data.Owner != "their data" {
 				t.Errorf("we wait for %+v, want %s", look.Next, other)
 			}
 			space.Delete(other)
@@ -279,5 +279,5 @@ func ExampleBusyError() {
 		Znode: "/_zklocking/deploy/ex-1",
 	}}}
 	fmt.Println(err)
-	// Output: locker: lock "deploy" is held by anna@build (in the queue since 1970-01-01T00:00:00Z, info "web", znode /_zklocking/deploy/ex-1); not free within 1m0s; we were at place 2 of the queue
+	// Output: lock "deploy" is held by anna@build (in the queue since 1970-01-01T00:00:00Z, info "web", znode /_zklocking/deploy/ex-1); not free within 1m0s; we were at place 2 of the queue
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
-// watches are those of one waiter over the contenders that keep it from the lock. A
-// watch that has not fired is kept from one look to the next: setting it anew would pile
-// up in the client library.
+// watches are those of one waiter over the contenders that keep it from the lock. A watch
+// that has not fired is kept from one look to the next, because the client library would
+// keep every new one as well.
 type watches struct {
 	session *zookeeper.Session
 	set     map[string]Entry

@@ -215,12 +215,12 @@ func deadlockDetail(lockID string, deadlock *locker.DeadlockError) string {
 
 // durableDetail says how to free a durable lock. Waiting does not free it.
 func durableDetail(lockID string, e locker.Entry) string {
-	by := cmp.Or(e.Owner, "an unnamed client")
-	if e.Host != "" {
-		by += " on host " + e.Host
+	by := cmp.Or(e.Data.Owner, "an unnamed client")
+	if e.Data.Host != "" {
+		by += " on host " + e.Data.Host
 	}
-	if e.Info != "" {
-		by += fmt.Sprintf(" (%q)", e.Info)
+	if e.Data.Info != "" {
+		by += fmt.Sprintf(" (%q)", e.Data.Info)
 	}
 	return fmt.Sprintf(" Waiting may not help: the lock is durable (hold_until = %q). It stays until it is destroyed, even if the run that took it has ended.\n\n"+
 		"It was taken by the configuration of %s. To free it:\n"+

@@ -136,20 +136,20 @@ func entryModels(entries []locker.Entry) []entryModel {
 	for _, e := range entries {
 		m := entryModel{
 			Znode:   types.StringValue(e.Znode),
-			Owner:   said(e.Owner),
-			Info:    said(e.Info),
-			Run:     said(e.Run),
-			Mode:    types.StringValue(string(e.Mode)),
-			Client:  said(e.Client),
+			Owner:   said(e.Data.Owner),
+			Info:    said(e.Data.Info),
+			Run:     said(e.Data.Run),
+			Mode:    types.StringValue(string(e.Contender.Mode)),
+			Client:  said(e.Data.Client),
 			Durable: types.BoolValue(e.Session == 0),
-			Host:    said(e.Host),
+			Host:    said(e.Data.Host),
 			Since:   types.StringValue(e.Joined().UTC().Format(time.RFC3339)),
 		}
-		if e.PID != 0 {
-			m.PID = types.Int64Value(int64(e.PID))
+		if e.Data.PID != 0 {
+			m.PID = types.Int64Value(int64(e.Data.PID))
 		}
-		if !e.HeldSince.IsZero() {
-			m.HeldSince = types.StringValue(e.HeldSince.UTC().Format(time.RFC3339))
+		if !e.Data.HeldSince.IsZero() {
+			m.HeldSince = types.StringValue(e.Data.HeldSince.UTC().Format(time.RFC3339))
 		}
 		if until := e.Until(); !until.IsZero() {
 			m.Until = types.StringValue(until.UTC().Format(time.RFC3339))

@@ -82,7 +82,7 @@ func (l *lockList) item(ctx context.Context, req list.ListRequest, roots lockRoo
 		if len(lock.Holders) > 0 {
 			first := lock.Holders[0]
 			m.setHeld(holder.Grant{Znode: first.Znode, Token: first.FencingToken()})
-			m.Info = said(first.Info)
+			m.Info = said(first.Data.Info)
 			if first.Session != 0 {
 				m.HoldUntil = types.StringValue(string(runEnds))
 			}
@@ -115,7 +115,7 @@ func displayName(lock locker.Listed) string {
 }
 
 func ownerOf(e locker.Entry) string {
-	owner := e.Owner
+	owner := e.Data.Owner
 	if owner == "" {
 		owner = "an unnamed client"
 	}

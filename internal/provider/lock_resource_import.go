@@ -82,7 +82,7 @@ func (r *lockResource) ImportState(ctx context.Context, req resource.ImportState
 	}
 	entry := queue.Holders[0]
 	m.setHeld(holder.Grant{Znode: entry.Znode, Token: entry.FencingToken()})
-	m.Info = said(entry.Info)
+	m.Info = said(entry.Data.Info)
 	r.describe(&m, entry)
 	r.identify(ctx, m, resp.Identity, &resp.Diagnostics)
 	resp.Diagnostics.Append(setPrivate(ctx, resp.Private, privatePlace, takenAt{lock.Ensemble.Servers, entry.Znode, true})...)
@@ -115,13 +115,13 @@ func (r *lockResource) find(ctx context.Context, m lockResourceModel, diags *dia
 // describe makes the model say how the holder took the lock, so that the next plan
 // changes nothing.
 func (r *lockResource) describe(m *lockResourceModel, holder locker.Entry) {
-	switch holder.Mode {
+	switch holder.Contender.Mode {
 	case locker.Shared:
 		m.Mode = types.StringValue(string(locker.Shared))
 	case locker.Semaphore:
-		m.Slots = types.Int64Value(int64(holder.Slots))
+		m.Slots = types.Int64Value(int64(holder.Contender.Slots))
 	}
-	if layout := string(holder.Layout()); layout != orElse(r.client.settings.layout, string(defaultLayout)) {
+	if layout := string(holder.Contender.Layout()); layout != orElse(r.client.settings.layout, string(defaultLayout)) {
 		m.Layout = types.StringValue(layout)
 	}
 }

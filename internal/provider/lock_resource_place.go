@@ -115,7 +115,7 @@ func (r *lockResource) replacesItself(ctx context.Context, plan lockResourceMode
 }
 
 // isDurable tells whether a znode is a durable lock.
-func isDurable(e locker.Entry) bool { return e.Durable && e.Session == 0 }
+func isDurable(e locker.Entry) bool { return e.Data.Durable && e.Session == 0 }
 
 // haveCommon tells whether both lists have a server in common. The order does not matter,
 // and servers come and go.
