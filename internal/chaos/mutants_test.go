@@ -73,7 +73,7 @@ var mutants = map[string]mutant{
 		test: "chaos TestALaggingFollowerHidesNothing", finds: "HIDDEN",
 	},
 	"no way to wait for a contender that cannot be read": {
-		file: "zookeeper/watch.go", from: "if !errors.Is(err, ErrNoAuth) {\n\t\treturn watch", to: "if err != nil || watch.Event != nil {\n\t\treturn watch",
+		file: "zookeeper/watch.go", from: "if !errors.Is(err, ErrNoAuth) {\n\t\treturn watch", to: "if !errors.Is(err, ErrNoAuth) || err != nil {\n\t\treturn watch",
 		test: "locker TestAnUnreadableContenderIsWaitedFor", finds: "not authenticated",
 	},
 	"throttling taken for a refusal": {
