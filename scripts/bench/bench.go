@@ -2,115 +2,221 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"time"
 
-	"github.com/shirou/gopsutil/v4/load"
-
+	"github.com/clocker/terraform-provider-clocker/internal/holder"
+	"github.com/clocker/terraform-provider-clocker/internal/testkit"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+const (
+	terraformVersion = "1.16.4"
+	timeProvider     = "github.com/hashicorp/terraform-provider-time@v0.14.2"
+	// tick is ZooKeeper's own default: it ends sessions as late as it does for users.
+	tick = 2 * time.Second
+
+	cliConfig = `disable_checkpoint = true
+
+provider_installation {
+  dev_overrides {
+    "clocker/clocker" = %[1]q
+    "hashicorp/time"  = %[1]q
+  }
+  direct {}
+}
+`
 )
 
 // bench is what the sections share.
 type bench struct {
-	server  *zktest.Server
 	program string // this one
 	against string // another build of it, or nothing
-	python  string // one that has Kazoo, or nothing
-	quick   bool
+	rounds  int    // in place of each section's own, if not 0
 	data    *Data
+	ends    []func()
+
+	dir                                        string // temporary
+	terraform, provider, etcd, etcdctl, python string // programs
+	env                                        []string
+	server                                     *zktest.Server
+	at                                         services
+	count                                      int // of locks so far
 }
 
-func newBench(ctx context.Context, against string, quick bool) (_ *bench, err error) {
-	b := &bench{against: against, quick: quick, data: &Data{}}
+func newBench(ctx context.Context) (_ *bench, err error) {
+	b := &bench{data: &Data{Go: runtime.Version(), CPUs: runtime.NumCPU(), Minutes: map[string]float64{}}}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
 	if b.program, err = os.Executable(); err != nil {
 		return nil, err
 	}
-	if b.server, err = zktest.StartServer(ctx, zktest.Options{}); err != nil {
+	if b.dir, err = os.MkdirTemp("", "clocker-bench-"); err != nil {
 		return nil, err
 	}
-	o, err := newObserver(ctx, b.server.Addr())
-	if err == nil {
-		err = o.makeRoots()
-		o.close()
-	}
-	if err != nil {
-		b.close()
+	b.atEnd(func() { _ = os.RemoveAll(b.dir) })
+	if err := b.findPrograms(ctx); err != nil {
 		return nil, err
 	}
-	version := ""
-	b.python, version = findKazoo(ctx)
-	b.data.Go, b.data.CPUs, b.data.Kazoo = runtime.Version(), runtime.NumCPU(), version
-	return b, nil
-}
-
-func (b *bench) close() { b.server.Stop() }
-
-// pick is full, or little where only little is to be measured.
-func (b *bench) pick(full, little int) int {
-	if b.quick {
-		return little
+	if b.server, err = zktest.StartServer(ctx, zktest.Options{TickTime: tick}); err != nil {
+		return nil, err
 	}
-	return full
-}
-
-// load says how busy the machine is, for people.
-func loadOf() (float64, error) {
-	average, err := load.Avg()
+	b.atEnd(b.server.Stop)
+	members, err := b.startEtcd(ctx, 1)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return average.Load1, nil
+	b.at, err = b.servicesAt(ctx, []string{b.server.Addr()}, []string{members[0].addr})
+	return b, err
 }
 
-func loadText() string {
-	l, err := loadOf()
-	if err != nil {
-		return "unknown"
+// findPrograms finds or builds what takes part.
+func (b *bench) findPrograms(ctx context.Context) (err error) {
+	if b.terraform, err = output(ctx, "scripts/cli.sh", "terraform", terraformVersion); err != nil {
+		return err
 	}
-	return fmt.Sprintf("%.1f", l)
+	tools, err := output(ctx, "scripts/fetch-etcd.sh")
+	if err != nil {
+		return err
+	}
+	b.etcd, b.etcdctl = filepath.Join(tools, "etcd"), filepath.Join(tools, "etcdctl")
+	b.python = "/usr/bin/python3" // Debian's package of Kazoo is for Debian's own.
+	kazoo, err := output(ctx, b.python, "-c", "import kazoo.version; print(kazoo.version.__version__)")
+	if err != nil {
+		return fmt.Errorf("no Kazoo, which is in Debian's package python3-kazoo: %w", err)
+	}
+	version, err := output(ctx, b.etcdctl, "version")
+	if err != nil {
+		return err
+	}
+	version, _, _ = strings.Cut(strings.TrimPrefix(version, "etcdctl version: "), "\n")
+	b.data.With = fmt.Sprintf("Terraform %s, etcd %s, Kazoo %s", terraformVersion, version, kazoo)
+
+	if b.provider, err = testkit.Build(ctx, b.dir); err != nil {
+		return err
+	}
+	if _, err := output(ctx, "env", "GOBIN="+b.dir, "go", "install", timeProvider); err != nil {
+		return err
+	}
+	config := filepath.Join(b.dir, "cli.tfrc")
+	b.env = []string{"TF_CLI_CONFIG_FILE=" + config, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1"}
+	for _, assignment := range os.Environ() {
+		if name, _, _ := strings.Cut(assignment, "="); !strings.HasPrefix(name, "TF_") && !strings.HasPrefix(name, "CLOCKER_") && !strings.HasPrefix(name, "ZOOKEEPER_") {
+			b.env = append(b.env, assignment)
+		}
+	}
+	return write(config, fmt.Sprintf(cliConfig, b.dir))
+}
+
+// output runs a command, and returns what it writes, without the line's end.
+func output(ctx context.Context, name string, arguments ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, arguments...) //nolint:gosec // our own words
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("%s: %w", cmd, err)
+	}
+	return strings.TrimSpace(string(out)), err
+}
+
+// atEnd has something done when the bench is closed, the last first.
+func (b *bench) atEnd(do func()) { b.ends = append(b.ends, do) }
+
+func (b *bench) close() {
+	for _, end := range slices.Backward(b.ends) {
+		end()
+	}
+}
+
+// times is how often a section does something by default, or as -rounds has it.
+func (b *bench) times(usual int) int {
+	if b.rounds > 0 {
+		return b.rounds
+	}
+	return usual
+}
+
+// newLock is a name that no lock has had.
+func (b *bench) newLock() string {
+	b.count++
+	return fmt.Sprintf("lock-%d", b.count)
 }
 
 // contestants starts a worker of each of the kinds, of the other build too where
-// there is one, and Kazoo's where it is asked for and installed.
-func (b *bench) contestants(ctx context.Context, withKazoo bool, kinds ...string) (all []*contestant, stop func(), err error) {
-	stop = func() {
+// there is one, and Kazoo's where it is asked for.
+func (b *bench) contestants(ctx context.Context, withKazoo bool, names ...string) (all []*contestant, stop func(), err error) {
+	add := func(name, program string, arguments ...string) {
+		c, failure := startContestant(exec.CommandContext(ctx, program, arguments...), name) //nolint:gosec // this program, or as chosen
+		if failure == nil {
+			all = append(all, c)
+		}
+		err = errors.Join(err, failure)
+	}
+	for _, name := range names {
+		add(kinds[name].label, b.program, workCommand, name, b.server.Addr())
+		if b.against != "" && kinds[name].dir == ourDir {
+			add(kinds[name].label+", before", b.against, workCommand, name, b.server.Addr())
+		}
+	}
+	if withKazoo {
+		add("Kazoo", b.python, "-c", kazooProgram)
+	}
+	return all, func() {
 		for _, c := range all {
 			c.close()
 		}
-	}
-	add := func(name string, cmd *exec.Cmd) {
-		if err != nil {
-			return
-		}
-		var c *contestant
-		if c, err = startContestant(cmd, name); err == nil {
-			all = append(all, c)
-		}
-	}
-	for _, kind := range kinds {
-		add(labels[kind], exec.CommandContext(ctx, b.program, workCommand, kind, b.server.Addr())) //nolint:gosec // this program
-		if b.against != "" && strings.HasPrefix(labels[kind], "ours") {
-			add(labels[kind]+", before", exec.CommandContext(ctx, b.against, workCommand, kind, b.server.Addr())) //nolint:gosec // chosen by who runs this
-		}
-	}
-	if withKazoo && b.python != "" {
-		add("Kazoo Lock", exec.CommandContext(ctx, b.python, "-c", kazooProgram)) //nolint:gosec // our own program
-	}
-	if err != nil {
-		stop()
-		return nil, nil, err
-	}
-	return all, stop, nil
+	}, err
 }
 
-// labels are the kinds' names for people.
-var labels = map[string]string{
-	"go-zookeeper": "go-zookeeper Lock",
-	"multis":       "two bare multis",
-	"process":      "ours: holder process",
-	"holder":       "ours: holder alone",
-	"locker":       "ours: locker alone",
+// interleave lets all take turns, another one beginning each round. do gives the
+// milliseconds of one turn. Of more than three rounds there is one more, at the
+// beginning, which is to warm up and does not count.
+func interleave(ctx context.Context, names []string, rounds int, do func(i int) (float64, error)) ([]Row, error) {
+	rows := make([]Row, len(names))
+	warm := 0
+	if rounds > 3 {
+		warm = 1
+	}
+	for round := range rounds + warm {
+		for turn := range names {
+			i := (turn + round) % len(names)
+			took, err := do(i)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", names[i], err)
+			}
+			if err := ctx.Err(); err != nil {
+				return nil, context.Cause(ctx)
+			}
+			rows[i].Name = names[i]
+			if round >= warm {
+				rows[i].MS = append(rows[i].MS, took)
+			}
+		}
+	}
+	return rows, nil
 }
+
+func namesOf(ways []way) []string {
+	var names []string
+	for _, w := range ways {
+		names = append(names, w.name)
+	}
+	return names
+}
+
+func since(begin time.Time) float64 { return milliseconds(time.Since(begin)) }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// isHolder says whether a command line is a holder's.
+func isHolder(line []string) bool { return slices.Contains(line, holder.Command) }

@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"time"
+
+	"github.com/go-zookeeper/zk" //nolint:depguard // the peer to measure beside
 
 	"github.com/clocker/terraform-provider-clocker/internal/holder"
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 	"github.com/clocker/terraform-provider-clocker/internal/run"
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
 
@@ -16,9 +17,12 @@ const (
 	// sessionTimeout is long, so that few pings come between.
 	sessionTimeout = 60 * time.Second
 	connectTimeout = 15 * time.Second
+	// ourDir and peerDir are where Clocker and go-zookeeper have their locks.
+	ourDir  = benchRoot + "/ours/"
+	peerDir = benchRoot + "/peer/"
 )
 
-// client is someone with a session of its own.
+// client is someone with a session.
 type client interface {
 	// mutex is the lock of that name. It is for one goroutine.
 	mutex(name string) mutex
@@ -33,37 +37,31 @@ type mutex interface {
 
 // kind is a kind of client.
 type kind struct {
-	name string
-	dir  string // of its locks
-	open func(ctx context.Context, server string) (client, error)
+	label string // for people
+	dir   string // of its locks
+	open  func(ctx context.Context, server string) (client, error)
 }
 
-const ourDir = "/bench/ours/"
-
-var kinds = []kind{
-	{"process", ourDir, openProcess},
-	{"holder", ourDir, openLocal},
-	{"locker", ourDir, openLocker},
-	{"go-zookeeper", peerDir, openPeer(newPeerMutex)},
-	{"multis", bareDir, openPeer(newMultiMutex)},
+var kinds = map[string]kind{
+	"process":      {"Clocker, through its holder process", ourDir, openProcess},
+	"locker":       {"Clocker", ourDir, openLocker},
+	"go-zookeeper": {"go-zookeeper", peerDir, openPeer},
 }
 
 func config(server string) zookeeper.Config {
 	return zookeeper.Config{Servers: []string{server}, SessionTimeout: sessionTimeout, ConnectTimeout: connectTimeout}
 }
 
-// request is what the provider asks of the holder. run makes it a contender of
-// its own.
-func request(name, run string) locker.Request {
+func request(name string) locker.Request {
 	return locker.Request{
 		LockID: name,
 		Dir:    locker.Directory("", ourDir, name),
 		Wait:   locker.NoLimit,
-		Data:   locker.Data{Owner: "bench@localhost", Run: run, Client: "terraform-provider-clocker/bench"},
+		Data:   locker.Data{Owner: "bench@localhost", Client: "terraform-provider-clocker/bench"},
 	}
 }
 
-// lockerClient uses the recipe itself.
+// lockerClient has the lock itself.
 type lockerClient struct{ session *zookeeper.Session }
 
 func openLocker(ctx context.Context, server string) (client, error) {
@@ -76,67 +74,77 @@ func openLocker(ctx context.Context, server string) (client, error) {
 
 func (c *lockerClient) close() { _ = c.session.Close() }
 
-func (c *lockerClient) mutex(name string) mutex {
-	return &lockerMutex{client: c, request: request(name, "")}
-}
+func (c *lockerClient) mutex(name string) mutex { return &lockerMutex{client: c, name: name} }
 
 type lockerMutex struct {
-	client  *lockerClient
-	request locker.Request
-	held    *locker.Lock
+	client *lockerClient
+	name   string
+	held   *locker.Lock
 }
 
 func (m *lockerMutex) lock(ctx context.Context) error {
 	var err error
-	m.held, err = locker.Acquire(ctx, func(context.Context) (*zookeeper.Session, error) { return m.client.session, nil }, m.request)
+	m.held, err = locker.Acquire(ctx, func(context.Context) (*zookeeper.Session, error) { return m.client.session, nil }, request(m.name))
 	return err
 }
 
 func (m *lockerMutex) unlock(ctx context.Context) error { return m.held.Release(ctx) }
 
-// holderClient uses a holder, as the provider does.
-type holderClient struct {
-	holder  holder.Holder
-	server  string
-	closing func()
+// processClient asks a holder process, as the provider does. It is this program once
+// more.
+type processClient struct {
+	holder *holder.Remote
+	server string
 }
 
-// openLocal makes a holder in this process that works for a run of its own.
-func openLocal(_ context.Context, server string) (client, error) {
-	var id [8]byte
-	_, _ = rand.Read(id[:]) // never fails
-	local := holder.NewLocal(run.Run{ID: hex.EncodeToString(id[:]), Host: "localhost"}, nil)
-	return &holderClient{local, server, func() { _ = local.Close() }}, nil //nolint:contextcheck // it outlives the context that it was opened with
-}
-
-// openProcess makes a holder process, which is this program once more.
 func openProcess(_ context.Context, server string) (client, error) {
 	self, err := run.Self()
 	if err != nil {
 		return nil, err
 	}
-	process := holder.NewRemote(self)
-	return &holderClient{process, server, func() { _ = process.Close() }}, nil
+	return &processClient{holder.NewRemote(self), server}, nil
 }
 
-func (c *holderClient) close() { c.closing() }
+func (c *processClient) close() { _ = c.holder.Close() }
 
-func (c *holderClient) mutex(name string) mutex {
-	return &holderMutex{client: c, request: holder.Request{Ensemble: config(c.server), Lock: request(name, "")}}
+func (c *processClient) mutex(name string) mutex {
+	return &processMutex{client: c, request: holder.Request{Ensemble: config(c.server), Lock: request(name)}}
 }
 
-type holderMutex struct {
-	client  *holderClient
+type processMutex struct {
+	client  *processClient
 	request holder.Request
 	grant   holder.Grant
 }
 
-func (m *holderMutex) lock(ctx context.Context) error {
+func (m *processMutex) lock(ctx context.Context) error {
 	var err error
 	m.grant, err = m.client.holder.Acquire(ctx, m.request)
 	return err
 }
 
-func (m *holderMutex) unlock(ctx context.Context) error {
+func (m *processMutex) unlock(ctx context.Context) error {
 	return m.client.holder.Release(ctx, holder.Znode{Ensemble: m.request.Ensemble, Path: m.grant.Znode, Grant: m.grant.ID})
 }
+
+// peer is a client of go-zookeeper, with that library's own lock.
+type peer struct{ client *zktest.Client }
+
+func openPeer(_ context.Context, server string) (client, error) {
+	c, err := zktest.Dial([]string{server}, "", sessionTimeout)
+	if err == nil {
+		_, _, err = c.Conn().Exists("/") // It is connected then.
+	}
+	return &peer{c}, err
+}
+
+func (p *peer) close() { p.client.Close() }
+
+func (p *peer) mutex(name string) mutex {
+	return &peerMutex{zk.NewLock(p.client.Conn(), peerDir+name, zk.WorldACL(zk.PermAll))}
+}
+
+type peerMutex struct{ *zk.Lock }
+
+func (m *peerMutex) lock(context.Context) error   { return m.Lock.Lock() }
+func (m *peerMutex) unlock(context.Context) error { return m.Unlock() }

@@ -2,18 +2,19 @@ package main
 
 import (
 	"bufio"
-	"context"
 	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 )
 
 //go:embed kazoo.py
 var kazooProgram string
+
+// kazooDir is where that has its locks.
+const kazooDir = benchRoot + "/kazoo/"
 
 // contestant is a worker process from the outside.
 type contestant struct {
@@ -21,22 +22,6 @@ type contestant struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	lines *bufio.Reader
-}
-
-// pythons are where to look for a Python that has Kazoo: Debian's package is for
-// Debian's own.
-var pythons = []string{"/usr/bin/python3", "python3"}
-
-// findKazoo returns a Python that has Kazoo, and its version; nothing if there is
-// none.
-func findKazoo(ctx context.Context) (python, version string) {
-	for _, python := range pythons {
-		out, err := exec.CommandContext(ctx, python, "-c", "import kazoo.version; print(kazoo.version.__version__)").Output() //nolint:gosec // one of ours
-		if err == nil {
-			return python, strings.TrimSpace(string(out))
-		}
-	}
-	return "", ""
 }
 
 func startContestant(cmd *exec.Cmd, name string) (*contestant, error) {

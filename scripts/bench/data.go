@@ -7,27 +7,45 @@ import (
 	"time"
 )
 
+const dataFile = "docs/benchmarks/data.json"
+
 // Data is all that was measured.
 type Data struct {
-	Day   string `json:"day"`
-	Go    string `json:"go"`
-	CPUs  int    `json:"cpus"`
-	CLI   string `json:"cli,omitempty"`
-	Kazoo string `json:"kazoo,omitempty"`
+	Day  string `json:"day"`
+	Go   string `json:"go"`
+	CPUs int    `json:"cpus"`
+	With string `json:"with"`
+	// Minutes that each section took.
+	Minutes map[string]float64 `json:"minutes"`
 
-	Pairs    []Comparison `json:"pairs"`
-	Handoffs []Comparison `json:"handoffs"`
-	Locks    []Growth     `json:"locks"`
-	Waiters  []Growth     `json:"waiters"`
-	Runs     []RunTable   `json:"runs"`
-	Recovery []Recovery   `json:"recovery"`
+	Runs     Contest `json:"runs"`
+	Commands Contest `json:"commands"`
+	Failures []Table `json:"failures"`
+	Growth   []Table `json:"growth"`
+	Waiting  []Table `json:"waiting"`
+	Micro    []Table `json:"micro"`
 }
 
-// keep takes over the sections that will not be measured now. Those that will be
-// replace them.
+// Contest is how long it takes to get a lock from another run, and without one.
+type Contest struct {
+	Handoff []Row `json:"handoff"`
+	Alone   []Row `json:"alone"`
+}
+
+// Table is one of rows that took turns.
+type Table struct {
+	Title string `json:"title"`
+	N     int    `json:"n,omitempty"` // of the locks, or of those who wait
+	Rows  []Row  `json:"rows"`
+}
+
+// keep takes over the figures of another run. Sections that are measured replace them.
 func (d *Data) keep(old *Data) {
-	d.CLI = old.CLI
-	d.Pairs, d.Handoffs, d.Locks, d.Waiters, d.Runs, d.Recovery = old.Pairs, old.Handoffs, old.Locks, old.Waiters, old.Runs, old.Recovery
+	d.Minutes, d.Runs, d.Commands, d.Failures = old.Minutes, old.Runs, old.Commands, old.Failures
+	d.Growth, d.Waiting, d.Micro = old.Growth, old.Waiting, old.Micro
+	if d.Minutes == nil {
+		d.Minutes = map[string]float64{}
+	}
 }
 
 func readData() (*Data, error) {
@@ -42,7 +60,7 @@ func readData() (*Data, error) {
 // writeAll writes the data, and what is made of them.
 func writeAll(d *Data) error {
 	d.Day = time.Now().UTC().Format(time.DateOnly)
-	text, err := json.MarshalIndent(d, "", "  ")
+	text, err := json.MarshalIndent(d, "", " ")
 	if err != nil {
 		return err
 	}
@@ -50,14 +68,6 @@ func writeAll(d *Data) error {
 		return err
 	}
 	if err := write(dataFile, string(text)+"\n"); err != nil {
-		return err
-	}
-	return writePage(d)
-}
-
-func writeAgain() error {
-	d, err := readData()
-	if err != nil {
 		return err
 	}
 	return writePage(d)

@@ -1,28 +1,41 @@
-"""Kazoo's lock, for the benchmark: does what each line of standard input says.
+"""Kazoo's lock, for the benchmark.
 
-    pair SERVER NAME N        N times acquire and release
-    storm SERVER NAME C N     N hand-offs among C contenders, who queue anew at once
+With the arguments "run LOCK COMMAND...", it runs the command under the lock. Else it
+does what each line of standard input says, and answers with a line of JSON:
 
-Answers with a line of JSON: the milliseconds of each.
+    pair SERVER LOCK N        N times acquire and release: the milliseconds of each
 """
 
 import json
 import logging
+import os
+import subprocess
 import sys
-import threading
 import time
 
 from kazoo.client import KazooClient
+
+def run(lock, command):
+    client = KazooClient(hosts=os.environ["KAZOO_SERVERS"], timeout=float(os.environ["KAZOO_TIMEOUT"]))
+    client.start()
+    with client.Lock("/bench/kazoo/" + lock):
+        code = subprocess.call(command)
+    client.stop()
+    sys.exit(code)
+
+
+if sys.argv[1:2] == ["run"]:
+    run(sys.argv[2], sys.argv[3:])
 
 logging.disable(logging.CRITICAL)
 clients = {}
 
 
-def client(server, i=0):
-    if (server, i) not in clients:
-        clients[server, i] = KazooClient(hosts=server, timeout=60)
-        clients[server, i].start()
-    return clients[server, i]
+def client(server):
+    if server not in clients:
+        clients[server] = KazooClient(hosts=server, timeout=60)
+        clients[server].start()
+    return clients[server]
 
 
 def pair(server, name, n):
@@ -36,36 +49,6 @@ def pair(server, name, n):
     return times
 
 
-def storm(server, name, contenders, n):
-    contenders, n = int(contenders), int(n)
-    times, last, inside = [], [None], [0]
-    ready = threading.Barrier(contenders)
-
-    def contend(lock):
-        ready.wait()
-        while len(times) < n:
-            lock.acquire()
-            now = time.perf_counter()
-            inside[0] += 1
-            if inside[0] != 1:
-                raise SystemExit("two held one lock")
-            if last[0] is not None:
-                times.append(1000 * (now - last[0]))
-            inside[0] -= 1
-            last[0] = time.perf_counter()
-            lock.release()
-
-    threads = [
-        threading.Thread(target=contend, args=(client(server, i).Lock("/bench/kazoo/" + name, str(i)),))
-        for i in range(contenders)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return times[:n]
-
-
 for line in sys.stdin:
     command, *arguments = line.split()
-    print(json.dumps({"pair": pair, "storm": storm}[command](*arguments)), flush=True)
+    print(json.dumps(pair(*arguments)), flush=True)

@@ -1,11 +1,9 @@
-// Command bench measures what locks cost, ours beside those of other clients, on one
-// real ZooKeeper that it starts, and writes docs/benchmarks.md: see -help.
+// Command bench measures what locks cost, ours beside what people would use instead,
+// on real servers that it starts, and writes docs/benchmarks.md: see -help. It is run
+// in the root of the checkout.
 //
-// All contestants take turns in short rounds, so that what else the machine does
-// slows all of them. What counts are ratios of one run, and numbers of requests;
-// times of different runs, or machines, are not to be compared.
-//
-// CLOCKER_CLI is the terraform or tofu to run.
+// All take turns in the rounds of one run, so that what else the machine does slows all
+// of them. Compare ratios, and numbers of requests, not times of different machines.
 package main
 
 import (
@@ -21,22 +19,23 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/holder"
 )
 
-const (
-	dataFile = "docs/benchmarks/data.json"
-	// patience bounds the whole. Reached only when something is broken.
-	patience = 2 * time.Hour
-)
+// patience bounds the whole. Reached only when something is broken.
+const patience = 2 * time.Hour
 
-// sections are the parts of the benchmark, in their order.
-var sections = []struct {
-	name string
-	run  func(*bench, context.Context) error
-}{
-	{"pair", (*bench).measurePairs},
-	{"handoff", (*bench).measureHandoffs},
-	{"scale", (*bench).measureScale},
-	{"run", (*bench).measureRuns},
-	{"recovery", (*bench).measureRecovery},
+// section is a part of the benchmark.
+type section struct {
+	name    string
+	measure func(*bench, context.Context) error
+}
+
+// sections are all of them, in their order.
+var sections = []section{
+	{"runs", (*bench).measureRuns},
+	{"commands", (*bench).measureCommands},
+	{"failures", (*bench).measureFailures},
+	{"growth", (*bench).measureGrowth},
+	{"waiting", (*bench).measureWaiting},
+	{"micro", (*bench).measureMicro},
 }
 
 func main() {
@@ -56,17 +55,19 @@ func main() {
 	for _, s := range sections {
 		names = append(names, s.name)
 	}
-	only := flag.String("only", strings.Join(names, ","), "measure these `sections`; the others keep the figures that they have")
-	against := flag.String("against", "", "measure this other build of this `program` too, as \"before\"")
-	quick := flag.Bool("quick", false, "measure little, to see whether all works")
-	write := flag.Bool("write", false, "write "+dataFile+", the page and the plots, unless quick")
+	chosen := flag.String("sections", strings.Join(names, ","), "measure these `sections`; the others keep the figures that they have")
+	rounds := flag.Int("rounds", 0, "measure this `number` of rounds, in place of each section's own number")
+	against := flag.String("against", "", "in the section micro, measure this other build of this `program` too, as \"before\"")
+	write := flag.Bool("write", false, "write the figures, the page and the plots into docs/")
 	page := flag.Bool("page", false, "measure nothing, and write the page and the plots anew")
 	flag.Parse()
 	if *page {
-		exitOn(writeAgain())
+		d, err := readData()
+		exitOn(err)
+		exitOn(writePage(d))
 		return
 	}
-	exitOn(measure(ctx, strings.Split(*only, ","), *against, *quick, *write && !*quick))
+	exitOn(measure(ctx, strings.Split(*chosen, ","), *rounds, *against, *write))
 }
 
 func exitOn(err error) {
@@ -76,29 +77,38 @@ func exitOn(err error) {
 	}
 }
 
-func measure(ctx context.Context, only []string, against string, quick, write bool) error {
-	b, err := newBench(ctx, against, quick)
+func measure(ctx context.Context, chosen []string, rounds int, against string, write bool) error {
+	for _, name := range chosen {
+		if !slices.ContainsFunc(sections, func(s section) bool { return s.name == name }) {
+			return fmt.Errorf("there is no section %q", name)
+		}
+	}
+	b, err := newBench(ctx)
 	if err != nil {
 		return err
 	}
 	defer b.close()
-	if write {
-		if old, err := readData(); err == nil {
-			b.data.keep(old)
-		}
+	b.rounds, b.against = rounds, against
+	if old, err := readData(); err == nil && write {
+		b.data.keep(old)
 	}
 	for _, s := range sections {
-		if !slices.Contains(only, s.name) {
+		if !slices.Contains(chosen, s.name) {
 			continue
 		}
-		fmt.Fprintf(os.Stderr, "==> %s (load %s)\n", s.name, loadText())
-		if err := s.run(b, ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "==> %s\n", s.name)
+		begin := time.Now()
+		if err := s.measure(b, ctx); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
+		b.data.Minutes[s.name] = time.Since(begin).Minutes()
+		if write { // What was measured is kept if a later section fails.
+			if err := writeAll(b.data); err != nil {
+				return err
+			}
+		}
 	}
-	fmt.Print(tables(b.data))
-	if !write {
-		return nil
-	}
-	return writeAll(b.data)
+	text, err := page(b.data)
+	fmt.Print(text)
+	return err
 }

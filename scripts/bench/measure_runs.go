@@ -3,185 +3,123 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
-	"time"
-
-	"github.com/clocker/terraform-provider-clocker/internal/locker"
+	"os"
+	"slices"
 )
 
-// RunTable is what whole runs of Terraform cost with so many resources.
-type RunTable struct {
-	N    int      `json:"n"`
-	Rows []RunRow `json:"rows"`
-	// Held is from the start of an apply to the moment at which another client sees
-	// the lock held, where there is one lock.
-	Held *Span `json:"held_ms,omitempty"`
-}
+// runTimeout is each one's session or lease, in seconds, where nothing fails.
+const runTimeout = 10
 
-// RunRow is that of one kind of resource.
-type RunRow struct {
-	Name     string  `json:"name"`
-	Apply    Span    `json:"apply_ms"`
-	Destroy  Span    `json:"destroy_ms"`
-	Ratio    Span    `json:"ratio"` // of both together, to the first row's
-	Requests float64 `json:"requests"`
-	Provider float64 `json:"provider_bytes"` // the most that one process took
-	Holder   float64 `json:"holder_bytes"`
-	CPU      CPU     `json:"cpu_ms"`
-}
+// The ways to guard Terraform, and those to guard any command.
+var (
+	guards       = []way{ephemeralBlock, resourceBlock, action, runCommand, etcdctlLock, kazooScript, flock, stateLock}
+	commandWays  = []way{runCommand, etcdctlLock, kazooScript, flock}
+	unguarded    = []way{timeStatic, noLock}
+	aloneRounds  = 40
+	handoffTimes = 15
+)
 
-// CPU is where the processor time of both runs went, in milliseconds. What a plugin or
-// a holder did in its last moments, before nobody saw it any more, is Terraform's for
-// the one and missing for the other.
-type CPU struct {
-	Terraform float64 `json:"terraform"`
-	Provider  float64 `json:"provider"`
-	Holder    float64 `json:"holder"`
-}
-
-const runEnds = `
-resource "clocker_lock" "a" {
-  count  = COUNT
-  lockid = "lock-${count.index}"
-}
-`
-
-// resources are what the runs create: count stands for how many.
-var resources = []struct{ name, config string }{
-	{"terraform_data", `
-resource "terraform_data" "a" {
-  count = COUNT
-  input = "lock-${count.index}"
-}
-`},
-	{`clocker_lock, "run_ends"`, runEnds},
-	{`clocker_lock, "destroyed"`, `
-resource "clocker_lock" "a" {
-  count      = COUNT
-  lockid     = "lock-${count.index}"
-  hold_until = "destroyed"
-}
-`},
-}
-
-// measureRuns compares apply and destroy of our locks to those of a resource that
-// does nothing.
-func (b *bench) measureRuns(ctx context.Context) error {
-	t, err := newTerraform(ctx, b.server.Addr())
-	if err != nil {
+// measureRuns compares whole runs of Terraform.
+func (b *bench) measureRuns(ctx context.Context) (err error) {
+	if b.data.Runs.Alone, err = b.compareAlone(ctx, slices.Concat(guards, unguarded), true, aloneRounds); err != nil {
 		return err
 	}
-	defer t.close()
-	b.data.CLI, b.data.Runs = t.version, nil
-	for _, size := range []struct{ n, rounds int }{{1, b.pick(15, 1)}, {100, b.pick(7, 1)}, {b.pick(1000, 10), b.pick(3, 1)}} {
-		table, err := b.compareRuns(ctx, t, size.n, size.rounds)
-		if err != nil {
-			return err
-		}
-		b.data.Runs = append(b.data.Runs, table)
-	}
-	return nil
+	b.data.Runs.Handoff, err = b.compareHandoffs(ctx, guards, true, handoffTimes)
+	return err
 }
 
-func (b *bench) compareRuns(ctx context.Context, t *terraform, n, rounds int) (RunTable, error) {
-	table := RunTable{N: n, Rows: make([]RunRow, len(resources))}
-	apply, destroy := make([][]float64, len(resources)), make([][]float64, len(resources))
-	ratios := make([][]float64, len(resources))
-	for round := range rounds {
-		for i, r := range resources {
-			a, d, err := t.applyAndDestroy(ctx, strings.ReplaceAll(r.config, "COUNT", fmt.Sprint(n)), nil)
-			if err != nil {
-				return table, err
-			}
-			apply[i], destroy[i] = append(apply[i], a), append(destroy[i], d)
-			ratios[i] = append(ratios[i], (a+d)/(apply[0][round]+destroy[0][round]))
-		}
+// measureCommands compares the same around a command that takes no time.
+func (b *bench) measureCommands(ctx context.Context) (err error) {
+	if b.data.Commands.Alone, err = b.compareAlone(ctx, append(commandWays[:len(commandWays):len(commandWays)], noLock), false, aloneRounds); err != nil {
+		return err
 	}
-	for i, r := range resources {
-		row := RunRow{Name: r.name, Apply: spanOf(apply[i]), Destroy: spanOf(destroy[i]), Ratio: spanOf(ratios[i])}
-		// Once more, with an eye on the processes and the server, which takes time.
-		before, err := b.server.PacketsReceived(ctx)
-		if err != nil {
-			return table, err
-		}
-		s := newSeen()
-		if _, _, err := t.applyAndDestroy(ctx, strings.ReplaceAll(r.config, "COUNT", fmt.Sprint(n)), s); err != nil {
-			return table, err
-		}
-		after, err := b.server.PacketsReceived(ctx)
-		if err != nil {
-			return table, err
-		}
-		row.Requests = float64(after-before) / float64(n)
-		row.Provider, row.Holder = float64(s.provider.memory), float64(s.holder.memory)
-		provider := s.provider.milliseconds()
-		row.CPU = CPU{
-			Terraform: float64(s.cpu)/float64(time.Millisecond) - provider,
-			Provider:  provider,
-			Holder:    s.holder.milliseconds(),
-		}
-		table.Rows[i] = row
-	}
-	if n > 1 {
-		return table, nil
-	}
-	var times []float64
-	for range rounds {
-		took, err := b.untilHeld(ctx, t)
-		if err != nil {
-			return table, err
-		}
-		times = append(times, took)
-	}
-	held := spanOf(times)
-	table.Held = &held
-	return table, nil
+	b.data.Commands.Handoff, err = b.compareHandoffs(ctx, commandWays, false, aloneRounds)
+	return err
 }
 
-// untilHeld gives the milliseconds from the start of an apply to its holding the lock.
-func (b *bench) untilHeld(ctx context.Context, t *terraform) (float64, error) {
-	o, err := newObserver(ctx, b.server.Addr())
-	if err != nil {
-		return 0, err
-	}
-	defer o.close()
-	w, err := t.workspace(strings.ReplaceAll(runEnds, "COUNT", "1"))
-	if err != nil {
-		return 0, err
-	}
-	defer w.remove()
-	ended := make(chan error, 1)
-	begin := time.Now()
-	go func() {
-		_, err := w.run(ctx, "apply")
-		ended <- err
+// compareAlone measures runs that need not wait, from their start to their end.
+func (b *bench) compareAlone(ctx context.Context, ways []way, terraform bool, rounds int) ([]Row, error) {
+	return interleave(ctx, namesOf(ways), b.times(rounds), func(i int) (float64, error) {
+		g, err := b.prepare(ctx, order{way: ways[i], at: b.at, lock: b.newLock(), timeout: runTimeout, terraform: terraform})
+		if err != nil {
+			return 0, err
+		}
+		defer g.remove()
+		if err := g.open(); err != nil { // The work need not wait.
+			return 0, err
+		}
+		took, err := g.time()
+		return took, errors.Join(err, b.awaitReleased(ctx))
+	})
+}
+
+// compareHandoffs measures from the end of the first run's work to the begin of the
+// second's.
+func (b *bench) compareHandoffs(ctx context.Context, ways []way, terraform bool, rounds int) ([]Row, error) {
+	return interleave(ctx, namesOf(ways), b.times(rounds), func(i int) (float64, error) {
+		p, err := b.startPair(ctx, order{way: ways[i], at: b.at, lock: b.newLock(), timeout: runTimeout, terraform: terraform}, b.at)
+		if err != nil {
+			return 0, err
+		}
+		defer p.end()
+		if err := p.first.open(); err != nil {
+			return 0, err
+		}
+		end, err := p.first.await(ctx, p.first.ended)
+		if err != nil {
+			return 0, err
+		}
+		begin, err := p.second.await(ctx, p.second.began)
+		if err != nil {
+			return 0, err
+		}
+		return milliseconds(begin.at.Sub(end.at)), errors.Join(p.first.finish(), p.second.finish(), b.awaitReleased(ctx))
+	})
+}
+
+// pair is a run that works, and one that waits for it.
+type pair struct {
+	first, second *guarded
+	working       int32 // the process that is the first one's work
+}
+
+// startPair starts both, the first of them with other addresses of the same services.
+func (b *bench) startPair(ctx context.Context, o order, at services) (_ *pair, err error) {
+	p := &pair{}
+	defer func() {
+		if err != nil {
+			p.end()
+		}
 	}()
-	err = o.awaitQueue(ctx, locker.Directory("/bench", locker.DefaultRoot, "lock-0"), 1, 0)
-	took := since(begin)
-	return took, errors.Join(err, <-ended)
+	if o.way.shared {
+		if o.workspace, err = os.MkdirTemp(b.dir, "shared-"); err != nil {
+			return nil, err
+		}
+	}
+	first := o
+	first.at = at
+	if p.first, err = b.start(ctx, first); err != nil {
+		return nil, err
+	}
+	began, err := p.first.await(ctx, p.first.began)
+	if err != nil {
+		return nil, err
+	}
+	p.working = began.pid
+	if p.second, err = b.start(ctx, o); err != nil {
+		return nil, err
+	}
+	if err := b.awaitQueued(ctx, o, p.second); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
-// applyAndDestroy runs both in a directory of its own, and gives their milliseconds.
-func (t *terraform) applyAndDestroy(ctx context.Context, config string, s *seen) (apply, destroy float64, err error) {
-	w, err := t.workspace(config)
-	if err != nil {
-		return 0, 0, err
+// end ends what is left of both.
+func (p *pair) end() {
+	for _, g := range []*guarded{p.first, p.second} {
+		if g != nil {
+			g.end()
+		}
 	}
-	defer w.remove()
-	if s != nil {
-		defer t.watch(s)()
-	}
-	begin := time.Now()
-	first, err := w.run(ctx, "apply")
-	if err != nil {
-		return 0, 0, err
-	}
-	apply = since(begin)
-	begin = time.Now()
-	second, err := w.run(ctx, "destroy")
-	if s != nil {
-		s.cpu = first + second
-	}
-	return apply, since(begin), err
 }

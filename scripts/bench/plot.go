@@ -8,103 +8,154 @@ import (
 )
 
 const (
-	plotWidth  = 760
-	nameWidth  = 250
-	lineHeight = 20
+	plotWidth  = 760.0
+	nameWidth  = 220.0
+	lineHeight = 20.0
 )
 
-var colours = []string{"#1f6feb", "#8b949e", "#d29922", "#3fb950"}
-
-func svg(height int, body string) string {
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">
-<rect width="100%%" height="100%%" fill="#ffffff"/>
+// svg is a picture that can be read on a light page and on a dark one.
+func svg(height float64, body string) string {
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" font-family="sans-serif" font-size="12">
+<style>
+.back { fill: #ffffff } text { fill: #1f2328 } .grid { stroke: #d0d7de }
+.ours { fill: #0969da; stroke: #0969da } .more { fill: #1a7f37; stroke: #1a7f37 } .other { fill: #818b98; stroke: #818b98 }
+@media (prefers-color-scheme: dark) {
+.back { fill: #0d1117 } text { fill: #f0f6fc } .grid { stroke: #3d444d }
+.ours { fill: #4493f8; stroke: #4493f8 } .more { fill: #3fb950; stroke: #3fb950 } .other { fill: #9198a1; stroke: #9198a1 }
+}
+</style>
+<rect width="100%%" height="100%%" class="back"/>
 %s</svg>
 `, plotWidth, height, body)
 }
 
-func text(b *strings.Builder, x, y float64, anchor, words string) {
-	fmt.Fprintf(b, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", x, y, anchor, html.EscapeString(words))
+func label(b *strings.Builder, x, y float64, anchor, words string) {
+	fmt.Fprintf(b, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", x, y, anchor, html.EscapeString(strings.ReplaceAll(words, "`", "")))
 }
 
-func line(b *strings.Builder, x1, y1, x2, y2 float64, style string) {
-	fmt.Fprintf(b, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" %s/>\n", x1, y1, x2, y2, style)
+func line(b *strings.Builder, x1, y1, x2, y2 float64, class string) {
+	fmt.Fprintf(b, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"%s\" stroke-width=\"2\"/>\n", x1, y1, x2, y2, class)
 }
 
-// ratioPlot draws each contestant's ratio as a dot, and its spread as a line.
-func ratioPlot(tables []Comparison) string {
-	const most = 3.0
-	at := func(ratio float64) float64 {
-		return nameWidth + min(ratio, most)/most*(plotWidth-nameWidth-30)
+func dot(b *strings.Builder, x, y float64, class string) {
+	fmt.Fprintf(b, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" class=\"%s\"/>\n", x, y, class)
+}
+
+// axis maps numbers to places, by their logarithms.
+type axis struct{ low, high, from, to float64 }
+
+// axisOf is one on which all the numbers are, from a power of ten to another.
+func axisOf(numbers []float64, from, to float64) axis {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, v := range numbers {
+		if v > 0 {
+			low, high = min(low, math.Log10(v)), max(high, math.Log10(v))
+		}
 	}
+	if low > high {
+		low, high = 0, 1
+	}
+	return axis{math.Floor(low), max(math.Ceil(high), math.Floor(low)+1), from, to}
+}
+
+func (a axis) at(v float64) float64 {
+	if v <= 0 {
+		return a.from
+	}
+	return a.from + (math.Log10(v)-a.low)/(a.high-a.low)*(a.to-a.from)
+}
+
+// ticks are the powers of ten.
+func (a axis) ticks() []float64 {
+	var all []float64
+	for e := a.low; e <= a.high; e++ {
+		all = append(all, math.Pow(10, e))
+	}
+	return all
+}
+
+// group is some rows that are drawn together.
+type group struct {
+	title string
+	rows  []Row
+}
+
+func class(name string) string {
+	if isOurs(name) {
+		return "ours"
+	}
+	return "other"
+}
+
+// dotPlot draws the median of each row as a dot, and its spread as a line.
+func dotPlot(groups []group) string {
+	var numbers []float64
+	height := 2 * lineHeight
+	for _, g := range groups {
+		for _, r := range g.rows {
+			numbers = append(numbers, r.time().Low, r.time().High)
+		}
+		height += float64(len(g.rows)+2) * lineHeight
+	}
+	x := axisOf(numbers, nameWidth, plotWidth-70)
 	var b strings.Builder
-	y := 30.0
-	for _, c := range tables {
-		text(&b, 10, y, "start", c.Title)
-		top := y + 6
-		for _, r := range c.Rows {
+	for _, tick := range x.ticks() {
+		line(&b, x.at(tick), lineHeight, x.at(tick), height-lineHeight-4, "grid")
+		label(&b, x.at(tick), height-8, "middle", fmt.Sprintf("%g ms", tick))
+	}
+	y := 5.0
+	for _, g := range groups {
+		y += lineHeight
+		label(&b, 10, y, "start", g.title)
+		for _, r := range g.rows {
 			y += lineHeight
-			colour := colours[1]
-			if strings.HasPrefix(r.Name, "ours") {
-				colour = colours[0]
-			}
-			text(&b, nameWidth-10, y+4, "end", r.Name)
-			line(&b, at(r.Ratio.Low), y, at(r.Ratio.High), y, `stroke="`+colour+`" stroke-width="2"`)
-			fmt.Fprintf(&b, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"/>\n", at(r.Ratio.Median), y, colour)
+			span := r.time()
+			label(&b, nameWidth-10, y+4, "end", r.Name)
+			line(&b, x.at(span.Low), y, x.at(span.High), y, class(r.Name))
+			dot(&b, x.at(span.Median), y, class(r.Name))
+			label(&b, x.at(span.High)+8, y+4, "start", number(span.Median))
 		}
-		line(&b, at(1), top, at(1), y+8, `stroke="#000000" stroke-dasharray="3 3"`)
-		y += 2 * lineHeight
+		y += lineHeight
 	}
-	for tick := 0.0; tick <= most; tick += 0.5 {
-		text(&b, at(tick), y, "middle", fmt.Sprintf("%.1f", tick))
-	}
-	return svg(int(y)+15, b.String())
+	return svg(height, b.String())
 }
 
-// growthPlot draws the time to take all over their number, on two logarithmic axes:
-// what grows in proportion rises as the dashed line does.
-func growthPlot(all []Growth, title string) string {
-	const (
-		height       = 360.0
-		left, bottom = 70.0, 320.0
-		right, top   = 500.0, 40.0
-	)
-	low, high, most := math.Inf(1), math.Inf(-1), 1.0
-	for _, g := range all {
-		for _, p := range g.Points {
-			low, high, most = min(low, p.Take), max(high, p.Take), max(most, float64(p.N))
+// linePlot draws the medians of each contestant over the tables' numbers.
+func linePlot(title, unit string, tables []Table) string {
+	const height, left, right, top, bottom = 340.0, 90.0, 540.0, 40.0, 290.0
+	var xs, ys []float64
+	for _, t := range tables {
+		xs = append(xs, float64(t.N))
+		for _, r := range t.Rows {
+			ys = append(ys, r.median())
 		}
 	}
-	low, high = math.Floor(math.Log10(low)), math.Ceil(math.Log10(high))
-	x := func(n float64) float64 { return left + (math.Log10(n)-1)/(math.Log10(most)-1)*(right-left) }
-	y := func(ms float64) float64 { return bottom - (math.Log10(ms)-low)/(high-low)*(bottom-top) }
-
+	x, y := axisOf(xs, left, right), axisOf(ys, bottom, top)
 	var b strings.Builder
-	text(&b, left, 22, "start", title)
-	for e := low; e <= high; e++ {
-		text(&b, left-8, y(math.Pow(10, e))+4, "end", fmt.Sprintf("%g ms", math.Pow(10, e)))
-		line(&b, left, y(math.Pow(10, e)), right, y(math.Pow(10, e)), `stroke="#d0d7de"`)
+	label(&b, left, 22, "start", title)
+	for _, tick := range x.ticks() {
+		line(&b, x.at(tick), top, x.at(tick), bottom, "grid")
+		label(&b, x.at(tick), bottom+20, "middle", fmt.Sprintf("%g", tick))
 	}
-	for n := 10.0; n <= most; n *= 10 {
-		text(&b, x(n), bottom+18, "middle", fmt.Sprintf("%g", n))
-		line(&b, x(n), top, x(n), bottom, `stroke="#d0d7de"`)
+	label(&b, right+20, bottom+20, "start", unit)
+	for _, tick := range y.ticks() {
+		line(&b, left, y.at(tick), right, y.at(tick), "grid")
+		label(&b, left-8, y.at(tick)+4, "end", fmt.Sprintf("%g ms", tick))
 	}
-	for i, g := range all {
-		colour := colours[i%len(colours)]
-		var points []string
-		for _, p := range g.Points {
-			points = append(points, fmt.Sprintf("%.1f,%.1f", x(float64(p.N)), y(p.Take)))
-			fmt.Fprintf(&b, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", x(float64(p.N)), y(p.Take), colour)
+	classes := []string{"other", "ours", "more"}
+	for i, t := range tables {
+		for j, r := range t.Rows {
+			class := classes[j%len(classes)]
+			dot(&b, x.at(float64(t.N)), y.at(r.median()), class)
+			if i > 0 {
+				before := tables[i-1]
+				line(&b, x.at(float64(before.N)), y.at(rowOf(before.Rows, r.Name).median()), x.at(float64(t.N)), y.at(r.median()), class)
+			} else {
+				row := top + float64(j+1)*lineHeight
+				dot(&b, right+25, row-4, class)
+				label(&b, right+35, row, "start", r.Name)
+			}
 		}
-		fmt.Fprintf(&b, "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\"/>\n", strings.Join(points, " "), colour)
-		legend := top + float64(i+1)*lineHeight
-		line(&b, right+20, legend-4, right+40, legend-4, `stroke="`+colour+`" stroke-width="2"`)
-		text(&b, right+46, legend, "start", g.Name)
 	}
-	if len(all) > 0 && len(all[0].Points) > 0 {
-		// In proportion to the first one's first point, as far as it stays inside.
-		first := all[0].Points[0]
-		n := min(most, float64(first.N)*math.Pow(10, high)/first.Take)
-		line(&b, x(float64(first.N)), y(first.Take), x(n), y(first.Take*n/float64(first.N)), `stroke="#000000" stroke-dasharray="3 3"`)
-	}
-	return svg(int(height), b.String())
+	return svg(height, b.String())
 }

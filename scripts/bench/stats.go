@@ -1,17 +1,82 @@
 package main
 
-import "slices"
+import (
+	"fmt"
+	"slices"
 
-// Span is a measured quantity: its median and what lies around it.
-type Span struct {
-	Median float64 `json:"median"`
-	Low    float64 `json:"low"`  // a tenth is below
-	High   float64 `json:"high"` // a tenth is above
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
+)
+
+// Row is how one contestant did.
+type Row struct {
+	Name string `json:"name"`
+	// MS are the milliseconds of each round.
+	MS []float64 `json:"ms"`
+	// Requests of one operation, where they were counted.
+	Requests *Requests `json:"requests,omitempty"`
+	// Memory in bytes: of the provider and of the holder, or of a waiter and of its session.
+	Memory [2]float64 `json:"memory"`
+	// Both is how often the work of two runs was under way at once.
+	Both int `json:"both_at_work,omitempty"`
 }
 
-// spanOf is the zero value for no values.
-func spanOf(values []float64) Span {
-	return Span{Median: quantile(values, 0.5), Low: quantile(values, 0.1), High: quantile(values, 0.9)}
+func (r Row) median() float64 { return quantile(r.MS, 0.5) }
+
+func (r Row) worst() float64 { return quantile(r.MS, 1) }
+
+func (r Row) time() Span { return Span{r.median(), quantile(r.MS, 0.1), quantile(r.MS, 0.9)} }
+
+// ratio is that of the medians. Its spread is that of the single rounds, in which all
+// take turns: what slows the machine down for a while slows both.
+func (r Row) ratio(base Row) Span {
+	var ratios []float64
+	for round := range min(len(r.MS), len(base.MS)) {
+		ratios = append(ratios, r.MS[round]/base.MS[round])
+	}
+	return Span{r.median() / base.median(), quantile(ratios, 0.1), quantile(ratios, 0.9)}
+}
+
+// rowOf is the row of that name, or an empty one.
+func rowOf(rows []Row, name string) Row {
+	i := slices.IndexFunc(rows, func(r Row) bool { return r.Name == name })
+	if i < 0 {
+		return Row{}
+	}
+	return rows[i]
+}
+
+// Requests are those of one operation, and what came of them.
+type Requests struct {
+	All    float64 `json:"all"`
+	Writes float64 `json:"writes"` // of them: those that the ensemble has to agree on
+	Woken  float64 `json:"woken"`  // waiters that the server told
+}
+
+// per is what each of n operations has of counts.
+func per(c zktest.Counts, n int) Requests {
+	each := func(count int) float64 { return float64(count) / float64(n) }
+	return Requests{each(c.Requests), each(c.Writes), each(c.Events)}
+}
+
+// Span is a median and what lies around it: a tenth is below, and a tenth above.
+type Span struct{ Median, Low, High float64 }
+
+func (s Span) String() string {
+	return fmt.Sprintf("%s (%s to %s)", number(s.Median), number(s.Low), number(s.High))
+}
+
+// number writes three digits or all before the point.
+func number(v float64) string {
+	switch {
+	case v == 0:
+		return "0"
+	case v < 10:
+		return fmt.Sprintf("%.2f", v)
+	case v < 100:
+		return fmt.Sprintf("%.1f", v)
+	default:
+		return fmt.Sprintf("%.0f", v)
+	}
 }
 
 // quantile is the value below which a part of the values lies, between two of
@@ -28,42 +93,4 @@ func quantile(values []float64, part float64) float64 {
 	}
 	rest := at - float64(below)
 	return sorted[below]*(1-rest) + sorted[below+1]*rest
-}
-
-// Row is how one contestant did.
-type Row struct {
-	Name string `json:"name"`
-	// Time of one operation, in milliseconds, over all rounds.
-	Time Span `json:"time_ms"`
-	// Ratio of that to the baseline's. Its spread is that of the single rounds, in
-	// which all take turns: what slows the machine down for a while slows both.
-	Ratio Span `json:"ratio"`
-	// Rounds are the medians of each round, in milliseconds.
-	Rounds []float64 `json:"rounds_ms"`
-	// Requests of one operation, where they were counted.
-	Requests *Requests `json:"requests,omitempty"`
-	// ServerRequests are the same by the server's own count, pings included.
-	ServerRequests float64 `json:"server_requests,omitempty"`
-	// Waiters that the server woke per operation, where that was counted.
-	Woken float64 `json:"woken,omitempty"`
-}
-
-// rowsOf makes a row of each contestant's samples, which stand by rounds. The
-// first contestant is the baseline.
-func rowsOf(names []string, samples [][][]float64) []Row {
-	rows := make([]Row, len(names))
-	for i, name := range names {
-		var all, ratios []float64
-		rows[i].Name = name
-		for round, values := range samples[i] {
-			all = append(all, values...)
-			median := quantile(values, 0.5)
-			rows[i].Rounds = append(rows[i].Rounds, median)
-			ratios = append(ratios, median/rows[0].Rounds[round])
-		}
-		rows[i].Time = spanOf(all)
-		rows[i].Ratio = spanOf(ratios)
-		rows[i].Ratio.Median = rows[i].Time.Median / rows[0].Time.Median
-	}
-	return rows
 }

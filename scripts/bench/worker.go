@@ -8,9 +8,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
+
+	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
 // A worker is a process that measures one kind of client, so that none has
@@ -21,12 +25,9 @@ const workCommand = "work"
 
 // works are what a worker can do.
 var works = map[string]func(w *worker, ctx context.Context, arguments []string) (any, error){
-	"pair":    (*worker).pair,
-	"storm":   (*worker).storm,
-	"settled": (*worker).settled,
-	"distant": (*worker).distant,
-	"locks":   (*worker).locks,
-	"waiters": (*worker).waiters,
+	"pair":  (*worker).pair,
+	"queue": (*worker).queue,
+	"drain": (*worker).drain,
 }
 
 // worker is this process as one.
@@ -34,16 +35,17 @@ type worker struct {
 	kind    kind
 	server  string // to look from, past all proxies
 	clients map[string]client
+	waiting func() ([]float64, error) // lets those who have queued have the lock
 }
 
 // serveWork does what standard input says, until that ends.
 func serveWork(ctx context.Context, name, server string) error {
-	at := slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })
-	if at < 0 {
-		return fmt.Errorf("no kind %q", name)
-	}
-	w := &worker{kind: kinds[at], server: server, clients: map[string]client{}}
-	defer w.closeClients()
+	w := &worker{kind: kinds[name], server: server, clients: map[string]client{}}
+	defer func() {
+		for _, c := range w.clients {
+			c.close()
+		}
+	}()
 	out := json.NewEncoder(os.Stdout)
 	lines := bufio.NewReader(os.Stdin)
 	for {
@@ -75,32 +77,149 @@ func (w *worker) client(ctx context.Context, server string, number int) (client,
 		return c, nil
 	}
 	c, err := w.kind.open(ctx, server)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		w.clients[key] = c
 	}
-	w.clients[key] = c
-	return c, nil
+	return c, err
 }
 
-func (w *worker) closeClients() {
-	for _, c := range w.clients {
-		c.close()
-	}
-	clear(w.clients)
-}
-
-// numbers reads the arguments behind the server and the lock's name.
-func numbers(arguments []string, n int) ([]int, error) {
-	if len(arguments) != 2+n {
-		return nil, fmt.Errorf("%d arguments, want %d", len(arguments), 2+n)
-	}
-	var values []int
-	for _, text := range arguments[2:] {
-		value, err := strconv.Atoi(text)
+// mutexes are the lock as so many sessions have it.
+func (w *worker) mutexes(ctx context.Context, server, lock string, n int) ([]mutex, error) {
+	all := make([]mutex, n)
+	for i := range all {
+		c, err := w.client(ctx, server, i)
 		if err != nil {
 			return nil, err
 		}
-		values = append(values, value)
+		all[i] = c.mutex(lock)
 	}
-	return values, nil
+	return all, nil
+}
+
+// numberIn is the number behind the server and the lock.
+func numberIn(arguments []string) (int, error) {
+	if len(arguments) != 3 {
+		return 0, fmt.Errorf("%d arguments, want 3", len(arguments))
+	}
+	return strconv.Atoi(arguments[2])
+}
+
+// pair takes and releases a lock that nobody else wants: SERVER LOCK N. It gives the
+// milliseconds of each time.
+func (w *worker) pair(ctx context.Context, arguments []string) (any, error) {
+	n, err := numberIn(arguments)
+	if err != nil {
+		return nil, err
+	}
+	all, err := w.mutexes(ctx, arguments[0], arguments[1], 1)
+	if err != nil {
+		return nil, err
+	}
+	times := make([]float64, n)
+	for i := range times {
+		begin := time.Now()
+		if err := errors.Join(all[0].lock(ctx), all[0].unlock(ctx)); err != nil {
+			return nil, err
+		}
+		times[i] = since(begin)
+	}
+	return times, nil
+}
+
+// queue lets sessions wait for a lock that is held: SERVER LOCK SESSIONS. It gives the
+// bytes of each, and those of its session. The sessions are new.
+func (w *worker) queue(ctx context.Context, arguments []string) (any, error) {
+	n, err := numberIn(arguments)
+	if err != nil {
+		return nil, err
+	}
+	observer, err := zktest.Dial([]string{w.server}, "", sessionTimeout)
+	if err != nil {
+		return nil, err
+	}
+	defer observer.Close()
+	held, err := w.mutexes(ctx, w.server, arguments[1], 1)
+	if err == nil {
+		err = held[0].lock(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for key, c := range w.clients {
+		if strings.HasPrefix(key, arguments[0]+" ") {
+			c.close()
+			delete(w.clients, key)
+		}
+	}
+	nothing := footprint()
+	all, err := w.mutexes(ctx, arguments[0], arguments[1], n)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		sessions = footprint()
+		q        queue
+		wg       sync.WaitGroup
+	)
+	for _, m := range all {
+		wg.Go(func() { q.contend(ctx, m) })
+	}
+	err = observer.AwaitQueue(ctx, w.kind.dir+arguments[1], n+1)
+	time.Sleep(settleTime + time.Duration(n)*time.Millisecond) // until each watches the one before it
+	w.waiting = func() ([]float64, error) {
+		q.inside, q.released = 0, time.Now()
+		err := held[0].unlock(ctx)
+		wg.Wait()
+		return q.times, errors.Join(err, q.err)
+	}
+	return [2]float64{(footprint() - sessions) / float64(n), (sessions - nothing) / float64(n)}, err
+}
+
+// drain lets all who have queued take the lock and release it. It gives the
+// milliseconds of each hand-off.
+func (w *worker) drain(context.Context, []string) (any, error) { return w.waiting() }
+
+// queue is those who wait for a lock, and the check that one holds it at a time.
+type queue struct {
+	mu       sync.Mutex
+	inside   int
+	released time.Time // when the last release began
+	times    []float64
+	err      error
+}
+
+// contend takes the lock and releases it.
+func (q *queue) contend(ctx context.Context, m mutex) {
+	err := m.lock(ctx)
+	now := time.Now()
+	q.mu.Lock()
+	q.times = append(q.times, milliseconds(now.Sub(q.released)))
+	if q.inside++; q.inside > 1 {
+		err = errors.Join(err, errOverlap)
+	}
+	q.err = errors.Join(q.err, err)
+	q.mu.Unlock()
+	if err != nil {
+		return
+	}
+	q.mu.Lock()
+	q.inside--
+	q.released = time.Now()
+	q.mu.Unlock()
+	if err := m.unlock(ctx); err != nil {
+		q.mu.Lock()
+		q.err = errors.Join(q.err, err)
+		q.mu.Unlock()
+	}
+}
+
+var errOverlap = errors.New("two held one lock")
+
+// footprint is the memory that this process needs: heap and stacks.
+func footprint() float64 {
+	runtime.GC()
+	runtime.GC() // The first may leave what the second finds.
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc + m.StackInuse)
 }
