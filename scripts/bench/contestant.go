@@ -41,8 +41,8 @@ func startContestant(cmd *exec.Cmd, name string) (*contestant, error) {
 }
 
 // do has the worker do something, and reads what that gave.
-func (c *contestant) do(result any, command string, arguments ...any) error {
-	if _, err := fmt.Fprintln(c.stdin, append([]any{command}, arguments...)...); err != nil {
+func (c *contestant) do(result any, command, server, lock string, n int) error {
+	if _, err := fmt.Fprintln(c.stdin, command, server, lock, n); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}
 	line, err := c.lines.ReadBytes('\n')

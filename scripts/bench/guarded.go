@@ -81,7 +81,7 @@ func (b *bench) prepare(ctx context.Context, o order) (_ *guarded, err error) {
 	if o.way.wrap != nil {
 		command = append(o.way.wrap(b, o), command...)
 	}
-	g.cmd = exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // what is measured
+	g.cmd = exec.CommandContext(ctx, command[0], command[1:]...)
 	g.cmd.Dir, g.cmd.Stdout, g.cmd.Stderr = o.workspace, g.output, g.output
 	g.cmd.Env = append(b.environment(o), "EVENTS="+events, "GATE="+gate)
 	go g.read()
@@ -180,7 +180,7 @@ func (g *guarded) finish() error {
 func (g *guarded) end() {
 	_ = g.open()
 	_ = g.cmd.Process.Kill()
-	<-g.exited
+	_ = <-g.exited
 	g.remove()
 }
 

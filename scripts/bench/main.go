@@ -14,13 +14,18 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/holder"
 )
 
-// patience bounds the whole. Reached only when something is broken.
-const patience = 2 * time.Hour
+const (
+	// patience bounds each wait. Reached only when something is broken.
+	patience = 2 * time.Minute
+	// longest bounds the whole.
+	longest = 2 * time.Hour
+)
 
 // section is a part of the benchmark.
 type section struct {
@@ -43,9 +48,9 @@ func main() {
 	if holder.Main(os.Args[1:]) {
 		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	if len(os.Args) == 4 && os.Args[1] == workCommand {
 		exitOn(serveWork(ctx, os.Args[2], os.Args[3]))

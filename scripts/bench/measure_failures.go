@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -137,21 +138,31 @@ func (b *bench) fail(ctx context.Context, f failure, w way, at services, n int, 
 			return err
 		}
 	}
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	begun, both := make([]moment, n), make([]bool, n)
 	for i, t := range trials {
 		wg.Go(func() {
-			begun[i], errs[i] = t.second.await(ctx, t.second.began)
-			both[i] = alive(t.working)
+			begun[i], errs[i] = t.second.await(waiting, t.second.began)
+			both[i] = errs[i] == nil && alive(t.working)
 		})
 	}
 	wg.Wait()
-	for i := range trials {
-		row.MS = append(row.MS, milliseconds(begun[i].at.Sub(begin)))
+	for i, err := range errs {
+		switch {
+		case errors.Is(err, errEnded):
+			fmt.Fprintf(os.Stderr, "%s, %s: %v\n", f.title, w.name, err)
+			row.GaveUp++
+		case err != nil:
+			return err
+		default:
+			row.MS = append(row.MS, milliseconds(begun[i].at.Sub(begin)))
+		}
 		if both[i] {
 			row.Both++
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // start starts the pair.

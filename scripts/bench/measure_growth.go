@@ -86,7 +86,7 @@ func (b *bench) compareWaiting(ctx context.Context, all []*contestant, crowd int
 		}
 		counting.Count()
 		var times []float64
-		err := all[i].do(&times, "drain")
+		err := all[i].do(&times, "drain", "-", "-", 0)
 		requests[i] = per(counting.Count(), crowd)
 		return quantile(times, 0.5), err
 	})

@@ -65,11 +65,13 @@ func (b *bench) compareHandoffs(ctx context.Context, ways []way, terraform bool,
 		if err := p.first.open(); err != nil {
 			return 0, err
 		}
-		end, err := p.first.await(ctx, p.first.ended)
+		waiting, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		end, err := p.first.await(waiting, p.first.ended)
 		if err != nil {
 			return 0, err
 		}
-		begin, err := p.second.await(ctx, p.second.began)
+		begin, err := p.second.await(waiting, p.second.began)
 		if err != nil {
 			return 0, err
 		}
@@ -101,7 +103,9 @@ func (b *bench) startPair(ctx context.Context, o order, at services) (_ *pair, e
 	if p.first, err = b.start(ctx, first); err != nil {
 		return nil, err
 	}
-	began, err := p.first.await(ctx, p.first.began)
+	waiting, cancel := context.WithTimeout(ctx, patience) // not for the runs, which go on
+	defer cancel()
+	began, err := p.first.await(waiting, p.first.began)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +113,7 @@ func (b *bench) startPair(ctx context.Context, o order, at services) (_ *pair, e
 	if p.second, err = b.start(ctx, o); err != nil {
 		return nil, err
 	}
-	if err := b.awaitQueued(ctx, o, p.second); err != nil {
+	if err := b.awaitQueued(waiting, o, p.second); err != nil {
 		return nil, err
 	}
 	return p, nil

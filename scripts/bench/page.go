@@ -165,7 +165,7 @@ func (d *Data) FailureRows() []string {
 	var lines []string
 	for _, t := range d.Failures {
 		for _, r := range t.Rows {
-			lines = append(lines, fmt.Sprintf("%s | %s | %d | %s | %s | %d", t.Title, r.Name, len(r.MS), number(r.median()), number(r.worst()), r.Both))
+			lines = append(lines, fmt.Sprintf("%s | %s | %d | %s | %s | %d | %d", t.Title, r.Name, len(r.MS)+r.GaveUp, number(r.median()), number(r.worst()), r.Both, r.GaveUp))
 		}
 	}
 	return lines
@@ -182,15 +182,18 @@ func (d *Data) GrowthRows() []string {
 	return lines
 }
 
-// PerLock is the memory of one more lock, between the fewest and the most.
+// PerLock is the memory of one more resource, between the fewest and the most.
 func (d *Data) PerLock() string {
 	if len(d.Growth) < 2 {
 		return ""
 	}
 	first, last := d.Growth[0], d.Growth[len(d.Growth)-1]
-	least, most := rowOf(first.Rows, resourceBlock.name).Memory, rowOf(last.Rows, resourceBlock.name).Memory
-	per := func(i int) string { return number((most[i] - least[i]) / float64(last.N-first.N) / 1024) }
-	return fmt.Sprintf("One more lock takes %s KB in the provider and %s KB in the holder.", per(0), per(1))
+	per := func(w way, i int) string {
+		least, most := rowOf(first.Rows, w.name).Memory, rowOf(last.Rows, w.name).Memory
+		return number((most[i] - least[i]) / float64(last.N-first.N) / 1024)
+	}
+	return fmt.Sprintf("One more lock takes %s KB in the provider, where a `time_static` takes %s KB, and %s KB in the holder.",
+		per(resourceBlock, 0), per(timeStatic, 0), per(resourceBlock, 1))
 }
 
 // WaitingRows has a row for each number of waiting runs and contestant.

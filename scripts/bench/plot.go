@@ -143,12 +143,12 @@ func linePlot(title, unit string, tables []Table) string {
 		label(&b, left-8, y.at(tick)+4, "end", fmt.Sprintf("%g ms", tick))
 	}
 	classes := []string{"other", "ours", "more"}
+	var before Table
 	for i, t := range tables {
 		for j, r := range t.Rows {
 			class := classes[j%len(classes)]
 			dot(&b, x.at(float64(t.N)), y.at(r.median()), class)
 			if i > 0 {
-				before := tables[i-1]
 				line(&b, x.at(float64(before.N)), y.at(rowOf(before.Rows, r.Name).median()), x.at(float64(t.N)), y.at(r.median()), class)
 			} else {
 				row := top + float64(j+1)*lineHeight
@@ -156,6 +156,7 @@ func linePlot(title, unit string, tables []Table) string {
 				label(&b, right+35, row, "start", r.Name)
 			}
 		}
+		before = t
 	}
 	return svg(height, b.String())
 }

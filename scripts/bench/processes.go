@@ -14,7 +14,11 @@ var errNoProcess = errors.New("there is no such process")
 
 // awaitReleased waits until the locks of the last run are released, so that this is
 // not paid for by the next: until none of the provider's processes is left.
-func (b *bench) awaitReleased(ctx context.Context) error { return zktest.AwaitNoneRunning(ctx, b.dir) }
+func (b *bench) awaitReleased(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return zktest.AwaitNoneRunning(ctx, b.dir)
+}
 
 // below returns the first process for which is is true, among one and its descendants.
 func below(pid int, is func(*process.Process) bool) (*process.Process, error) {

@@ -18,6 +18,8 @@ type Row struct {
 	Memory [2]float64 `json:"memory"`
 	// Both is how often the work of two runs was under way at once.
 	Both int `json:"both_at_work,omitempty"`
+	// GaveUp is how often the second run ended without work.
+	GaveUp int `json:"gave_up,omitempty"`
 }
 
 func (r Row) median() float64 { return quantile(r.MS, 0.5) }

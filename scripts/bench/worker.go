@@ -9,8 +9,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,50 +17,50 @@ import (
 
 // A worker is a process that measures one kind of client, so that none has
 // another's memory or goroutines beside its own. A line of its standard input
-// says what to do, and a line of JSON on its standard output is what that gave.
-// Kazoo's worker, kazoo.py, does the same.
+// says what to do, as COMMAND SERVER LOCK NUMBER, and a line of JSON on its standard
+// output is what that gave. Kazoo's worker, kazoo.py, does the same.
 const workCommand = "work"
-
-// works are what a worker can do.
-var works = map[string]func(w *worker, ctx context.Context, arguments []string) (any, error){
-	"pair":  (*worker).pair,
-	"queue": (*worker).queue,
-	"drain": (*worker).drain,
-}
 
 // worker is this process as one.
 type worker struct {
-	kind    kind
-	server  string // to look from, past all proxies
-	clients map[string]client
-	waiting func() ([]float64, error) // lets those who have queued have the lock
+	kind     kind
+	server   string         // itself, past all relays
+	observer *zktest.Client // of that
+	clients  map[string]client
+	held     mutex // what those who have queued wait for
+	queue    *queue
+}
+
+// works are what a worker can do.
+var works = map[string]func(w *worker, ctx context.Context, server, lock string, n int) (any, error){
+	"pair":  (*worker).pair,
+	"queue": (*worker).wait,
+	"drain": (*worker).drain,
 }
 
 // serveWork does what standard input says, until that ends.
 func serveWork(ctx context.Context, name, server string) error {
-	w := &worker{kind: kinds[name], server: server, clients: map[string]client{}}
-	defer func() {
-		for _, c := range w.clients {
-			c.close()
-		}
-	}()
-	out := json.NewEncoder(os.Stdout)
-	lines := bufio.NewReader(os.Stdin)
+	observer, err := zktest.Dial([]string{server}, "", sessionTimeout)
+	if err != nil {
+		return err
+	}
+	defer observer.Close()
+	w := &worker{kind: kinds[name], server: server, observer: observer, clients: map[string]client{}}
+	defer w.closeAll()
+	out, lines := json.NewEncoder(os.Stdout), bufio.NewReader(os.Stdin)
 	for {
-		line, err := lines.ReadString('\n')
-		if errors.Is(err, io.EOF) {
+		var (
+			command, server, lock string
+			n                     int
+		)
+		if _, err := fmt.Fscan(lines, &command, &server, &lock, &n); errors.Is(err, io.EOF) {
 			return nil
-		}
-		if err != nil {
+		} else if err != nil {
 			return err
 		}
-		fields := strings.Fields(line)
-		if len(fields) == 0 || works[fields[0]] == nil {
-			return fmt.Errorf("no such work: %q", line)
-		}
-		answer, err := works[fields[0]](w, ctx, fields[1:])
+		answer, err := works[command](w, ctx, server, lock, n)
 		if err != nil {
-			return fmt.Errorf("%s: %w", strings.TrimSpace(line), err)
+			return fmt.Errorf("%s: %w", command, err)
 		}
 		if err := out.Encode(answer); err != nil {
 			return err
@@ -83,6 +81,13 @@ func (w *worker) client(ctx context.Context, server string, number int) (client,
 	return c, err
 }
 
+func (w *worker) closeAll() {
+	for _, c := range w.clients {
+		c.close()
+	}
+	clear(w.clients)
+}
+
 // mutexes are the lock as so many sessions have it.
 func (w *worker) mutexes(ctx context.Context, server, lock string, n int) ([]mutex, error) {
 	all := make([]mutex, n)
@@ -96,29 +101,20 @@ func (w *worker) mutexes(ctx context.Context, server, lock string, n int) ([]mut
 	return all, nil
 }
 
-// numberIn is the number behind the server and the lock.
-func numberIn(arguments []string) (int, error) {
-	if len(arguments) != 3 {
-		return 0, fmt.Errorf("%d arguments, want 3", len(arguments))
-	}
-	return strconv.Atoi(arguments[2])
-}
-
-// pair takes and releases a lock that nobody else wants: SERVER LOCK N. It gives the
+// pair takes and releases a lock that nobody else wants, n times. It gives the
 // milliseconds of each time.
-func (w *worker) pair(ctx context.Context, arguments []string) (any, error) {
-	n, err := numberIn(arguments)
-	if err != nil {
-		return nil, err
-	}
-	all, err := w.mutexes(ctx, arguments[0], arguments[1], 1)
+func (w *worker) pair(ctx context.Context, server, lock string, n int) (any, error) {
+	all, err := w.mutexes(ctx, server, lock, 1)
 	if err != nil {
 		return nil, err
 	}
 	times := make([]float64, n)
 	for i := range times {
 		begin := time.Now()
-		if err := errors.Join(all[0].lock(ctx), all[0].unlock(ctx)); err != nil {
+		if err := all[0].lock(ctx); err != nil {
+			return nil, err
+		}
+		if err := all[0].unlock(ctx); err != nil {
 			return nil, err
 		}
 		times[i] = since(begin)
@@ -126,61 +122,45 @@ func (w *worker) pair(ctx context.Context, arguments []string) (any, error) {
 	return times, nil
 }
 
-// queue lets sessions wait for a lock that is held: SERVER LOCK SESSIONS. It gives the
-// bytes of each, and those of its session. The sessions are new.
-func (w *worker) queue(ctx context.Context, arguments []string) (any, error) {
-	n, err := numberIn(arguments)
+// wait lets n new sessions wait for a lock that another one holds. It gives the bytes of
+// each of them as it waits, and those of its session.
+func (w *worker) wait(ctx context.Context, server, lock string, n int) (any, error) {
+	w.closeAll()
+	first, err := w.kind.open(ctx, w.server)
 	if err != nil {
 		return nil, err
 	}
-	observer, err := zktest.Dial([]string{w.server}, "", sessionTimeout)
-	if err != nil {
+	w.clients["first"] = first
+	w.held, w.queue = first.mutex(lock), &queue{}
+	if err := w.held.lock(ctx); err != nil {
 		return nil, err
-	}
-	defer observer.Close()
-	held, err := w.mutexes(ctx, w.server, arguments[1], 1)
-	if err == nil {
-		err = held[0].lock(ctx)
-	}
-	if err != nil {
-		return nil, err
-	}
-	for key, c := range w.clients {
-		if strings.HasPrefix(key, arguments[0]+" ") {
-			c.close()
-			delete(w.clients, key)
-		}
 	}
 	nothing := footprint()
-	all, err := w.mutexes(ctx, arguments[0], arguments[1], n)
+	all, err := w.mutexes(ctx, server, lock, n)
 	if err != nil {
 		return nil, err
 	}
-	var (
-		sessions = footprint()
-		q        queue
-		wg       sync.WaitGroup
-	)
+	sessions := footprint()
 	for _, m := range all {
-		wg.Go(func() { q.contend(ctx, m) })
+		w.queue.running.Go(func() { w.queue.contend(ctx, m) })
 	}
-	err = observer.AwaitQueue(ctx, w.kind.dir+arguments[1], n+1)
+	err = w.observer.AwaitQueue(ctx, w.kind.dir+lock, n+1)
 	time.Sleep(settleTime + time.Duration(n)*time.Millisecond) // until each watches the one before it
-	w.waiting = func() ([]float64, error) {
-		q.inside, q.released = 0, time.Now()
-		err := held[0].unlock(ctx)
-		wg.Wait()
-		return q.times, errors.Join(err, q.err)
-	}
 	return [2]float64{(footprint() - sessions) / float64(n), (sessions - nothing) / float64(n)}, err
 }
 
-// drain lets all who have queued take the lock and release it. It gives the
-// milliseconds of each hand-off.
-func (w *worker) drain(context.Context, []string) (any, error) { return w.waiting() }
+// drain lets all who wait take the lock and release it. It gives the milliseconds of
+// each hand-off.
+func (w *worker) drain(ctx context.Context, _, _ string, _ int) (any, error) {
+	w.queue.released = time.Now()
+	err := w.held.unlock(ctx)
+	w.queue.running.Wait()
+	return w.queue.times, errors.Join(err, w.queue.err)
+}
 
 // queue is those who wait for a lock, and the check that one holds it at a time.
 type queue struct {
+	running  sync.WaitGroup
 	mu       sync.Mutex
 	inside   int
 	released time.Time // when the last release began
