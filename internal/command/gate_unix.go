@@ -16,15 +16,15 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/run"
 )
 
-// opening is the process of the command, which begins as a gate.
-type opening struct {
+// gateProcess is the process of the command, which begins as a gate.
+type gateProcess struct {
 	*exec.Cmd
 	pipe  *os.File
 	ended chan struct{} // closed when the process has ended
 }
 
 // startGate starts the process that will be the command.
-func (r *running) startGate() (*opening, error) {
+func (r *running) startGate() (*gateProcess, error) {
 	self, err := holder.Executable()
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (r *running) startGate() (*opening, error) {
 	unix.CloseOnExec(fds[1])
 	theirs, ours := os.NewFile(uintptr(fds[0]), "gate"), os.NewFile(uintptr(fds[1]), "gate")
 	defer func() { _ = theirs.Close() }()
-	g := &opening{
+	g := &gateProcess{
 		Cmd:   exec.Command(self, append([]string{early.GateCommand, strconv.Itoa(fds[0]), r.path}, r.args...)...), //nolint:gosec // our own executable
 		pipe:  ours,
 		ended: make(chan struct{}),
@@ -57,14 +57,14 @@ func (r *running) startGate() (*opening, error) {
 }
 
 // open lets the command begin.
-func (g *opening) open(token string) error {
+func (g *gateProcess) open(token string) error {
 	defer func() { _ = g.pipe.Close() }()
 	_, err := g.pipe.WriteString(run.EnvRun + "=" + token + "\n")
 	return err
 }
 
 // abandon ends the process before it has become the command.
-func (g *opening) abandon() {
+func (g *gateProcess) abandon() {
 	_ = g.pipe.Close()
 	_ = g.Process.Kill()
 	<-g.ended
@@ -72,7 +72,7 @@ func (g *opening) abandon() {
 
 // stoppedBy is the signal that asked the command to end, and ended it. It is nil if none
 // did.
-func (g *opening) stoppedBy() os.Signal {
+func (g *gateProcess) stoppedBy() os.Signal {
 	if status, ok := g.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && stops(status.Signal()) {
 		return status.Signal()
 	}
@@ -80,7 +80,7 @@ func (g *opening) stoppedBy() os.Signal {
 }
 
 // code is the exit code of the command that has ended.
-func (g *opening) code() int {
+func (g *gateProcess) code() int {
 	if status, ok := g.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return exitSignal + int(status.Signal())
 	}

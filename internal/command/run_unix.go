@@ -80,7 +80,7 @@ func (r *running) run(ctx context.Context) int {
 }
 
 // prepare starts a holder process while this one does other things, unless there seems
-// to be one. If that fails, it is tried again when the lock is to be taken.
+// to be one. If that fails, it is started when the lock is taken.
 func prepare() *holder.Prepared {
 	if os.Getenv(run.EnvRun) != "" {
 		return nil
@@ -89,8 +89,8 @@ func prepare() *holder.Prepared {
 	return prepared
 }
 
-// holder is the holder of the run that the command is: its own, or that of a command
-// above, which this one belongs to.
+// holder returns the holder of the command's run: its own, or that of a command above,
+// if this one belongs to its run.
 func (r *running) holder(pid int, prepared *holder.Prepared) (*holder.Remote, error) {
 	var err error
 	if r.command, err = run.Of(pid); err != nil {
@@ -114,7 +114,7 @@ func (r *running) tell(note string) { _, _ = fmt.Fprintf(r.Err, "\n%s\n", string
 var errGateEnded = errors.New("the process for the command was killed")
 
 // take takes all locks. A signal ends the wait, and is returned with the error.
-func (r *running) take(ctx context.Context, h *holder.Remote, g *opening, signals <-chan os.Signal) (stopped os.Signal, err error) {
+func (r *running) take(ctx context.Context, h *holder.Remote, g *gateProcess, signals <-chan os.Signal) (stopped os.Signal, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	taken := make(chan error, 1)
@@ -196,7 +196,7 @@ func (r *running) outlast(ctx context.Context, signals <-chan os.Signal) {
 }
 
 // attend passes signals on to the command until that has ended.
-func (r *running) attend(ctx context.Context, h *holder.Remote, g *opening, signals <-chan os.Signal) {
+func (r *running) attend(ctx context.Context, h *holder.Remote, g *gateProcess, signals <-chan os.Signal) {
 	echoes := make(chan os.Signal, len(passedOn))
 	var listener *holder.Listener
 	defer func() {
@@ -258,8 +258,8 @@ func listenerEnvironment(all []string) []string {
 }
 
 // pass passes a signal on to the command, unless that would interrupt it a second time
-// without anybody's will.
-func (r *running) pass(ctx context.Context, h *holder.Remote, g *opening, relay *relay, s os.Signal) {
+// though nobody asked for that.
+func (r *running) pass(ctx context.Context, h *holder.Remote, g *gateProcess, relay *relay, s os.Signal) {
 	first := relay.stopped == nil
 	relay.reached(s)
 	if stops(s) && first {

@@ -33,7 +33,7 @@ func TestNextRunTakesTheLockAgain(t *testing.T) {
 			work := func(trigger string) []string {
 				return []string{provider(space), lock("a"), guarded("work", "a", trigger, gate.Work())}
 			}
-			w := newWorkspace(t, work(`"first"`)...)
+			w := newQuickWorkspace(t, work(`"first"`)...)
 			gate.End()
 			w.Apply().Succeed()
 			space.WaitGone(lockDir)
@@ -77,7 +77,7 @@ func TestNextRunWaitsForTheLock(t *testing.T) {
 	work := func(trigger string) []string {
 		return []string{provider(space), lock("a", "lockwait = -1"), guarded("work", "a", trigger, gate.Work())}
 	}
-	w := newWorkspace(t, work(`"first"`)...)
+	w := newQuickWorkspace(t, work(`"first"`)...)
 	gate.End()
 	w.Apply().Succeed()
 	gate.Again()
@@ -100,7 +100,7 @@ func TestNextRunWaitsForTheLock(t *testing.T) {
 func TestFencingTokenGrows(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	w := newWorkspace(t, provider(space), lock("a"))
+	w := newQuickWorkspace(t, provider(space), lock("a"))
 	last := float64(0)
 	for range 3 {
 		w.Apply().Succeed()

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/shirou/gopsutil/v4/process"
@@ -187,7 +190,9 @@ func (r *crashing) victims() (found []*process.Process) {
 	case holderVictim:
 		return []*process.Process{r.Holder()}
 	case sentinelVictim:
-		return []*process.Process{r.Only("watch")}
+		sentinel := r.Only("watch")
+		testkit.Eventually(r.T, "the sentinel, which has just been started, to ignore SIGTERM", func() bool { return ignores(sentinel.Pid, term) })
+		return []*process.Process{sentinel}
 	case terraform, everyone:
 	}
 	p, err := process.NewProcess(int32(r.apply.Pid())) //nolint:gosec // a pid fits
@@ -200,6 +205,19 @@ func (r *crashing) victims() (found []*process.Process) {
 		}
 	}
 	return found
+}
+
+// ignores tells whether a process ignores a signal. Only Linux shows that; elsewhere it is
+// taken to.
+func ignores(pid int32, signal syscall.Signal) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return true
+	}
+	_, mask, _ := strings.Cut(string(status), "SigIgn:\t")
+	mask, _, _ = strings.Cut(mask, "\n")
+	ignored, err := strconv.ParseUint(mask, 16, 64)
+	return err == nil && ignored&(1<<(signal-1)) != 0
 }
 
 // pass lets the contender be deleted.

@@ -25,7 +25,7 @@ func TestDurableLockInAnotherEnsemble(t *testing.T) {
 	space := zktest.NewSpace(t)
 	renamed := zktest.NewProxy(t, space.Server())
 	other := zktest.Own(t, zktest.Options{})
-	w := newWorkspace(t, at(space, space.Addr()), durableLock("a"))
+	w := newQuickWorkspace(t, at(space, space.Addr()), durableLock("a"))
 	w.Apply().Succeed()
 	name := wantDurable(t, space, lockDir)
 
@@ -80,7 +80,7 @@ resource "terraform_data" "work" {
   lifecycle { create_before_destroy = true }
 }
 `
-	w := newWorkspace(t, provider(space), durableLock("a"), work)
+	w := newQuickWorkspace(t, provider(space), durableLock("a"), work)
 	w.Apply().Succeed()
 	name := wantDurable(t, space, lockDir)
 	forced := w.Start("plan", "-json", "-input=false", "-replace=clocker_lock.a")
@@ -143,7 +143,7 @@ resource "terraform_data" "work" {
 func TestDurableLockThatIsNotHadAgain(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	w := newWorkspace(t, provider(space), durableLock("a"))
+	w := newQuickWorkspace(t, provider(space), durableLock("a"))
 	w.Apply().Succeed()
 	wantDurable(t, space, lockDir)
 	other := strings.TrimPrefix(space.Create(lockDir+"/lock-", []byte("another client"), zktest.EphemeralSequential), lockDir+"/") // waits behind it
@@ -199,7 +199,7 @@ removed {
 			t.Parallel()
 			testkit.Needs(t, way.needs)
 			space := zktest.NewSpace(t)
-			w := newWorkspace(t, provider(space), way.lock)
+			w := newQuickWorkspace(t, provider(space), way.lock)
 			w.Apply().Succeed()
 			held := wantDurable(t, space, lockDir)
 			way.forget(w, space).Wait() // not all call it a success to have forgotten something
@@ -224,7 +224,7 @@ func TestDurableLockWithoutItsZooKeeper(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	proxy := zktest.NewProxy(t, space.Server())
-	w := newWorkspace(t, at(space, proxy.Addr()), durableLock("a"))
+	w := newQuickWorkspace(t, at(space, proxy.Addr()), durableLock("a"))
 	w.Apply().Succeed()
 	name := wantDurable(t, space, lockDir)
 	proxy.Refuse()

@@ -49,7 +49,7 @@ func (w *workspace) unchanged(args ...string) {
 // copied is the working directory elsewhere.
 func (w *workspace) copied() *workspace {
 	w.T.Helper()
-	other := newWorkspace(w.T)
+	other := newQuickWorkspace(w.T)
 	err := os.Remove(filepath.Join(other.Dir, "main.tf"))
 	if err == nil {
 		err = os.CopyFS(other.Dir, os.DirFS(w.Dir))
@@ -63,7 +63,7 @@ func (w *workspace) copied() *workspace {
 func TestDurableLockOutlivesTheRun(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	w := newWorkspace(t, provider(space), durableLock("a"))
+	w := newQuickWorkspace(t, provider(space), durableLock("a"))
 	w.Apply().Succeed()
 	w.AwaitNoProcess()
 	name := wantDurable(t, space, lockDir)
@@ -93,7 +93,7 @@ func TestDurableLockOutlivesTheRun(t *testing.T) {
 func TestDurableLockIsHeldAgainstOthers(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	holding := newWorkspace(t, provider(space, `owner = "the release team"`), durableLock("a", `info = "until the freeze ends"`))
+	holding := newQuickWorkspace(t, provider(space, `owner = "the release team"`), durableLock("a", `info = "until the freeze ends"`))
 	holding.Apply().Succeed()
 	name := wantDurable(t, space, lockDir)
 	for kind, block := range map[string]string{
@@ -101,7 +101,7 @@ func TestDurableLockIsHeldAgainstOthers(t *testing.T) {
 		"of a run": lock("b", "lockwait = 1"),
 	} {
 		t.Run(kind, func(t *testing.T) {
-			w := newWorkspace(t, provider(space), block)
+			w := newQuickWorkspace(t, provider(space), block)
 			apply := w.Apply()
 			apply.Fail()
 			d := apply.Err()
@@ -123,7 +123,7 @@ func TestDurableLockIsHeldAgainstOthers(t *testing.T) {
 		})
 	}
 	// What the error says can be pasted.
-	w := newWorkspace(t, provider(space), lock("b"))
+	w := newQuickWorkspace(t, provider(space), lock("b"))
 	refused := w.Apply()
 	refused.Fail()
 	_, line, _ := strings.Cut(refused.Err().Detail, "in the environment: ")
@@ -140,7 +140,7 @@ func TestDurableLockIsHeldAllThroughDestroy(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	gate := testkit.NewGate(t)
-	w := newWorkspace(t, provider(space), durableLock("a"), fmt.Sprintf(`
+	w := newQuickWorkspace(t, provider(space), durableLock("a"), fmt.Sprintf(`
 resource "terraform_data" "work" {
   depends_on = [clocker_lock.a]
   provisioner "local-exec" {
@@ -166,7 +166,7 @@ resource "terraform_data" "work" {
 func TestDurableLockDeletedByHandIsPlannedAgain(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	w := newWorkspace(t, provider(space), durableLock("a"))
+	w := newQuickWorkspace(t, provider(space), durableLock("a"))
 	w.Apply().Succeed()
 	name := wantDurable(t, space, lockDir)
 	token := w.state("clocker_lock.a")["fencing_token"].(float64)
@@ -199,7 +199,7 @@ func TestKilledRunLeavesNoDurableLock(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	other := holdForeign(space)
-	w := newWorkspace(t, provider(space), durableLock("a", "lockwait = -1"))
+	w := newQuickWorkspace(t, provider(space), durableLock("a", "lockwait = -1"))
 	apply := w.Apply()
 	space.WaitChildren(lockDir, 2)
 	apply.Kill()
@@ -230,7 +230,7 @@ func TestRunThatEndsWhilePromotingLeavesNoDurableLock(t *testing.T) {
 				promotion := proxy.Catch(side, func(p zktest.Packet) bool {
 					return p.Op == zktest.OpMulti && strings.Contains(string(p.Body), `"durable":true`)
 				})
-				w := newWorkspace(t, provider(space), durableLock("a", fmt.Sprintf("zookeeper = %q", proxy.Addr()+space.Chroot())))
+				w := newQuickWorkspace(t, provider(space), durableLock("a", fmt.Sprintf("zookeeper = %q", proxy.Addr()+space.Chroot())))
 				apply := w.Apply()
 				promotion.Wait()
 				stop(apply)

@@ -30,7 +30,7 @@ func TestKerberosLockOutlivesItsKDC(t *testing.T) {
 		t.Fatal(err)
 	}
 	as := func(host string, blocks ...string) *workspace {
-		w := newWorkspace(t, append(blocks, block(`provider "clocker"`, fmt.Sprintf(`
+		w := newQuickWorkspace(t, append(blocks, block(`provider "clocker"`, fmt.Sprintf(`
   zookeeper       = "localhost:%s%s"
   session_timeout = 12
   connect_timeout = 30
@@ -113,7 +113,7 @@ func TestSecretsOfKerberos(t *testing.T) {
 			t.Parallel()
 			s := &secure{Space: zktest.NewSpaceOn(t, server), server: server, addr: server.Localhost()}
 			at := func(addr string, blocks ...string) *workspace {
-				w := newWorkspace(t, append(blocks, "variable \"keytab\" {\n  type = string\n  ephemeral = true\n}", block(`provider "clocker"`,
+				w := newQuickWorkspace(t, append(blocks, "variable \"keytab\" {\n  type = string\n  ephemeral = true\n}", block(`provider "clocker"`,
 					fmt.Sprintf("zookeeper = %q\nconnect_timeout = %d\nsession_timeout = %d\nacl = \"creator\"\nkerberos {\n%s\n}", addr+s.Chroot(), s.patience(addr), sessionTimeout, test.block)))...)
 				write(t, filepath.Join(w.Dir, secretsFile), fmt.Sprintf("keytab = %q\n", keytab))
 				for variable, value := range test.variables {

@@ -26,7 +26,7 @@ func TestLocksByHand(t *testing.T) {
 	space := zktest.NewSpace(t)
 	foreign := holdForeign(space)
 	waiting := space.Create(lockDir+"/lock-", nil, zktest.EphemeralSequential)
-	w := newWorkspace(t)
+	w := newQuickWorkspace(t)
 	w.Setenv("CLOCKER_ZOOKEEPER", space.ConnectString())
 	table := w.byHand("locks")
 	table.Succeed()
@@ -54,7 +54,7 @@ func TestLocksByHand(t *testing.T) {
 func TestLocksAreFollowedByHand(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	w := newWorkspace(t)
+	w := newQuickWorkspace(t)
 	w.Setenv("CLOCKER_ZOOKEEPER", space.ConnectString())
 	watch := w.byHand("locks", "--watch", "--json")
 	shows := func(what string, holders int) {
@@ -85,12 +85,12 @@ func TestBreakByHand(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
 	gate := testkit.NewGate(t)
-	loser := newWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.Work()))
+	loser := newQuickWorkspace(t, provider(space), lock("a"), guarded("work", "a", `"1"`, gate.Work()))
 	apply := loser.Apply()
 	gate.AwaitBegun()
 	znode := space.Path(lockDir + "/" + space.WaitChildren(lockDir, 1)[0])
 
-	w := newWorkspace(t)
+	w := newQuickWorkspace(t)
 	log := filepath.Join(w.Dir, "break.log")
 	for name, value := range map[string]string{"CLOCKER_ZOOKEEPER": space.ConnectString(), "CLOCKER_OWNER": "carol@ops", "CLOCKER_LOG_PATH": log} {
 		w.Setenv(name, value)

@@ -42,7 +42,7 @@ func TestQueryListsLocks(t *testing.T) {
 	testkit.Needs(t, testkit.Queries)
 	space := zktest.NewSpace(t)
 	foreign := holdForeign(space)
-	w := newWorkspace(t, provider(space), lock("a", `lockid = "team/a"`, `hold_until = "destroyed"`), lock("b", `lockid = "s"`, "slots = 2", `hold_until = "destroyed"`))
+	w := newQuickWorkspace(t, provider(space), lock("a", `lockid = "team/a"`, `hold_until = "destroyed"`), lock("b", `lockid = "s"`, "slots = 2", `hold_until = "destroyed"`))
 	w.Setenv("CLOCKER_OWNER", "tester")
 	w.Apply().Succeed()
 	for block, want := range map[string][]string{
@@ -65,9 +65,9 @@ func TestQueryGeneratesWhatImports(t *testing.T) {
 	t.Parallel()
 	testkit.Needs(t, testkit.Queries)
 	space := zktest.NewSpace(t)
-	w := newWorkspace(t, provider(space), lock("a", `hold_until = "destroyed"`, `mode = "shared"`, `info = "why"`))
+	w := newQuickWorkspace(t, provider(space), lock("a", `hold_until = "destroyed"`, `mode = "shared"`, `info = "why"`))
 	w.Apply().Succeed()
-	other := newWorkspace(t, provider(space))
+	other := newQuickWorkspace(t, provider(space))
 	write(t, filepath.Join(other.Dir, "locks.tfquery.hcl"), "list \"clocker_lock\" \"all\" {\n provider = clocker\n include_resource = true\n}\n")
 	other.Start("query", "-generate-config-out=generated.tf").Succeed()
 	apply := other.Apply()
@@ -89,7 +89,7 @@ func TestQueryFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorkspace(t, test.provider)
+			w := newQuickWorkspace(t, test.provider)
 			write(t, filepath.Join(w.Dir, "locks.tfquery.hcl"), "list \"clocker_lock\" \"all\" {\n provider = clocker\n}\n")
 			query := w.Start("query", "-json")
 			query.Fail()

@@ -31,7 +31,7 @@ func TestSecretsOfVariables(t *testing.T) {
 	s := newSecure(t)
 	client, password := s.clients.Client(t, "team"), "hunter2-"+rand.Text()
 	workspaceAt := func(addr string, blocks ...string) *workspace {
-		w := newWorkspace(t, append(blocks, secretVariables, block(`provider "clocker"`, fmt.Sprintf(`
+		w := newQuickWorkspace(t, append(blocks, secretVariables, block(`provider "clocker"`, fmt.Sprintf(`
   zookeeper       = %q
   connect_timeout = %d
   session_timeout = %d
@@ -62,7 +62,7 @@ func TestSecretsOfTheEnvironment(t *testing.T) {
 	s := newSecure(t)
 	client, password := s.clients.Client(t, "team"), "hunter2-"+rand.Text()
 	found := tellAll(t, s, []string{password, pemLine(client.Key), pemLine(client.Cert)}, func(addr string, blocks ...string) *workspace {
-		w := newWorkspace(t, append(blocks, block(`provider "clocker"`, fmt.Sprintf("zookeeper = %q\nconnect_timeout = %d\nsession_timeout = %d", addr+s.Chroot(), s.patience(addr), sessionTimeout)))...)
+		w := newQuickWorkspace(t, append(blocks, block(`provider "clocker"`, fmt.Sprintf("zookeeper = %q\nconnect_timeout = %d\nsession_timeout = %d", addr+s.Chroot(), s.patience(addr), sessionTimeout)))...)
 		for name, value := range map[string]string{
 			"CLOCKER_USERNAME": "alice", "CLOCKER_PASSWORD": password, "CLOCKER_ACL": "creator",
 			"CLOCKER_TLS_CA_FILE": s.servers.CA, "CLOCKER_TLS_CERT_FILE": client.Cert, "CLOCKER_TLS_KEY_FILE": zktest.WriteSecret(t, "key.pem", client.Key),

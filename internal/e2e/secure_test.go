@@ -54,7 +54,7 @@ func TestReservedLockOverMutualTLS(t *testing.T) {
 	t.Parallel()
 	s := newSecure(t)
 	gate := testkit.NewGate(t)
-	hers := newWorkspace(t, s.provider(t, "team", alice, `owner = "alice's run"`),
+	hers := newQuickWorkspace(t, s.provider(t, "team", alice, `owner = "alice's run"`),
 		lock("a"), lock("durable", `lockid = "reserved"`, `hold_until = "destroyed"`),
 		guarded("work", "a", `"1"`, gate.Work()))
 	apply := hers.Apply()
@@ -70,14 +70,14 @@ func TestReservedLockOverMutualTLS(t *testing.T) {
 		"nobody":           {provider(s.Space), `no user: set username`},
 	} {
 		for _, lockid := range []string{"e2e", "reserved"} {
-			w := newWorkspace(t, test.provider, lock("a", fmt.Sprintf("lockid = %q", lockid), "lockwait = -1"))
+			w := newQuickWorkspace(t, test.provider, lock("a", fmt.Sprintf("lockid = %q", lockid), "lockwait = -1"))
 			refused := w.Apply()
 			refused.Fail()
 			if d := refused.Err(); d.Summary != "No Permission For Lock" || !strings.Contains(unwrapped(d.Detail), test.says) {
 				t.Errorf("%s: the error is %v, want %q", name, d, test.says)
 			}
 		}
-		w := newWorkspace(t, test.provider, `data "clocker_lock" "a" { lockid = "e2e" }`,
+		w := newQuickWorkspace(t, test.provider, `data "clocker_lock" "a" { lockid = "e2e" }`,
 			`output "holder" { value = data.clocker_lock.a.holders[0].owner }`)
 		w.Apply().Succeed()
 		output := w.Start("output", "-raw", "holder")
@@ -127,7 +127,7 @@ func TestMistakesOfConnectingAreExplained(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, body := range []string{lock("a"), `data "clocker_lock" "a" { lockid = "e2e" }`} {
-				w := newWorkspace(t, block(`provider "clocker"`, fmt.Sprintf("zookeeper = %q\nconnect_timeout = 5\n%s", test.servers+s.Chroot(), test.tls)), body)
+				w := newQuickWorkspace(t, block(`provider "clocker"`, fmt.Sprintf("zookeeper = %q\nconnect_timeout = 5\n%s", test.servers+s.Chroot(), test.tls)), body)
 				apply := w.Apply()
 				apply.Fail()
 				if d := apply.Err(); d.Summary != "ZooKeeper Cannot Be Reached" || !strings.Contains(unwrapped(d.Detail), test.says) {
@@ -143,7 +143,7 @@ func TestMistakesOfConnectingAreExplained(t *testing.T) {
 	t.Run("unverified", func(t *testing.T) {
 		t.Parallel()
 		identity := s.clients.Client(t, "team")
-		w := newWorkspace(t, block(`provider "clocker"`, fmt.Sprintf("zookeeper = %q\ntls {\n insecure_skip_verify = true\n cert_file = %q\n key_file = %q\n}",
+		w := newQuickWorkspace(t, block(`provider "clocker"`, fmt.Sprintf("zookeeper = %q\ntls {\n insecure_skip_verify = true\n cert_file = %q\n key_file = %q\n}",
 			s.addr+s.Chroot(), identity.Cert, identity.Key)), lock("a"))
 		apply := w.Apply()
 		apply.Succeed()
@@ -166,7 +166,7 @@ func TestLocksOnTwoEnsembles(t *testing.T) {
 	there := fmt.Sprintf("zookeeper = %q", second.ConnectString())
 	gate := testkit.NewGate(t)
 	// The root of each user's locks is that user's alone.
-	w := newWorkspace(t,
+	w := newQuickWorkspace(t,
 		as("", "alice", ""), as(`alias = "bob"`, "bob", `lock_root = "/bobs"`),
 		lock("one", `lockid = "one"`), lock("two", `lockid = "two"`),
 		lock("bobs", `lockid = "bobs"`, "provider = clocker.bob"),

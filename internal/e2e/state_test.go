@@ -16,11 +16,11 @@ import (
 func TestEditedStateReleasesNoOtherLock(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	victim := newWorkspace(t, provider(space), durableLock("a", `lockid = "victim"`))
+	victim := newQuickWorkspace(t, provider(space), durableLock("a", `lockid = "victim"`))
 	victim.Apply().Succeed()
 	theirs := "/_zklocking/victim/" + wantDurable(t, space, "/_zklocking/victim")
 
-	w := newWorkspace(t, provider(space), durableLock("a"))
+	w := newQuickWorkspace(t, provider(space), durableLock("a"))
 	w.Apply().Succeed()
 	ours := lockDir + "/" + wantDurable(t, space, lockDir)
 	file := filepath.Join(w.Dir, "terraform.tfstate")

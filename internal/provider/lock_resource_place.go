@@ -114,7 +114,7 @@ func (r *lockResource) replacesItself(ctx context.Context, plan lockResourceMode
 			"Leave out -replace, and replace_triggered_by in its lifecycle. Another mode, slots, layout or hold_until needs no replacement.", req.Lock.LockID, taken.Znode))
 }
 
-// isDurable tells whether a znode is a durable lock.
+// isDurable tells whether a contender is a durable lock.
 func isDurable(e locker.Entry) bool { return e.Data.Durable && e.Session == 0 }
 
 // haveCommon tells whether both lists have a server in common. The order does not matter,

@@ -52,6 +52,6 @@ func digest(user Digest) authenticator {
 	}
 }
 
-// identify prepares the authentication with a server, before a connection to it is made: a KDC may be
-// slow, and a server does not wait long for a client that has connected.
+// identify prepares the authentication with a server before there is a connection to it: a
+// KDC may be slow, and a server does not wait long for a client that has connected.
 type identify func(ctx context.Context, server string) (authenticator, error)

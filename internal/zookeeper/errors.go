@@ -162,7 +162,7 @@ func closed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isAny(err, resets)
 }
 
-// transient is an error that the next attempt may not meet.
+// transient is an error that the next attempt may not return.
 type transient struct{ error }
 
 func (t transient) Unwrap() error { return t.error }

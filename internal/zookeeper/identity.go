@@ -11,8 +11,8 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper/kerberos"
 )
 
-// Kerberos is a user of Kerberos: see [kerberos.User], whose secrets it keeps from being seen.
-// Exactly one of Keytab, KeytabFile, Password and Cache is set.
+// Kerberos is a user of Kerberos, with hidden secrets: see [kerberos.User]. Exactly one of
+// Keytab, KeytabFile, Password and Cache is set.
 type Kerberos struct {
 	Principal  string
 	Keytab     Secret // its content
@@ -21,7 +21,7 @@ type Kerberos struct {
 	Cache      string // FILE: or DIR: and an absolute path
 	// Configuration are the absolute paths of krb5.conf files, as KRB5_CONFIG has them.
 	Configuration string
-	// ServiceName is the first part of the servers' principals, whose second is their host.
+	// ServiceName is the first part of the servers' principals. The second is their host.
 	ServiceName string
 	// ServerPrincipal, if not empty, is the principal of all servers.
 	ServerPrincipal string
@@ -44,8 +44,8 @@ func (k Kerberos) tickets() *kerberos.Tickets {
 	return kerberos.NewTickets(k.user(), kerberos.Service{Name: k.ServiceName, Principal: k.ServerPrincipal})
 }
 
-// Check says what is wrong with the user, as far as that can be known without a KDC, and advice what to
-// do about it. end is until when a credential cache is of use; zero for other users.
+// Check returns what is wrong with the user, as far as that is known without a KDC, and
+// advice. end is until when a credential cache is valid; zero for other users.
 func (k Kerberos) Check() (end time.Time, advice string, err error) {
 	end, err = k.user().Check()
 	var known *kerberos.Error
@@ -55,8 +55,8 @@ func (k Kerberos) Check() (end time.Time, advice string, err error) {
 	return end, "", err
 }
 
-// CheckServers says which servers cannot be authenticated with: those that are named by their address, unless
-// a principal is given for all.
+// CheckServers returns which server has no principal, or nil. A server that is named by its
+// address has none, unless there is one for all servers.
 func (k Kerberos) CheckServers(servers []string) error {
 	if k.ServerPrincipal != "" {
 		return nil
@@ -69,24 +69,24 @@ func (k Kerberos) CheckServers(servers []string) error {
 	return nil
 }
 
-// DefaultCache is the credential cache of a user that krb5.conf files name, empty if none does.
+// DefaultCache is the credential cache that the krb5.conf files name for a user, or empty.
 func DefaultCache(configuration, uid, username string) string {
 	return kerberos.DefaultCache(filepath.SplitList(configuration), uid, username)
 }
 
-// ParseCache splits the name of a credential cache. The error comes with advice.
+// ParseCache splits the name of a credential cache. There is advice with an error.
 func ParseCache(name string) (kind, path, advice string, err error) {
 	kind, path, err = kerberos.ParseCache(name)
 	return kind, path, kerberos.AdviceCache, err
 }
 
-// CheckPrincipal says what is wrong with name[/instance][@REALM].
+// CheckPrincipal returns what is wrong with name[/instance][@REALM], or nil.
 func CheckPrincipal(text string) error { return kerberos.CheckPrincipal(text) }
 
-// CheckKeytab says what is wrong with the content of a keytab.
+// CheckKeytab returns what is wrong with the content of a keytab, or nil.
 func CheckKeytab(content string) error { return kerberos.CheckKeytab(content) }
 
-// validate says why k cannot be what a provider has made.
+// validate returns why k cannot come from a provider, or nil.
 func (k Kerberos) validate() error {
 	sources := 0
 	for _, set := range []bool{k.Keytab != Secret{}, k.KeytabFile != "", k.Password != Secret{}, k.Cache != ""} {

@@ -11,8 +11,8 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper/sasl"
 )
 
-// identifying is how a client of this configuration says who it is. tickets are those of its Kerberos
-// user, nil for another.
+// identifying returns how a client with this configuration authenticates. tickets are those
+// of its Kerberos user, nil for other users.
 func identifying(cfg Config, tickets *kerberos.Tickets) identify {
 	against := &refusals{servers: cfg.Servers, by: make(map[string]bool)}
 	switch {
@@ -29,16 +29,16 @@ func identifying(cfg Config, tickets *kerberos.Tickets) identify {
 	return func(context.Context, string) (authenticator, error) { return auth, nil }
 }
 
-// refusals are the servers with which no authentication is possible. While others are left, that is no
-// reason to give up.
+// refusals are the servers with which no authentication is possible. While there are other
+// servers, the client goes on.
 type refusals struct {
 	servers []string
 	mu      sync.Mutex
 	by      map[string]bool
 }
 
-// judge takes note of how an authentication with a server ended, and returns its error: one that another
-// server may not make is [transient].
+// judge takes note of how an authentication with a server ended, and returns its error. The
+// error is [transient] if another server may not return it.
 func (r *refusals) judge(server string, final bool, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -55,7 +55,7 @@ func (r *refusals) judge(server string, final bool, err error) error {
 	return err
 }
 
-// byTicket has the KDC say who we are.
+// byTicket authenticates by a Kerberos ticket.
 func byTicket(ctx context.Context, tickets *kerberos.Tickets, server string, against *refusals) (authenticator, error) {
 	host, _, err := net.SplitHostPort(server)
 	if err != nil {
@@ -73,8 +73,7 @@ func byTicket(ctx context.Context, tickets *kerberos.Tickets, server string, aga
 		}
 		err = fmt.Errorf("Kerberos authentication as %s with %s: %w", Quote(ticket.User()), ticket.Server, err)
 		if kept && (refusedLogin(err) || errors.Is(err, errHungUp)) {
-			// The server's key may have been changed since we got the ticket. The next attempt is with
-			// a new one.
+			// The server's key may be newer than the ticket. The next attempt gets a new one.
 			tickets.Doubt(host)
 			return transient{err}
 		}
@@ -85,7 +84,7 @@ func byTicket(ctx context.Context, tickets *kerberos.Tickets, server string, aga
 // byPassword authenticates by DIGEST-MD5.
 func byPassword(user SASLUser, server string, against *refusals) authenticator {
 	return func(exchange func([]byte) ([]byte, error)) error {
-		// These two are the same in every ZooKeeper (SaslServerPrincipal, ZooKeeperSaslServer).
+		// Every ZooKeeper has these (SaslServerPrincipal, ZooKeeperSaslServer).
 		const service, host = "zookeeper", "zk-sasl-md5"
 		err := converse(sasl.DigestMD5(service, host, user.Username, user.Password.reveal()), exchange)
 		if err == nil {
@@ -103,10 +102,11 @@ const (
 	adviceMD5 = "The servers refuse DIGEST-MD5. Check username and password in the digest_md5 block against the server's JAAS configuration (DigestLoginModule, user_<name>). " +
 		"From ZooKeeper 3.9.6 on, servers have it only with -Dzookeeper.fips-mode=false. A server with Krb5LoginModule wants the kerberos block instead."
 	adviceNoSASL = "The server has no JAAS configuration for SASL (java.security.auth.login.config, section Server), so it cannot prove who it is. Set one there, or leave out the %s block."
-	adviceFalse  = "What answers there has not the key of ZooKeeper's server, or does not know the password. Check the connect string."
+	adviceFalse  = "The process that answers there has not the key of the ZooKeeper server, or does not know the password. Check the connect string."
 )
 
-// refused says what to do about a failed authentication. One whose connection broke is tried again.
+// refused says what to do about a failed authentication. If the connection broke, the client
+// tries again.
 func refused(err error, advice string) error {
 	switch {
 	case errors.Is(err, errHungUp):
@@ -124,18 +124,18 @@ func refused(err error, advice string) error {
 	return &refusedError{err, advice}
 }
 
-// final tells whether the server would do the same at another attempt.
+// final returns whether another attempt would fail in the same way.
 func final(err error) bool {
 	return refusedLogin(err) || errors.Is(err, sasl.ErrUnproved) || errors.Is(err, sasl.ErrLayer)
 }
 
-// refusedLogin tells whether the server has said no.
+// refusedLogin returns whether the server refuses the user.
 func refusedLogin(err error) bool {
 	return errors.Is(err, ErrAuthFailed) || errors.Is(err, ErrAuthRequired)
 }
 
-// converse carries the words of a SASL exchange (GetSASLRequest and SetSASLResponse in
-// zookeeper.jute) until both sides have proved who they are.
+// converse sends and receives the messages of a SASL exchange (GetSASLRequest and
+// SetSASLResponse in zookeeper.jute) until both sides have proved who they are.
 func converse(client sasl.Client, exchange func([]byte) ([]byte, error)) error {
 	const xid, opSASL, rounds = -4, 102, 8
 	var challenge []byte
@@ -157,7 +157,7 @@ func converse(client sasl.Client, exchange func([]byte) ([]byte, error)) error {
 	return fmt.Errorf("%w: the SASL exchange does not end", errNotZooKeeper)
 }
 
-// saslReply is the server's word in an answer, or its refusal.
+// saslReply returns the server's SASL message in an answer, or its refusal.
 func saslReply(packet []byte, xid int32) ([]byte, error) {
 	if len(packet) < replyHeader || number(packet) != xid {
 		return nil, fmt.Errorf("%w: it answers the authentication with another packet", errNotZooKeeper)
@@ -176,7 +176,7 @@ func saslReply(packet []byte, xid int32) ([]byte, error) {
 		return nil, err
 	}
 	if number(body) <= 0 {
-		return nil, nil //nolint:nilnil // an empty word
+		return nil, nil //nolint:nilnil // an empty message
 	}
 	return body[4 : 4+number(body)], nil
 }

@@ -258,8 +258,8 @@ func (s *Session) Ready(ctx context.Context) error {
 	}
 }
 
-// gatherTickets gets the tickets for all servers, so that the session can move to each of them
-// while no KDC answers.
+// gatherTickets gets the tickets for all servers, so that the session can move to each of
+// them while no KDC answers.
 func (s *Session) gatherTickets(cfg Config) {
 	if cfg.tickets == nil {
 		return
