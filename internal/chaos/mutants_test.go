@@ -5,6 +5,7 @@ package chaos
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,7 +48,7 @@ var mutants = map[string]mutant{
 		file: "zookeeper/lease.go", from: "basis = sent", to: "basis = now",
 		test: "zookeeper TestLease", finds: "alive until", quick: true,
 	},
-	"the same, on real servers": {
+	"lease from the sending of the last answered write, on real servers": {
 		file: "zookeeper/lease.go", from: "basis = sent", to: "basis = now",
 		test: "locker TestAFollowerThatIsCutOffBeforeItsPing", finds: "TWO HOLD", tries: 4,
 	},
@@ -72,12 +73,12 @@ var mutants = map[string]mutant{
 		test: "chaos TestALaggingFollowerHidesNothing", finds: "HIDDEN",
 	},
 	"no way to wait for a contender that cannot be read": {
-		file: "zookeeper/requests.go", from: "if !errors.Is(err, ErrNoAuth) {\n\t\treturn watch", to: "if err != nil || watch.Event != nil {\n\t\treturn watch",
+		file: "zookeeper/watch.go", from: "if !errors.Is(err, ErrNoAuth) {\n\t\treturn watch", to: "if !errors.Is(err, ErrNoAuth) || err != nil {\n\t\treturn watch",
 		test: "locker TestAnUnreadableContenderIsWaitedFor", finds: "not authenticated",
 	},
 	"throttling taken for a refusal": {
 		file: "zookeeper/errors.go", from: "ErrNoNode, ErrNodeExists, ErrNotEmpty,", to: "ErrThrottled, ErrNoNode, ErrNodeExists, ErrNotEmpty,",
-		test: "locker TestThrottledRequestsLoseNothing", finds: "too much to do",
+		test: "locker TestEachRequestIsStruck/wait_and_take/throttled", finds: "too much to do",
 	},
 	"an unknown answer taken for a refusal": {
 		file: "zookeeper/call.go", from: "if err == nil || Answered(err) || s.Err() != nil {", to: "if err == nil || !Disconnected(err) || s.Err() != nil {",
@@ -89,7 +90,7 @@ var mutants = map[string]mutant{
 	},
 	"a delete that fails once forgotten": {
 		file: "locker/node.go", from: "case err == nil, errors.Is(err, zookeeper.ErrNoNode), over", to: "case !zookeeper.Answered(err), errors.Is(err, zookeeper.ErrNoNode), over",
-		test: "locker TestReleaseFailsAndIsTriedAgain", finds: "directory was left",
+		test: "locker TestEachRequestIsStruck/release/request_lost", finds: "the contender is there",
 	},
 	"durable in its place though a gem waits behind": {
 		file: "locker/durable.go", from: "w.node.move(ctx, gem)", to: "w.node.move(ctx, false)",
@@ -117,28 +118,65 @@ var mutants = map[string]mutant{
 // a fault put back, and fails.
 func TestMutantsAreFound(t *testing.T) {
 	t.Parallel()
-	for name, m := range mutants {
+	for name, m := range allMutants() {
 		t.Run(name, func(t *testing.T) {
+			file, source := m.source(t)
 			if !m.quick && !long() || testing.Short() {
 				t.Skip("takes long: see make chaos")
 			}
-			m.check(t)
+			m.check(t, file, source)
 		})
 	}
 }
 
-func (m mutant) check(t *testing.T) {
+func allMutants() map[string]mutant {
+	all := maps.Clone(mutants)
+	maps.Copy(all, lockerMutants)
+	maps.Copy(all, holderMutants)
+	return all
+}
+
+// contributing has a table of the mutants, behind this line.
+const contributing, mutantsTable = "../../CONTRIBUTING.md", "| What is wrong | File in `internal` | Found by |\n|---|---|---|\n"
+
+// The table in CONTRIBUTING.md has all mutants.
+func TestContributingListsTheMutants(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(contributing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), mutantsTable)
+	table, _, _ = strings.Cut(table, "\n\n")
+	var want strings.Builder
+	all := allMutants()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		where, test, _ := strings.Cut(all[name].test, " ")
+		fmt.Fprintf(&want, "| %s | `%s` | `%s` in `%s` |\n", name, all[name].file, test, where)
+	}
+	if strings.TrimSpace(table) != strings.TrimSpace(want.String()) {
+		t.Errorf("the table of mutants in CONTRIBUTING.md should be\n%s%s", mutantsTable, want.String())
+	}
+}
+
+// source is the file that the mutant changes, as it is.
+func (m mutant) source(t *testing.T) (file, source string) {
+	t.Helper()
 	file, err := filepath.Abs(filepath.Join("..", m.file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(source), m.from); n != 1 {
+	if n := strings.Count(string(text), m.from); n != 1 {
 		t.Fatalf("%s has %d times %q, want 1", m.file, n, m.from)
 	}
+	return file, string(text)
+}
+
+func (m mutant) check(t *testing.T, file, source string) {
 	dir := t.TempDir()
 	mutated, overlay := filepath.Join(dir, filepath.Base(m.file)), filepath.Join(dir, "overlay.json")
 	replace, err := json.Marshal(map[string]map[string]string{"Replace": {file: mutated}})
@@ -146,7 +184,7 @@ func (m mutant) check(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, text := range map[string][]byte{
-		mutated: []byte(strings.Replace(string(source), m.from, m.to, 1)),
+		mutated: []byte(strings.Replace(source, m.from, m.to, 1)),
 		overlay: replace,
 	} {
 		if err := os.WriteFile(path, text, 0o600); err != nil {

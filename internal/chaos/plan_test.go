@@ -63,7 +63,7 @@ const (
 // more often.
 type kind struct {
 	name    string
-	durable bool // takes durable locks too
+	durable bool // takes durable locks, too
 	secure  bool // speaks TLS, by a certificate that is renewed
 	faults  []fault
 }
@@ -152,8 +152,10 @@ func (p *plan) next() step {
 	switch {
 	case lock.slots > 0:
 		s.mode = locker.Semaphore
+		s.durable = p.kind.durable && sort == 9
 	case lock.id == readersLock && sort < 6:
 		s.mode = locker.Shared
+		s.durable = p.kind.durable && sort == 0
 	case sort == 9:
 		s.durable = p.kind.durable
 	}

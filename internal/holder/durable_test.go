@@ -4,10 +4,7 @@ package holder
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
@@ -109,71 +106,5 @@ func TestProcessOfAKilledRunPromotesNothing(t *testing.T) {
 				space.Delete(dir("a"))
 			}
 		})
-	}
-}
-
-// A durable lock outlives its provider and its holder process; any other pair can
-// describe it and let it go.
-func TestProcessLeavesADurableLock(t *testing.T) {
-	space := zktest.NewSpace(t)
-	tf := startTerraform(t)
-	taking := newProcess(t, tf.Run)
-	req := durable(t, space, nil)
-	grant := take(t, taking, req)
-	if err := taking.Close(); err != nil {
-		t.Fatal(err)
-	}
-	tf.end()
-	awaitNoHolder(t)
-	below := strings.TrimPrefix(grant.Znode, space.Chroot())
-	if _, stat := space.Get(below); stat.EphemeralOwner != 0 {
-		t.Errorf("it ends with the session %#x", stat.EphemeralOwner)
-	}
-
-	other := newProcess(t, startTerraform(t).Run)
-	znode := znodeOf(req, grant)
-	if err := other.Describe(t.Context(), znode, "something else"); err != nil {
-		t.Error("describe:", err)
-	}
-	text, _ := space.Get(below)
-	var data locker.Data
-	if err := json.Unmarshal(text, &data); err != nil || data.Info != "something else" || data.Token != grant.Token {
-		t.Errorf("the znode says %s", text)
-	}
-	for range 2 {
-		if err := other.Release(t.Context(), znode); err != nil {
-			t.Error("release:", err)
-		}
-		if space.Exists(dir("a")) {
-			t.Errorf("after the release %q is there", space.Tree())
-		}
-	}
-	if err := other.Describe(t.Context(), znode, "too late"); !errors.Is(err, locker.ErrNotDurable) {
-		t.Errorf("describe a lock that is gone: %v, want %v", err, locker.ErrNotDurable)
-	}
-}
-
-// What is no durable lock is neither described nor released as one.
-func TestProcessTouchesDurableLocksOnly(t *testing.T) {
-	space := zktest.NewSpace(t)
-	p := newProcess(t, startTerraform(t).Run)
-	req := request(t, space, "a", 0)
-	grant := take(t, p, req)
-	znode := znodeOf(req, grant)
-	znode.Durable = true
-	for what, do := range map[string]func(context.Context) error{
-		"release":  func(ctx context.Context) error { return p.Release(ctx, znode) },
-		"describe": func(ctx context.Context) error { return p.Describe(ctx, znode, "mine") },
-	} {
-		if err := do(t.Context()); !errors.Is(err, locker.ErrNotDurable) {
-			t.Errorf("%s: %v, want %v", what, err, locker.ErrNotDurable)
-		}
-	}
-	if len(space.Children(dir("a"))) != 1 {
-		t.Error("the lock is not held any more")
-	}
-	znode.Durable = false
-	if err := p.Release(t.Context(), znode); err != nil {
-		t.Error("release:", err)
 	}
 }

@@ -1,11 +1,8 @@
 package holder
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,75 +11,6 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
-
-func TestLocalHoldsUntilReleased(t *testing.T) {
-	space := zktest.NewSpace(t)
-	local := newLocal(t, self(t))
-	req := request(t, space, "a", 0)
-	grant := take(t, local, req)
-	if grant.Token == 0 || !strings.HasPrefix(grant.Znode, space.Path(dir("a"))+"/") || local.Held() != 1 {
-		t.Fatalf("granted %+v, %d held", grant, local.Held())
-	}
-
-	// The holder says whose run it works for.
-	text, _ := space.Get(grant.Znode[len(space.Chroot()):])
-	var data locker.Data
-	if err := json.Unmarshal(text, &data); err != nil {
-		t.Fatal(err)
-	}
-	if data.Run != self(t).ID || data.PID != os.Getpid() || data.Host != self(t).Host || data.Owner != "tester" || data.Info != "testing a" {
-		t.Errorf("the znode says %s", text)
-	}
-
-	var busy *locker.BusyError
-	if _, err := newLocal(t, otherRun(t)).Acquire(t.Context(), req); !errors.As(err, &busy) || busy.Holders[0].Znode != grant.Znode {
-		t.Errorf("another run's acquire: %v, want %s to be busy", err, grant.Znode)
-	}
-	znode := znodeOf(req, grant)
-	for range 2 {
-		if err := local.Release(t.Context(), znode); err != nil {
-			t.Error("release:", err)
-		}
-		if space.Exists(dir("a")) || local.Held() != 0 {
-			t.Errorf("after the release %q is there, %d held", space.Tree(), local.Held())
-		}
-	}
-}
-
-// A lock that another holder has is left alone.
-func TestLocalReleasesOnlyItsOwn(t *testing.T) {
-	space := zktest.NewSpace(t)
-	req := request(t, space, "a", 0)
-	grant := take(t, newLocal(t, otherRun(t)), req)
-	if err := newLocal(t, self(t)).Release(t.Context(), znodeOf(req, grant)); err != nil {
-		t.Error("release:", err)
-	}
-	if len(space.Children(dir("a"))) != 1 {
-		t.Error("another's lock was released")
-	}
-}
-
-func TestLocalCancelLeavesTheQueue(t *testing.T) {
-	space := zktest.NewSpace(t)
-	req := request(t, space, "a", locker.NoLimit)
-	take(t, newLocal(t, otherRun(t)), req)
-	local := newLocal(t, self(t))
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	done := make(chan error, 1)
-	go func() {
-		_, err := local.Acquire(ctx, req)
-		done <- err
-	}()
-	space.WaitChildren(dir("a"), 2)
-	cancel()
-	if err := await(t, "the end of a cancelled acquire", done); !errors.Is(err, context.Canceled) {
-		t.Errorf("the cancelled acquire: %v", err)
-	}
-	if left := space.Children(dir("a")); len(left) != 1 || local.Held() != 0 {
-		t.Errorf("the queue is %q, %d held", left, local.Held())
-	}
-}
 
 func TestLocalCloseReleasesAllAndEndsTheSession(t *testing.T) {
 	space := zktest.NewSpace(t)
@@ -218,30 +146,5 @@ func TestLocalTellsALoss(t *testing.T) {
 	}
 	for _, lockID := range []string{"lock-0", "lock-1"} {
 		space.Delete(dir(lockID)) // which the end of a session leaves
-	}
-}
-
-// A durable lock is nobody's to keep.
-func TestLocalLeavesADurableLock(t *testing.T) {
-	space := zktest.NewSpace(t)
-	local := newLocal(t, self(t))
-	req := request(t, space, "a", 0)
-	req.Lock.Durable = true
-	grant := take(t, local, req)
-	if local.Held() != 1 {
-		t.Errorf("%d held", local.Held())
-	}
-	if err := local.Close(); err != nil {
-		t.Error("close:", err)
-	}
-	if _, stat := space.Get(grant.Znode[len(space.Chroot()):]); stat.EphemeralOwner != 0 {
-		t.Errorf("the lock ends with the session %#x", stat.EphemeralOwner)
-	}
-	znode := znodeOf(req, grant)
-	if err := newLocal(t, otherRun(t)).Release(t.Context(), znode); err != nil {
-		t.Error("release:", err)
-	}
-	if space.Exists(dir("a")) {
-		t.Error("the lock is there after its release")
 	}
 }

@@ -112,6 +112,9 @@ func (l *listening) isToldOfEach(t *testing.T, lockIDs ...string) {
 		}
 		text.Write(buffer[:n])
 	}
+	if n := strings.Count(text.String(), "clocker: "); n != len(lockIDs) {
+		t.Errorf("the run is told %d times, want of %q:\n%s", n, lockIDs, text.String())
+	}
 	for _, lockID := range lockIDs {
 		if n := strings.Count(text.String(), fmt.Sprintf("lock %q", lockID)); n != 1 {
 			t.Errorf("the run is told of lock %q %d times:\n%s", lockID, n, text.String())
@@ -225,10 +228,20 @@ func TestHolderOfARunThatIsStoppingStays(t *testing.T) {
 	space := zktest.NewSpace(t)
 	terraform := startListening(t)
 	p := newProcess(t, terraform.Run)
-	take(t, p, request(t, space, "first", 0)) // or it is not connected
+	first := request(t, space, "first", 0)
+	if err := p.Release(t.Context(), znodeOf(first, take(t, p, first))); err != nil { // now it is connected
+		t.Fatal(err)
+	}
 	stopping(t, p, space)
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
+	}
+	for range 50 { // it learns late that the last one has left
+		passing := newProcess(t, terraform.Run)
+		if _, err := passing.Own(t.Context(), "/none"); err != nil {
+			t.Fatal(err)
+		}
+		_ = passing.Close()
 	}
 	other := newProcess(t, terraform.Run)
 	req := request(t, space, "a", 0)
@@ -239,7 +252,6 @@ func TestHolderOfARunThatIsStoppingStays(t *testing.T) {
 	terraform.isTold(t, "This run is stopping already.")
 	terraform.ends(t)
 	awaitNoHolder(t)
-	space.WaitGone(dir("first"))
 	if space.Exists(dir("a")) {
 		space.Delete(dir("a"))
 	}

@@ -3,7 +3,6 @@
 package holder
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -220,27 +219,6 @@ func TestProcessIsOne(t *testing.T) {
 	holder(t)
 	tf.end()
 	space.WaitChildren("/_zklocking", 0)
-}
-
-func TestProcessCancelLeavesTheQueue(t *testing.T) {
-	space := zktest.NewSpace(t)
-	req := request(t, space, "a", locker.NoLimit)
-	take(t, newLocal(t, otherRun(t)), req)
-	p := newProcess(t, startTerraform(t).Run)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() {
-		_, err := p.Acquire(ctx, req)
-		done <- err
-	}()
-	space.WaitChildren(dir("a"), 2)
-	cancel()
-	if err := await(t, "the end of a cancelled acquire", done); !errors.Is(err, context.Canceled) {
-		t.Errorf("the cancelled acquire: %v", err)
-	}
-	if n := len(space.Children(dir("a"))); n != 1 {
-		t.Errorf("the queue has %d contenders, want the other's", n)
-	}
 }
 
 // Without a holder process nothing is held any more, and none is started to say so.

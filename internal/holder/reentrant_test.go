@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,42 +12,6 @@ import (
 	"github.com/clocker/terraform-provider-clocker/internal/locker"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
-
-// A run has one contender for a lock, which stays until the last grant is released.
-func TestGrantsShareALock(t *testing.T) {
-	space := zktest.NewSpace(t)
-	local := newLocal(t, self(t))
-	first, second := request(t, space, "a", 0), request(t, space, "a", 0)
-	second.Lock.LockID, second.Lock.Mode, second.Lock.Data.Info = "the same by another name", locker.Shared, "another info"
-	second.Ensemble.Servers = slices.Clone(second.Ensemble.Servers)
-	one, two := take(t, local, first), take(t, local, second)
-	if one.ID == two.ID || one.Znode != two.Znode || one.Token != two.Token || local.Held() != 1 {
-		t.Errorf("granted %+v and %+v, %d held", one, two, local.Held())
-	}
-	if data, _ := space.Get(strings.TrimPrefix(one.Znode, space.Chroot())); !strings.Contains(string(data), "testing a") {
-		t.Errorf("the info is not that of who came first: %s", data)
-	}
-	for range 2 { // the second time there is nothing to release
-		if err := local.Release(t.Context(), znodeOf(first, one)); err != nil {
-			t.Error("release:", err)
-		}
-	}
-	if n := len(space.Children(dir("a"))); n != 1 {
-		t.Errorf("there are %d contenders while a grant is left", n)
-	}
-	three := take(t, local, first)
-	if three.Znode != two.Znode {
-		t.Errorf("granted %+v, want the lock of %+v", three, two)
-	}
-	for _, grant := range []Grant{two, three} {
-		if err := local.Release(t.Context(), znodeOf(first, grant)); err != nil {
-			t.Error("release:", err)
-		}
-	}
-	if space.Exists(dir("a")) || local.Held() != 0 {
-		t.Errorf("%q is there, and %d held", space.Tree(), local.Held())
-	}
-}
 
 // waitFor begins to acquire, and returns when it is known that it has to wait.
 func waitFor(t *testing.T, h Holder, req Request) (done <-chan result, cancel context.CancelFunc) {
@@ -174,27 +137,6 @@ func TestLossInterruptsForAnyGrant(t *testing.T) {
 			}
 			deleteEmpty(space, dir("a"))
 		})
-	}
-}
-
-// A lock whose znode was deleted is not shared, although the loss has yet to be
-// noticed: it is taken anew.
-func TestLostLockIsNotShared(t *testing.T) {
-	space := zktest.NewSpace(t)
-	local := newLocal(t, self(t))
-	req := request(t, space, "a", 0)
-	first := take(t, local, req)
-	space.Delete(strings.TrimPrefix(first.Znode, space.Chroot()))
-	second := take(t, local, req)
-	if first.Znode == second.Znode {
-		t.Error("a deleted znode was granted")
-	}
-	var lost *LostError
-	if err := local.Release(t.Context(), znodeOf(req, first)); !errors.As(err, &lost) {
-		t.Errorf("release of what was lost: %v", err)
-	}
-	if err := local.Release(t.Context(), znodeOf(req, second)); err != nil {
-		t.Errorf("release: %v", err)
 	}
 }
 

@@ -3,6 +3,7 @@
 package holder
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/clocker/terraform-provider-clocker/internal/run"
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
 
@@ -118,6 +120,31 @@ func TestSentinelIsReplaced(t *testing.T) {
 	awaitTimeouts(space, "a", "b")
 }
 
+// The run was interrupted before its holder is killed. The sentinel knows that, and so does
+// one that took the place of another since: it does not interrupt the run again.
+func TestSentinelKnowsOfAnInterrupt(t *testing.T) {
+	for name, replaced := range map[string]bool{"the first sentinel": false, "another one": true} {
+		t.Run(name, func(t *testing.T) {
+			space := zktest.NewSpace(t)
+			terraform := startListening(t)
+			p := newProcess(t, terraform.Run)
+			req := request(t, space, "a", 0)
+			req.Interrupt, req.Ensemble.SessionTimeout = true, sessionThatEnds
+			take(t, p, req)
+			stopping(t, p, space)
+			if replaced {
+				kill(t, SentinelCommand)
+				stopping(t, p, space) // takes a lock, for which there is another sentinel
+			}
+			kill(t, Command)
+			terraform.isTold(t, `lock "a"`, "This run is stopping already.")
+			terraform.endsUntold(t)
+			awaitNoHolder(t)
+			awaitTimeouts(space, "a")
+		})
+	}
+}
+
 // A sentinel that is stopped does not stop its holder, and takes the end of its pipe
 // for no end of that when it is replaced.
 func TestSentinelThatIsStopped(t *testing.T) {
@@ -184,12 +211,9 @@ func kill(t *testing.T, command string) {
 	if err := p.Kill(); err != nil {
 		t.Fatal(err)
 	}
+	// Only a zombie has closed its pipes.
 	eventually(t, "the end of a killed process", func() bool {
-		for _, other := range copies(t, command) {
-			if other.Pid == p.Pid {
-				return false
-			}
-		}
-		return true
+		_, err := run.Of(int(p.Pid))
+		return errors.Is(err, run.ErrEnded)
 	})
 }

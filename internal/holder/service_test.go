@@ -50,75 +50,6 @@ func connected(t *testing.T, local *Local) (p *Remote, near net.Conn, ended <-ch
 	return p, near, ended
 }
 
-func TestServerHoldsAndReleases(t *testing.T) {
-	space := zktest.NewSpace(t)
-	local := newLocal(t, self(t))
-	p, _, _ := connected(t, local)
-	req := request(t, space, "a", 0)
-	grant := take(t, p, req)
-	if local.Held() != 1 || !space.Exists(grant.Znode[len(space.Chroot()):]) {
-		t.Fatalf("%d held, there is %q", local.Held(), space.Tree())
-	}
-	for range 2 {
-		if err := p.Release(t.Context(), znodeOf(req, grant)); err != nil {
-			t.Error("release:", err)
-		}
-	}
-	if local.Held() != 0 || space.Exists(dir("a")) {
-		t.Errorf("%d held, there is %q", local.Held(), space.Tree())
-	}
-}
-
-// An error is the same, to those who tell errors apart, whether the holder is in
-// this process or behind the socket.
-func TestServerErrorsAreThoseOfTheHolder(t *testing.T) {
-	space := zktest.NewSpace(t)
-	direct := newLocal(t, self(t))
-	remote, _, _ := connected(t, direct)
-	other := newLocal(t, otherRun(t))
-	busyReq, sharedReq := request(t, space, "busy", 0), request(t, space, "shared", 0)
-	busyReq.Lock.Wait = time.Millisecond
-	busyGrant := take(t, other, busyReq)
-	sharedReq.Lock.Mode = locker.Shared
-	take(t, direct, sharedReq)
-	more := sharedReq
-	more.Lock.Mode = locker.Exclusive
-	nowhere := request(t, space, "nowhere", 0)
-	nowhere.Ensemble.Servers, nowhere.Ensemble.ConnectTimeout = []string{"127.0.0.1:1"}, 100*time.Millisecond
-
-	for name, h := range map[string]Holder{"direct": direct, "remote": remote} {
-		t.Run(name, func(t *testing.T) {
-			_, err := h.Acquire(t.Context(), busyReq)
-			var busy *locker.BusyError
-			if !errors.As(err, &busy) || !errors.Is(err, locker.ErrBusy) || !strings.Contains(err.Error(), busyGrant.Znode) {
-				t.Fatalf("a busy lock: %v", err)
-			}
-			if h := busy.Holders[0]; busy.LockID != "busy" || busy.Place != 1 || busy.Waited != time.Millisecond || busy.Dir != busyReq.Lock.Dir ||
-				h.Znode != busyGrant.Znode || h.Data.Owner != "tester" || h.Data.Info != "testing busy" || h.Data.Host == "" || h.Data.PID == 0 || h.Data.Since.IsZero() || h.Session == 0 {
-				t.Errorf("the busy lock's error is %+v", busy)
-			}
-
-			_, err = h.Acquire(t.Context(), more)
-			var conflict *ConflictError
-			if !errors.As(err, &conflict) || conflict.LockID != "shared" || conflict.Held == conflict.Asked {
-				t.Errorf("more than is held: %v, %+v", err, conflict)
-			}
-
-			_, err = h.Acquire(t.Context(), nowhere)
-			var connect *zookeeper.ConnectError
-			if !errors.As(err, &connect) || connect.Servers[0] != "127.0.0.1:1" || !strings.Contains(connect.Cause.Error(), "refused") {
-				t.Errorf("nowhere: %v, %+v", err, connect)
-			}
-
-			ctx, cancel := context.WithCancel(t.Context())
-			cancel()
-			if _, err = h.Acquire(ctx, busyReq); !errors.Is(err, context.Canceled) {
-				t.Errorf("cancelled before it began: %v", err)
-			}
-		})
-	}
-}
-
 // Each kind of error that callers tell apart comes out of the socket with its content.
 func TestFailureKeepsTheKind(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -213,24 +144,57 @@ func TestServerUnknownCall(t *testing.T) {
 	take(t, p, request(t, space, "b", 0))
 }
 
-func TestServerCancelLeavesTheQueue(t *testing.T) {
-	space := zktest.NewSpace(t)
-	req := request(t, space, "a", locker.NoLimit)
-	take(t, newLocal(t, otherRun(t)), req)
-	p, _, _ := connected(t, newLocal(t, self(t)))
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() {
-		_, err := p.Acquire(ctx, req)
-		done <- err
-	}()
-	space.WaitChildren(dir("a"), 2)
-	cancel()
-	if err := await(t, "the end of a cancelled acquire", done); !errors.Is(err, context.Canceled) {
-		t.Errorf("the cancelled acquire: %v", err)
+// An acquire is cancelled, and the holder does not answer in time. The grant that comes after
+// that is nobody's, and is given back.
+func TestGrantThatComesTooLateIsGivenBack(t *testing.T) {
+	t.Parallel()
+	near, far := net.Pipe()
+	h := newLink(far)
+	greeting := make(chan error, 1)
+	go func() { greeting <- errors.Join(h.receive(&message{}), h.send(answer{PID: 1})) }()
+	p := NewRemote(self(t))
+	r, err := hello(near, message{Op: opHello, Run: p.order.Run.ID}, p.pulse, p.note)
+	if err := errors.Join(err, <-greeting); err != nil {
+		t.Fatal(err)
 	}
-	space.WaitChildren(dir("a"), 1)
-	take(t, p, request(t, space, "b", 0))
+	p.connection = r
+	defer func() { _ = p.Close() }()
+	messages := make(chan message, 100)
+	go func() {
+		defer close(messages)
+		for {
+			var m message
+			if h.receive(&m) != nil {
+				return
+			}
+			messages <- m
+		}
+	}()
+	next := func(op op) message {
+		t.Helper()
+		for {
+			if m := await(t, "a message", messages); m.Op == op || m.Op == 0 {
+				return m
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := p.Acquire(ctx, Request{})
+		ended <- err
+	}()
+	acquire := next(opAcquire)
+	cancel()
+	if err := await(t, "the end of a cancelled acquire", ended); !errors.As(err, new(*SilentError)) {
+		t.Errorf("it ended with %v", err)
+	}
+	if err := h.send(answer{ID: acquire.ID, Grant: Grant{ID: "late", Znode: "/a"}}); err != nil {
+		t.Fatal(err)
+	}
+	if m := next(opRelease); m.Znode == nil || m.Znode.Grant != "late" {
+		t.Errorf("no grant is given back: %+v", m)
+	}
 }
 
 // What ends the connection, or comes out of it, ends what waits and nothing else.

@@ -130,3 +130,26 @@ func TestReleaseOfALostLockWithoutAServer(t *testing.T) {
 	space.WaitChildren(dir("held"), 0)
 	space.Delete(dir("held"))
 }
+
+// A release goes on when the provider process has ended that asked for it.
+func TestReleaseGoesOnWithoutItsProvider(t *testing.T) {
+	t.Parallel()
+	space, proxy, req := away(t)
+	local := newLocal(t, self(t))
+	p, near, ended := connected(t, local)
+	r := req("held")
+	grant := take(t, p, r)
+	caught := proxy.Catch(zktest.Request, func(p zktest.Packet) bool { return p.Op == zktest.OpMulti })
+	released := make(chan error, 1)
+	go func() { released <- p.Release(t.Context(), znodeOf(r, grant)) }()
+	caught.Wait()
+	_ = near.Close()
+	if err := await(t, "the end of the call", released); !errors.Is(err, ErrEnded) {
+		t.Errorf("the call ended with %v", err)
+	}
+	caught.Pass()
+	await(t, "the end of the connection", ended)
+	if local.Held() != 0 || space.Exists(dir("held")) {
+		t.Errorf("the lock was not released: %d held, there is %q", local.Held(), space.Tree())
+	}
+}

@@ -202,3 +202,28 @@ func TestAcquireSaysWhatSessionsSaid(t *testing.T) {
 		t.Errorf("acquired %v, %v", l, err)
 	}
 }
+
+// The server does not answer for longer than a cancelled acquire stays to see its
+// contender removed, which happens all the same.
+func TestAnAcquireIsCancelledWhileTheServerIsSilent(t *testing.T) {
+	t.Parallel()
+	space := zktest.NewSpace(t)
+	space.Create(DefaultRoot, nil, zktest.Persistent)
+	proxy := zktest.NewProxy(t, space.Server())
+	c := newClient(t, proxy.Addr())
+	c.session()
+	creation := proxy.Catch(zktest.Request, ofKind(zktest.OpMulti))
+	w := c.start(c.request(dirOf(space)))
+	creation.Wait()
+	w.leave()
+	created := proxy.Catch(zktest.Reply, ofKind(zktest.OpMulti))
+	removed := proxy.Catch(zktest.Reply, ofKind(zktest.OpMulti))
+	creation.Pass()
+	created.Pass()
+	created.Wait()
+	removed.Pass()
+	removed.Wait()
+	if tree := space.Tree(); !slices.Equal(tree, []string{DefaultRoot}) {
+		t.Errorf("there is %q", tree)
+	}
+}

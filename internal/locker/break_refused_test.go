@@ -6,63 +6,8 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
-	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
-
-// Whatever request or answer is lost, at most the one holder is removed, and no note stays.
-func TestBreakWhenTheConnectionBreaksAnywhere(t *testing.T) {
-	t.Parallel()
-	for lossName, loss := range losses {
-		t.Run(lossName, func(t *testing.T) {
-			t.Parallel()
-			s := newStage(t)
-			holder := s.newHolder()
-			for n := 1; ; n++ {
-				l := holder.lock(dirOf(s.Space))
-				next := s.other.queue(s.plain())
-				told := noted(t, l)
-				s.ours.session()
-				seen := 0
-				caught := s.proxy.Catch(loss.side, func(p zktest.Packet) bool {
-					if p.Op != ping {
-						seen++
-					}
-					return p.Op != ping && seen == n
-				})
-				stop := make(chan struct{})
-				over := make(chan struct{})
-				go func() {
-					defer close(over)
-					select {
-					case <-caught.Hit():
-						if loss.expires {
-							s.proxy.Expire()
-						}
-						caught.Lose()
-					case <-stop:
-					}
-				}()
-				done := s.ours.breaks(s.breaking(l.Znode()))
-				by := <-told
-				hit := caught.Disarm()
-				if !hit {
-					close(stop)
-				}
-				<-over
-				if done.Told && by != "carol@ops incident 4711" {
-					t.Errorf("request %d lost: it was %+v, and the holder is told by %q", n, done, by)
-				}
-				release(t, next.get())
-				release(t, l)
-				s.WaitChildren(DefaultRoot, 0) // the note is gone, too
-				if t.Failed() || !hit {
-					break
-				}
-			}
-		})
-	}
-}
 
 // A break needs the rights to it, and says so. Without the right to leave a note it does
 // without.

@@ -45,6 +45,7 @@ func noted(t *testing.T, l *Lock) <-chan string {
 // newHolder is a client with a run's id, as runs have it.
 func (s *stage) newHolder() *client {
 	c := newClient(s.t, s.Addr())
+	c.cfg.Servers = s.other.cfg.Servers
 	c.data.Run = newRunID()
 	return c
 }

@@ -175,30 +175,3 @@ func TestRemoveDurableKeepsAnotherOnesDirectory(t *testing.T) {
 	}
 	s.Delete(testDir)
 }
-
-func TestRemoveDurableSurvivesALostReply(t *testing.T) {
-	t.Parallel()
-	for name, expires := range map[string]bool{"session survives": false, "session expires": true} {
-		for side, lost := range map[string]zktest.Side{"request": zktest.Request, "reply": zktest.Reply} {
-			t.Run(name+", "+side+" is lost", func(t *testing.T) {
-				t.Parallel()
-				s := newStage(t)
-				lock := s.ours.acquire(s.request())
-				caught := s.proxy.Catch(lost, func(p zktest.Packet) bool { return p.Op == zktest.OpMulti })
-				removed := make(chan error, 1)
-				go func() { removed <- RemoveDurable(bounded(t), s.ours.sessions, lock.Znode()) }()
-				caught.Wait()
-				if expires {
-					s.proxy.Expire()
-				}
-				caught.Lose()
-				if err := <-removed; err != nil {
-					t.Error(err)
-				}
-				if s.Exists(testDir) {
-					t.Errorf("there is %q", s.Tree())
-				}
-			})
-		}
-	}
-}

@@ -2,7 +2,6 @@ package locker
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -22,56 +21,6 @@ func answer(p *zktest.Proxy, match func(zktest.Packet) bool, code int32) *zktest
 	caught := p.Catch(zktest.Request, match)
 	caught.Refuse(code)
 	return caught
-}
-
-// No answer that says nothing makes an acquire fail, a healthy lock lost or a release
-// leave the lock behind.
-func TestThrottledRequestsLoseNothing(t *testing.T) {
-	t.Parallel()
-	for _, code := range sayNothing {
-		for what, match := range map[string]func(zktest.Packet) bool{
-			"create all":            ofKind(zktest.OpMulti),
-			"create the contender":  ofKind(zktest.OpCreate),
-			"list":                  ofKind(zktest.OpChildren),
-			"watch":                 ofKind(zktest.OpGetData),
-			"say since when":        ofKind(zktest.OpSetData),
-			"check":                 check,
-			"delete the contender":  ofKind(zktest.OpDelete),
-			"look at the directory": ofKind(zktest.OpGetACL),
-			"promote":               promotion,
-		} {
-			t.Run(fmt.Sprintf("%s, code %d", what, code), func(t *testing.T) {
-				t.Parallel()
-				s := newStage(t)
-				s.ours = newClientWith(t, s.proxy.Addr(), 3*time.Second)
-				before := s.other.lock(dirOf(s.Space))
-				caught := answer(s.proxy, match, code)
-				req := s.plain()
-				req.Durable = what == "promote"
-				waiting := s.ours.start(req)
-				s.WaitChildren(testDir, 2)
-				release(t, before)
-				l := waiting.get()
-				// Long enough for the checks of a held lock.
-				for range 2 {
-					if l.Durable() {
-						break
-					}
-					asked := s.proxy.Catch(zktest.Reply, check)
-					asked.Pass()
-					asked.Wait()
-				}
-				if l.Err() != nil {
-					t.Errorf("lost by %v", l.Err())
-				}
-				s.letGo(l)
-				caught.Wait()
-				if s.Exists(testDir) {
-					t.Errorf("there is %q", s.Tree())
-				}
-			})
-		}
-	}
 }
 
 // A held lock whose checks are answered by nothing that says anything is kept, for as

@@ -20,49 +20,38 @@ func TestReleaseOfALockThatIsWaitedFor(t *testing.T) {
 		"and has been written to": {change: write, kept: true},
 	} {
 		for _, left := range []bool{false, true} {
-			for _, lost := range []bool{false, true} {
-				title := "still waited for" + name
-				if left {
-					title = "waited for no more" + name
-				}
-				if lost {
-					title += ", by a reply that is lost"
-				}
-				t.Run(title, func(t *testing.T) {
-					t.Parallel()
-					space := zktest.NewSpace(t)
-					proxy := zktest.NewProxy(t, space.Server())
-					l, behind := waitedFor(t, space, proxy)
-					test.change(space)
-					want := []string{behind}
-					if left {
-						space.Delete(testDir + "/" + behind)
-						want = nil
-					}
-					if lost {
-						caught := proxy.Catch(zktest.Reply, ofKind(zktest.OpDelete))
-						defer caught.Wait()
-						caught.Lose()
-					}
-					release(t, l)
-					if got := space.Children(testDir); !slices.Equal(got, want) {
-						t.Errorf("the release left %q, want %q", got, want)
-					}
-					if kept := space.Exists(testDir); kept != (test.kept || !left) {
-						t.Errorf("the directory was kept: %v", kept)
-					}
-					if !space.Exists(testDir) {
-						return
-					}
-					if data, _ := space.Get(testDir); test.kept && string(data) != "keep me" {
-						t.Errorf("the data are %q", data)
-					}
-					for _, name := range want {
-						space.Delete(testDir + "/" + name)
-					}
-					space.Delete(testDir)
-				})
+			title := "still waited for" + name
+			if left {
+				title = "waited for no more" + name
 			}
+			t.Run(title, func(t *testing.T) {
+				t.Parallel()
+				space := zktest.NewSpace(t)
+				l, behind := waitedFor(t, space)
+				test.change(space)
+				want := []string{behind}
+				if left {
+					space.Delete(testDir + "/" + behind)
+					want = nil
+				}
+				release(t, l)
+				if got := space.Children(testDir); !slices.Equal(got, want) {
+					t.Errorf("the release left %q, want %q", got, want)
+				}
+				if kept := space.Exists(testDir); kept != (test.kept || !left) {
+					t.Errorf("the directory was kept: %v", kept)
+				}
+				if !space.Exists(testDir) {
+					return
+				}
+				if data, _ := space.Get(testDir); test.kept && string(data) != "keep me" {
+					t.Errorf("the data are %q", data)
+				}
+				for _, name := range want {
+					space.Delete(testDir + "/" + name)
+				}
+				space.Delete(testDir)
+			})
 		}
 	}
 }
@@ -71,7 +60,7 @@ func TestReleaseOfALockThatIsWaitedFor(t *testing.T) {
 func TestHandOnInAnotherProgramsDirectory(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)
-	l, behind := waitedFor(t, space, zktest.NewProxy(t, space.Server()), "config")
+	l, behind := waitedFor(t, space, "config")
 	_, before := space.Get(testDir)
 	release(t, l)
 	_, after := space.Get(testDir)
@@ -83,7 +72,7 @@ func TestHandOnInAnotherProgramsDirectory(t *testing.T) {
 
 // waitedFor returns a lock whose holder has seen that somebody waits behind it, and
 // that one's name.
-func waitedFor(t *testing.T, space *zktest.Space, proxy *zktest.Proxy, others ...string) (l *Lock, behind string) {
+func waitedFor(t *testing.T, space *zktest.Space, others ...string) (l *Lock, behind string) {
 	t.Helper()
 	space.Create(DefaultRoot, nil, zktest.Persistent)
 	space.Create(testDir, nil, zktest.Persistent)
@@ -91,7 +80,7 @@ func waitedFor(t *testing.T, space *zktest.Space, proxy *zktest.Proxy, others ..
 		space.Create(testDir+"/"+other, nil, zktest.Persistent)
 	}
 	before := space.Create(testDir+"/lock-", nil, zktest.EphemeralSequential)
-	c := newClient(t, proxy.Addr())
+	c := newClient(t, space.Addr())
 	w := c.queue(c.request(dirOf(space)))
 	behind = nameOf(space.Create(testDir+"/lock-", nil, zktest.EphemeralSequential))
 	space.Delete(before)

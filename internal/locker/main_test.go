@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
 )
@@ -15,6 +17,8 @@ func TestMain(m *testing.M) {
 	zktest.SkipInShort("TestRandomRunsAndDeadlocks|TestNoVerdict|TestNoOverlap.*|TestCrowd.*|TestListOfAThousandLocks")
 	zktest.Main(m)
 }
+
+var worldACL = zk.WorldACL(zk.PermAll)
 
 // patience bounds every wait for something that should happen soon. Reached
 // only when something is broken.

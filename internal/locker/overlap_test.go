@@ -122,32 +122,3 @@ func (p *player) actor(r *referee, wants ...Request) actor {
 		return lock.Release(p.arena.t.Context())
 	}
 }
-
-func TestNoOverlapOfReadersAndWriters(t *testing.T) {
-	t.Parallel()
-	a := newArena(t)
-	referee := newReferee(a, 0)
-	var actors []actor
-	for range 6 {
-		actors = append(actors, a.player().actor(referee, exclusive, shared, shared, shared, durable(exclusive), durable(shared)))
-	}
-	play(t, 50, actors...)
-	referee.verdict()
-}
-
-func TestNoOverlapOfSlots(t *testing.T) {
-	t.Parallel()
-	for _, slots := range []int{1, 3} {
-		t.Run(fmt.Sprint(slots), func(t *testing.T) {
-			t.Parallel()
-			a := newArena(t)
-			referee := newReferee(a, slots)
-			var actors []actor
-			for range 6 {
-				actors = append(actors, a.player().actor(referee, semaphore(slots), durable(semaphore(slots))))
-			}
-			play(t, 50, actors...)
-			referee.verdict()
-		})
-	}
-}

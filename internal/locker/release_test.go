@@ -1,12 +1,12 @@
 package locker
 
 import (
-	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
+
+	"go.uber.org/goleak"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 )
@@ -109,30 +109,6 @@ func TestLeavingTheQueueLeavesWhatIsNotOurs(t *testing.T) {
 	space.Delete(testDir+"/lock-0000000000", testDir)
 }
 
-func TestReleaseFailsAndIsTriedAgain(t *testing.T) {
-	t.Parallel()
-	space := zktest.NewSpace(t)
-	proxy := zktest.NewProxy(t, space.Server())
-	l := newClient(t, proxy.Addr()).lock(dirOf(space))
-	ctx, cancel := context.WithCancelCause(t.Context())
-	caught := proxy.Catch(zktest.Request, ofKind(zktest.OpMulti))
-	go func() {
-		<-caught.Hit()
-		cancel(errCancelled)
-	}()
-	if err := l.Release(ctx); !errors.Is(err, errCancelled) || !strings.Contains(err.Error(), l.Znode()) {
-		t.Errorf("the release ended by %v", err)
-	}
-	if n := len(space.Children(testDir)); n != 1 {
-		t.Errorf("there are %d contenders", n)
-	}
-	caught.Lose()
-	release(t, l)
-	if space.Exists(testDir) {
-		t.Error("the directory was left")
-	}
-}
-
 // The last two leave together: one of them has to see to the directory.
 func TestTheLastTwoLeaveTogether(t *testing.T) {
 	t.Parallel()
@@ -149,5 +125,23 @@ func TestTheLastTwoLeaveTogether(t *testing.T) {
 		if space.Exists(testDir) {
 			t.Fatal("the directory was left")
 		}
+	}
+}
+
+// Not parallel: it counts goroutines.
+func TestLocksLeaveNoGoroutines(t *testing.T) {
+	space := zktest.NewSpace(t)
+	a, b := newClient(t, space.Addr()), newClient(t, space.Addr())
+	release(t, a.lock(dirOf(space)))
+	release(t, b.lock(dirOf(space)))
+	before := goleak.IgnoreCurrent()
+	for range 100 {
+		l := a.lock(dirOf(space))
+		w := b.queue(b.request(dirOf(space)))
+		release(t, l)
+		release(t, w.get())
+	}
+	if err := goleak.Find(before); err != nil {
+		t.Error(err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/clocker/terraform-provider-clocker/internal/zktest"
 	"github.com/clocker/terraform-provider-clocker/internal/zookeeper"
@@ -92,95 +91,6 @@ func sameRequests(got []zktest.Op, want ...zktest.Op) bool {
 	slices.Sort(got)
 	slices.Sort(want)
 	return slices.Equal(got, want)
-}
-
-// The same by the server's own count, and what becomes of a lock when that server
-// is paused.
-func TestOwnServer(t *testing.T) {
-	t.Parallel()
-	server := zktest.Own(t, zktest.Options{})
-	space := zktest.NewSpaceOn(t, server)
-	patient := newClientWith(t, server.Addr(), time.Minute) // pings every 20 s
-	release(t, patient.lock(dirOf(space)))
-
-	t.Run("counts two requests for a lock", func(t *testing.T) {
-		const pairs = 50
-		before, err := server.PacketsReceived(bounded(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range pairs {
-			release(t, patient.lock(dirOf(space)))
-		}
-		after, err := server.PacketsReceived(bounded(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		// A ping of the space's session may be among them, but not one per lock.
-		n := after - before
-		t.Logf("%d packets for %d locks", n, pairs)
-		if n < 2*pairs || n >= 3*pairs {
-			t.Errorf("%d locks took %d packets", pairs, n)
-		}
-	})
-
-	t.Run("is paused", func(t *testing.T) {
-		c := newClientWith(t, server.Addr(), time.Second)
-		l := c.lock(dirOf(space))
-		s := c.session()
-		if err := server.Pause(); err != nil {
-			t.Fatal(err)
-		}
-		await(t, "the loss", l.Lost())
-		// The server cannot have said that the session is over.
-		if !errors.Is(l.Err(), zookeeper.ErrSilence) {
-			t.Errorf("lost by %v", l.Err())
-		}
-		if zookeeper.Now() < s.AliveUntil() {
-			t.Error("the lock was given up too soon")
-		}
-		if err := server.Resume(); err != nil {
-			t.Fatal(err)
-		}
-		release(t, l)
-		next := patient.lock(dirOf(space))
-		if next.Token() <= l.Token() {
-			t.Errorf("token %d follows %d", next.Token(), l.Token())
-		}
-		release(t, next)
-	})
-
-	t.Run("restarts under a holder and a waiter", func(t *testing.T) {
-		l := patient.lock(dirOf(space))
-		c := newClientWith(t, server.Addr(), time.Minute)
-		w := c.queue(c.request(dirOf(space)))
-		if err := server.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		if err := server.Restart(bounded(t)); err != nil {
-			t.Fatal(err)
-		}
-		release(t, l)
-		if l.Err() != nil {
-			t.Errorf("lost by %v", l.Err())
-		}
-		release(t, w.get())
-	})
-
-	t.Run("is away when an acquire is cancelled", func(t *testing.T) {
-		l := patient.lock(dirOf(space))
-		c := newClientWith(t, server.Addr(), time.Minute)
-		w := c.queue(c.request(dirOf(space)))
-		if err := server.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		w.leave() // before the server is back
-		if err := server.Restart(bounded(t)); err != nil {
-			t.Fatal(err)
-		}
-		space.WaitChildren(testDir, 1)
-		release(t, l)
-	})
 }
 
 // The pool is closed under an acquire that waits.

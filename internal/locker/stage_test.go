@@ -17,6 +17,7 @@ type stage struct {
 	proxy *zktest.Proxy
 	ours  *client
 	other *client
+	held  *Lock // by an act that only holds it
 }
 
 func newStage(t *testing.T) *stage {
@@ -99,3 +100,11 @@ func check(p zktest.Packet) bool {
 func promotion(p zktest.Packet) bool {
 	return p.Op == zktest.OpMulti && bytes.Contains(p.Body, []byte(`"durable":true`))
 }
+
+// ofKind matches the requests of one kind.
+func ofKind(op zktest.Op) func(zktest.Packet) bool {
+	return func(p zktest.Packet) bool { return p.Op == op }
+}
+
+// ping is what the client library sends by itself.
+const ping zktest.Op = 11
