@@ -83,7 +83,7 @@ func (r *crashing) begin() {
 		r.other = holdForeign(r.space)
 	}
 	if r.moment == releasing && r.kind == destroyed {
-		r.workspace.Apply().Succeed()
+		r.Apply().Succeed()
 	}
 	if r.moment == releasing {
 		r.catchRemoval()
@@ -91,7 +91,7 @@ func (r *crashing) begin() {
 	if r.moment == releasing && r.kind == destroyed {
 		r.apply = r.destroy()
 	} else {
-		r.apply = r.workspace.Apply()
+		r.apply = r.Apply()
 	}
 	switch r.moment {
 	case waiting:

@@ -42,7 +42,7 @@ type stage struct {
 // newStage leaves nothing behind where it fails.
 func newStage(ctx context.Context) (_ *stage, err error) {
 	s := &stage{record: newRecorder(), server: os.Getenv(zktest.EnvServer)}
-	defer func() {
+	defer func() { //nolint:contextcheck // it is closed when ctx has ended, too
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
@@ -63,7 +63,7 @@ func newStage(ctx context.Context) (_ *stage, err error) {
 	if err := s.makeRoot(ctx); err != nil {
 		return nil, err
 	}
-	s.observer = observe(s.client, lockRoot+"/"+lockID, s.record)
+	s.observer = observe(s.client, lockRoot+"/"+lockID, s.record) //nolint:contextcheck // until it is closed
 	if s.ear, err = listen(s.record); err != nil {
 		return nil, err
 	}
