@@ -183,14 +183,18 @@ func (r *crashing) must(err error) {
 // victims are the processes that get the signal, Terraform first.
 func (r *crashing) victims() (found []*process.Process) {
 	r.T.Helper()
+	only := func(arguments, why string) *process.Process {
+		testkit.Eventually(r.T, why, func() bool { return len(r.Processes()[arguments]) == 1 })
+		return r.Only(arguments)
+	}
 	copies := r.Processes()
 	switch r.victim {
 	case providerVictim:
-		return []*process.Process{r.Provider()}
+		return []*process.Process{only("", "the end of the plan's provider process")}
 	case holderVictim:
 		return []*process.Process{r.Holder()}
 	case sentinelVictim:
-		sentinel := r.Only("watch")
+		sentinel := only("watch", "the start of the sentinel")
 		testkit.Eventually(r.T, "the sentinel, which has just been started, to ignore SIGTERM", func() bool { return ignores(sentinel.Pid, term) })
 		return []*process.Process{sentinel}
 	case terraform, everyone:

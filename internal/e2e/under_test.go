@@ -169,8 +169,7 @@ func TestUnderSeveralLocks(t *testing.T) {
 
 func TestUnderExitCodes(t *testing.T) {
 	t.Parallel()
-	space := zktest.NewSpace(t)
-	w := newUnder(t, space)
+	w := newUnder(t, zktest.NewSpace(t))
 	noProgram, script := filepath.Join(w.Dir, "no-program"), filepath.Join(w.Dir, "script")
 	write(t, noProgram, "")
 	write(t, script, "exit 9\n")
@@ -206,6 +205,8 @@ func TestUnderExitCodes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			space := zktest.NewSpace(t) // of its own, as others take the same lock
+			t.Cleanup(func() { space.WaitGone("/_zklocking/x") })
 			w := newUnder(t, space)
 			if tc.env != "" {
 				w.Env = append(w.Env, tc.env)
@@ -220,7 +221,6 @@ func TestUnderExitCodes(t *testing.T) {
 			w.AwaitNoProcess()
 		})
 	}
-	t.Cleanup(func() { space.WaitGone("/_zklocking/x") })
 }
 
 // The command has the standard input, the arguments and the descriptors of who started

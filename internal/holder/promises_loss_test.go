@@ -172,7 +172,7 @@ func saysWhyNot(s *subject) {
 		s.t.Errorf("the busy lock's error is %+v", busy)
 	}
 	nowhere := s.request("nowhere", 0)
-	nowhere.Ensemble.Servers, nowhere.Ensemble.ConnectTimeout = []string{"127.0.0.1:1"}, 100*time.Millisecond
+	nowhere.Ensemble.Servers, nowhere.Ensemble.ConnectTimeout = []string{"127.0.0.1:1"}, time.Second
 	_, err = s.Acquire(s.t.Context(), nowhere)
 	var connect *zookeeper.ConnectError
 	if !errors.As(err, &connect) || connect.Servers[0] != "127.0.0.1:1" || !strings.Contains(connect.Cause.Error(), "refused") {

@@ -29,7 +29,7 @@ func NewGate(t *testing.T) *Gate {
 	}
 	// Open for both, so that neither side waits for the other to open it. Once
 	// the test has ended, whoever still reads it reads the end.
-	file, err := os.OpenFile(fifo, os.O_RDWR, 0) //nolint:gosec // in the test's own directory
+	file, err := os.OpenFile(fifo, os.O_RDWR, 0) //nolint:gosec // in the directory of the test
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,8 @@ type guarded struct {
 	output       *os.File
 	events, gate *os.File
 	began, ended chan moment
-	exited       chan error
-	failed       error // of cmd, before exited
+	exited       chan struct{} // closed when cmd has ended
+	failed       error         // of cmd, then
 }
 
 var errEnded = errors.New("the run ended before its work")
@@ -51,7 +51,7 @@ type order struct {
 
 // prepare makes all that a run needs.
 func (b *bench) prepare(ctx context.Context, o order) (_ *guarded, err error) {
-	g := &guarded{began: make(chan moment, 1), ended: make(chan moment, 1), exited: make(chan error, 1)}
+	g := &guarded{began: make(chan moment, 1), ended: make(chan moment, 1), exited: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			g.remove()
@@ -126,8 +126,8 @@ func (g *guarded) read() {
 			g.began <- m
 		case "end":
 			g.ended <- m
-		default:
-			g.exited <- g.failed
+		case "exit":
+			close(g.exited)
 		}
 	}
 }
@@ -137,13 +137,12 @@ func (g *guarded) await(ctx context.Context, said <-chan moment) (moment, error)
 	select {
 	case m := <-said:
 		return m, nil
-	case err := <-g.exited:
-		g.exited <- err
+	case <-g.exited:
 		select {
 		case m := <-said: // It was said before.
 			return m, nil
 		default:
-			return moment{}, fmt.Errorf("%w\n%s", errors.Join(errEnded, err), g.said())
+			return moment{}, fmt.Errorf("%w\n%s", errors.Join(errEnded, g.failed), g.said())
 		}
 	case <-ctx.Done():
 		return moment{}, fmt.Errorf("%w, and the run has said:\n%s", context.Cause(ctx), g.said())
@@ -167,12 +166,14 @@ func (g *guarded) open() error {
 
 // finish lets the work end, and waits for the run, whose error it returns.
 func (g *guarded) finish() error {
-	err := g.open()
-	if failed := <-g.exited; failed != nil {
-		err = fmt.Errorf("%s: %w\n%s", g.cmd, failed, g.said())
+	if err := g.open(); err != nil {
+		return err
 	}
-	g.exited <- nil // for end
-	return err
+	<-g.exited
+	if g.failed != nil {
+		return fmt.Errorf("%s: %w\n%s", g.cmd, g.failed, g.said())
+	}
+	return nil
 }
 
 // end ends what is left of a run that nobody is interested in any more. Its work ends
@@ -180,7 +181,7 @@ func (g *guarded) finish() error {
 func (g *guarded) end() {
 	_ = g.open()
 	_ = g.cmd.Process.Kill()
-	_ = <-g.exited
+	<-g.exited
 	g.remove()
 }
 

@@ -63,7 +63,7 @@ func demo(ctx context.Context, file string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, st.close(ctx)) }()
+	defer func() { err = errors.Join(err, st.close()) }() //nolint:contextcheck // it is closed when ctx has ended, too
 
 	fmt.Printf("%s, ZooKeeper at %s. Each run applies this, in a directory of its own:\n\n", st.cli.Version, st.server)
 	fmt.Println(indent(configuration))

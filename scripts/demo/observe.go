@@ -18,8 +18,8 @@ type observer struct {
 }
 
 // observe watches until close.
-func observe(ctx context.Context, client *zktest.Client, dir string, r *recorder) *observer {
-	ctx, stop := context.WithCancel(ctx)
+func observe(client *zktest.Client, dir string, r *recorder) *observer {
+	ctx, stop := context.WithCancel(context.Background())
 	o := &observer{record: r, stop: stop, done: make(chan error, 1)}
 	go func() {
 		var before []contender

@@ -42,9 +42,9 @@ type stage struct {
 // newStage leaves nothing behind where it fails.
 func newStage(ctx context.Context) (_ *stage, err error) {
 	s := &stage{record: newRecorder(), server: os.Getenv(zktest.EnvServer)}
-	defer func() {
+	defer func() { //nolint:contextcheck // it is closed when ctx has ended, too
 		if err != nil {
-			err = errors.Join(err, s.close(ctx))
+			err = errors.Join(err, s.close())
 		}
 	}()
 	if s.dir, err = os.MkdirTemp("", "clocker-demo-"); err != nil {
@@ -63,7 +63,7 @@ func newStage(ctx context.Context) (_ *stage, err error) {
 	if err := s.makeRoot(ctx); err != nil {
 		return nil, err
 	}
-	s.observer = observe(ctx, s.client, lockRoot+"/"+lockID, s.record)
+	s.observer = observe(s.client, lockRoot+"/"+lockID, s.record) //nolint:contextcheck // until it is closed
 	if s.ear, err = listen(s.record); err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (s *stage) logs() error {
 
 // close ends and removes all, also where only a part of it came about. Runs have
 // ended by then.
-func (s *stage) close(ctx context.Context) error {
+func (s *stage) close() error {
 	var errs []error
 	if s.observer != nil {
 		errs = append(errs, s.observer.close())
@@ -137,7 +137,7 @@ func (s *stage) close(ctx context.Context) error {
 		errs = append(errs, s.ear.close())
 	}
 	if s.client != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 		defer cancel()
 		errs = append(errs, s.client.DeleteAll(ctx))
 		s.client.Close()
