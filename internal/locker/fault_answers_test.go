@@ -208,7 +208,7 @@ func TestAPromotionThatStaysUndecidedIsNamed(t *testing.T) {
 	}
 	s.proxy.Accept()
 	if l, err := acquiring.end(); err == nil {
-		s.letGo(l)
+		s.letGo(struck{}, l)
 	}
 	s.WaitGone(testDir)
 }
