@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // The provider plugin, which Terraform and OpenTofu start, the holder process, which
 // the plugin starts, and the commands for people and pipelines.
 package main

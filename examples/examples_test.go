@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package examples_test applies every example as a user would: with the real CLI,
 // the provider of this checkout and a real ZooKeeper.
 package examples_test

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package chaos holds tests of what must not happen, whatever happens: two
 // holders of one lock, one who waits for ever, and anything left behind. It plays many
 // runs that take and release locks side by side on an ensemble of three, while

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 package command
 
 // parseAnywhere is parse for a command whose flags may stand before and after its other

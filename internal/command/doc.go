@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package command is the command line of the provider's own executable, for people
 // at a terminal and for pipelines.
 //

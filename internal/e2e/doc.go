@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package e2e holds the tests of the whole: they build the provider, and run
 // Terraform or OpenTofu as a process, with that provider and a real ZooKeeper,
 // as a user would. What they promise is in their names.

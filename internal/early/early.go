@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package early has two processes that wait before they do anything: the gate of `run`,
 // and the sentinel.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 package early
 
 // GateCommand is the argument that makes the program a gate: the process that becomes the

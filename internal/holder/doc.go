@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package holder keeps the locks of a run for as long as the run lasts.
 //
 // A provider process ends while the work that it guards still goes on, so it holds no

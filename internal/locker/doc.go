@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package locker is the lock recipe: contenders queue as ephemeral sequential
 // znodes in the lock's directory, the lowest holds, and each of the others
 // watches the one before it (the "Locks" section of the ZooKeeper Recipes).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package provider is the Terraform surface: schemas, validation, plans and
 // diagnostics of the clocker provider.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package run names a run, one Terraform or OpenTofu process from its start to its end, and tells when it has ended, so that a
 // lock can be held for exactly as long as the run that took it.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package testkit runs Terraform or OpenTofu, with the provider of this checkout, for the
 // tests of the whole, the examples and the scripts: as processes, as a user would.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package zktest gives tests real ZooKeeper servers: a shared one per test binary
 // with a fresh chroot per test (Space), or servers and ensembles of a test's own
 // that it can pause, kill and restart (Own, OwnEnsemble). What a test leaves

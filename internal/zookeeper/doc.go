@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package zookeeper opens sessions with a ZooKeeper ensemble.
 //
 // It knows connect strings, sessions and requests. It is the only package that

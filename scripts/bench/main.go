@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Command bench measures what locks cost, ours beside what people would use instead,
 // on real servers that it starts, and writes docs/benchmarks.md: see -help. It is run
 // in the root of the checkout.

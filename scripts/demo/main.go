@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Command demo shows what the provider is for, with real parts: it applies one
 // configuration several times at once against a real ZooKeeper, kills the Terraform
 // that holds the lock, and draws what happened.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Command gotest runs `go test` with the arguments given, and prints what that prints,
 // and before the result of each package which of its tests were skipped and why: `go
 // test` tells that only with all the rest, by -v.

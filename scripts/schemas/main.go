@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Program schemas adds to the output of `tofu providers schema -json` what OpenTofu leaves
 // out as it does not know it: the schemas of actions and of list resources. It takes them
 // from the provider itself. It reads standard input and writes standard output.

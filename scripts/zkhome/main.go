@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Command zkhome makes a directory to set ZOOKEEPER_HOME to from the jars of Debian's
 // packages: see scripts/fetch-zookeeper.sh.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Command zkserver runs a ZooKeeper server on loopback, for development on a
 // machine without a Docker engine: see scripts/zookeeper.sh.
 package main

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package kerberos gets tickets for ZooKeeper servers from a KDC, for a user whose secret is in
 // a keytab, is a password, or who has logged in before and left a ticket in a credential cache.
 //

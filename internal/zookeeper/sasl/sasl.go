@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package sasl has the client's side of the two SASL mechanisms (RFC 4422) that ZooKeeper
 // servers know: GSSAPI, which is Kerberos, and DIGEST-MD5. It turns the server's words into
 // ours, and knows neither sockets nor files.
