@@ -7,7 +7,9 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/clocker/terraform-provider-clocker/internal/testkit"
@@ -16,6 +18,10 @@ import (
 
 func TestMain(m *testing.M) {
 	zktest.SkipInShort("Test.*") // Terraform takes long
+	if signal.Ignored(syscall.SIGHUP) {
+		// Below nohup all that the tests start would ignore it, too.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	testkit.Main(m)
 }
 
