@@ -41,7 +41,7 @@ test_on() {
 test_under_wine() {
     local missing=bcryptprimitives.dll system32
     work=$(mktemp -d)
-    trap 'WINEPREFIX=$work/prefix wineserver -k || true; rm -rf "$work"; scripts/zookeeper.sh down' EXIT
+    trap 'WINEPREFIX=$work/prefix wineserver -k || true; rm -rf "$work"' EXIT
     export WINEPREFIX=$work/prefix WINEDEBUG=-all
     say "Making a Windows under Wine."
     wine wineboot -i >/dev/null 2>&1
@@ -69,7 +69,10 @@ exec wine cmd /c "$@"
 EOF
     chmod +x "$work/exec"
     if [ -z "${CLOCKER_TEST_ZOOKEEPER:-}" ]; then
+        # Nobody's own server, which would be stopped with its data at the end.
+        ! (: </dev/tcp/127.0.0.1/2181) 2>/dev/null || die "something serves on 127.0.0.1:2181: stop it, or name it in CLOCKER_TEST_ZOOKEEPER to have it used"
         scripts/zookeeper.sh up
+        trap 'WINEPREFIX=$work/prefix wineserver -k || true; rm -rf "$work"; scripts/zookeeper.sh down' EXIT
         export CLOCKER_TEST_ZOOKEEPER=127.0.0.1:2181
     fi
     [ -n "${PACKAGES:-}" ] || packages=(./internal/run ./internal/zookeeper ./internal/holder)
