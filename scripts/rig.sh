@@ -15,6 +15,13 @@ exports=$("$root/scripts/zookeeper.sh" ensure)
 eval "$exports"
 "$root/scripts/kerberos.sh"
 
+# The race detector needs a C compiler, without which Go turns cgo off by itself.
+if [[ " $* " == *" -race "* && -z "${CGO_ENABLED:-}" && $(go env CGO_ENABLED) = 0 ]]; then
+    have apt-get || die "-race needs a C compiler: install gcc or clang"
+    say "Installing gcc, which the race detector needs."
+    install_packages gcc libc6-dev
+fi
+
 if [ -z "${CLOCKER_CLI:-}" ]; then
     CLOCKER_CLI=$("$root/scripts/cli.sh")
 fi
