@@ -81,8 +81,8 @@ func TestLocksAreFollowedByHand(t *testing.T) {
 	watch.Succeed()
 }
 
-// The one who breaks a lock reads whom it was taken from; a second time there is nothing
-// to break. The log keeps it.
+// The command says which contender it has removed. A second time there is nothing to
+// break. The log keeps it.
 func TestBreakByHand(t *testing.T) {
 	t.Parallel()
 	space := zktest.NewSpace(t)

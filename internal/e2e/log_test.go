@@ -83,8 +83,8 @@ func (l *logging) said(c *testkit.Command, lines ...line) {
 	}
 }
 
-// Terraform's log and the holder's tell who waits for whom, and that one still
-// waits each half minute. Several holders write to the same file.
+// Terraform's log and the holder process's name the contender in front, and say each half
+// minute that the run still waits. Several holder processes write to the same file.
 func TestLogsTellOfWaiting(t *testing.T) {
 	t.Parallel()
 	testkit.Needs(t, testkit.EphemeralBlocks)

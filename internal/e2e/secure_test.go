@@ -155,8 +155,8 @@ func TestMistakesOfConnectingAreExplained(t *testing.T) {
 	})
 }
 
-// One run on two ensembles, as two users: each lock is where it should be, and of
-// whom. The locks of one provider block that connect alike share a session. Each
+// One run on two ensembles, as two users: each lock is in its ensemble, and its user's.
+// The locks of one provider block that connect alike share a session. Each
 // provider block is a process of its own, and shares none with another.
 func TestLocksOnTwoEnsembles(t *testing.T) {
 	t.Parallel()

@@ -224,17 +224,23 @@ func tellsTheQueue(s *subject) {
 	s.releases(req, r.grant)
 }
 
-func leavesTheQueue(s *subject) {
-	req := s.request("a", locker.NoLimit)
-	_, release := s.another(req)
-	waiting, cancel := waitFor(s.t, s, req)
+// leaves cancels an acquire that waits, and checks how many contenders are left.
+func (s *subject) leaves(waiting <-chan result, cancel func(), left int) {
+	s.t.Helper()
 	cancel()
 	if r := await(s.t, "the end of a cancelled acquire", waiting); !errors.Is(r.err, context.Canceled) {
 		s.t.Errorf("the cancelled acquire: %+v", r)
 	}
-	if n := s.contenders("a"); n != 1 {
-		s.t.Errorf("the queue has %d contenders, want the other's", n)
+	if n := s.contenders("a"); n != left {
+		s.t.Errorf("the queue has %d contenders, want %d", n, left)
 	}
+}
+
+func leavesTheQueue(s *subject) {
+	req := s.request("a", locker.NoLimit)
+	_, release := s.another(req)
+	waiting, cancel := waitFor(s.t, s, req)
+	s.leaves(waiting, cancel, 1) // the other's
 	release()
 	s.releases(req, take(s.t, s, req))
 }
@@ -244,13 +250,7 @@ func waitsTogether(s *subject) {
 	_, release := s.another(req)
 	first, leave := waitFor(s.t, s, req)
 	second, _ := waitFor(s.t, s, req)
-	leave()
-	if r := await(s.t, "the end of a wait", first); !errors.Is(r.err, context.Canceled) {
-		s.t.Errorf("the cancelled acquire: %+v", r)
-	}
-	if n := s.contenders("a"); n != 2 {
-		s.t.Errorf("there are %d contenders, want one of each run", n)
-	}
+	s.leaves(first, leave, 2) // one of each run
 	release()
 	r := await(s.t, "the lock", second)
 	if r.err != nil {

@@ -112,7 +112,7 @@ func TestReservedLockIsItsOwnersAlone(t *testing.T) {
 			t.Errorf("between two holds %s gets %v, %v; want ErrNoAuth", who, l, err)
 		}
 	}
-	// The space's own session is ZooKeeper's superuser, whom no ACL stops.
+	// The space's own session is ZooKeeper's superuser. No ACL stops it.
 	held := alice.lock(dirOf(space))
 	space.Delete(held.Znode()[len(space.Chroot()):])
 	await(t, "the loss of a lock that the superuser deleted", held.Lost())

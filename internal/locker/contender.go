@@ -97,12 +97,11 @@ var (
 	ownSemaphore = regexp.MustCompile(`^sem-[0-9a-fA-F]{16}([0-9a-fA-F]{4})[0-9a-fA-F]{12}__lock__`)
 )
 
-// newPrefix is the name of a new contender without its sequence number. It has
-// 32 hex digits: the first 16 are the run's id, so that a look at the names alone
-// tells who waits for whom; of a semaphore, the next 4 are the number of slots, so that
-// the names alone tell whether all contenders agree; the rest is random, so that the
-// znode can be found when the reply to its creation is lost. A run without a proper id
-// is all random.
+// newPrefix is the name of a new contender without its sequence number. It has 32 hex
+// digits. The first 16 are the run's id, so that the names alone tell which run waits for
+// which. Of a semaphore, the next 4 are the number of slots, so that the names alone tell
+// whether all contenders agree. The rest is random, so that the znode can be found when
+// the reply to its creation is lost. Without a proper id of the run all are random.
 func newPrefix(run string, mode Mode, slots int, layout Layout) string {
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // never fails

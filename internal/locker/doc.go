@@ -26,8 +26,8 @@
 //	durable.go        makes our node durable; changes and releases durable locks
 //	inspect.go        one lock, or one contender, as it is now
 //	wait.go           waits until our node holds the lock
-//	deadlock_look.go  who waits for whom: the requests
-//	deadlock.go       who waits for whom: the rules
+//	deadlock_look.go  which run waits for which: the requests
+//	deadlock.go       which run waits for which: the rules
 //	watches.go        the watches over the contenders before us
 //	join.go           creates our node, also where a reply or the session is lost
 //	node.go           our node: create, find, remove

@@ -14,7 +14,7 @@ import (
 )
 
 // peer is how another client, or one of ours, takes part in a lock: how it names its
-// contenders, and whom they wait for. The rules are written down from the
+// contenders, and which ones they wait for. The rules are written down from the
 // clients' published code (zk gem 1.10, Kazoo 2.8, Curator 5, go-zookeeper 1.0.4),
 // not from what this provider believes of them.
 type peer struct {

@@ -71,7 +71,7 @@ func (a *Authority) Expiring(tb testing.TB, notAfter time.Time, names ...string)
 	return identity
 }
 
-// Client makes the identity of a client, whom ZooKeeper calls "CN=" and its name.
+// Client makes the identity of a client. ZooKeeper calls it "CN=" and its name.
 func (a *Authority) Client(tb testing.TB, name string) Identity {
 	tb.Helper()
 	identity, _ := a.sign(tb, &x509.Certificate{

@@ -27,7 +27,7 @@ func javaArgs(classpath, config string, more ...string) []string {
 		// A test's data need not outlive the machine, and are small.
 		"-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=1024",
 		"-Dzookeeper.jmx.log4j.disable=true",
-		// Else a member whom the others missed may be silent for up to a minute.
+		// Else a member that the others missed may be silent for up to a minute.
 		"-Dzookeeper.fastleader.maxNotificationInterval=1000",
 		"-Djava.net.preferIPv4Stack=true",
 		"-Dorg.slf4j.simpleLogger.showDateTime=true",

@@ -53,7 +53,7 @@ func TestHeldLinkCutsAFollowerOff(t *testing.T) {
 	serves(true)
 }
 
-// A leader whom nobody hears is replaced, though elections go on over other connections.
+// A leader that nobody hears is replaced, though elections go on over other connections.
 func TestLeaderThatNobodyHearsIsReplaced(t *testing.T) {
 	t.Parallel()
 	e, leader, _ := linked(t)
