@@ -104,9 +104,7 @@ func TestProcessOfAKilledRunPromotesNothing(t *testing.T) {
 			if left := space.Children(dir("a")); len(left) != 0 {
 				t.Errorf("%q is there", left)
 			}
-			if space.Exists(dir("a")) {
-				space.Delete(dir("a"))
-			}
+			deleteEmpty(space, dir("a"))
 		})
 	}
 }

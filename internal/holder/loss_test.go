@@ -172,9 +172,7 @@ func TestProcessTellsALoss(t *testing.T) {
 				if err := p.Release(t.Context(), znode); err != nil {
 					t.Error("another release:", err)
 				}
-				if space.Exists(dir(lockID)) {
-					space.Delete(dir(lockID))
-				}
+				deleteEmpty(space, dir(lockID))
 			}
 			_, err := p.Acquire(t.Context(), request(t, space, "c", 0))
 			var interrupted *InterruptedError
@@ -219,8 +217,9 @@ func TestLossOfARunThatIsStopping(t *testing.T) {
 	lose(first, "a")
 	lose(second, "b")
 	terraform.ends(t)
+	awaitNoHolder(t)
 	for _, lockID := range []string{"a", "b"} {
-		space.Delete(dir(lockID))
+		deleteEmpty(space, dir(lockID))
 	}
 }
 
@@ -254,7 +253,5 @@ func TestHolderOfARunThatIsStoppingStays(t *testing.T) {
 	terraform.isTold(t, "This run is stopping already.")
 	terraform.ends(t)
 	awaitNoHolder(t)
-	if space.Exists(dir("a")) {
-		space.Delete(dir("a"))
-	}
+	deleteEmpty(space, dir("a"))
 }
