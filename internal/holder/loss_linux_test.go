@@ -32,5 +32,6 @@ func TestLossOfARunThatCannotBeTold(t *testing.T) {
 	space.Delete(strings.TrimPrefix(grant.Znode, space.Chroot()))
 	terraform.hears(t, "interrupted")
 	terraform.ends(t)
-	space.Delete(dir("a"))
+	awaitNoHolder(t)
+	deleteEmpty(space, dir("a"))
 }

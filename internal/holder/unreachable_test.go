@@ -124,7 +124,7 @@ func TestReleaseOfALostLockWithoutAServer(t *testing.T) {
 		t.Errorf("the release says %v, want the loss %v", err, loss)
 	}
 	if local.Held() != 0 {
-		t.Error("a lost lock is in the books")
+		t.Error("a lost lock counts as held")
 	}
 	if err := local.Close(); err != nil {
 		t.Error(err)
